@@ -1,7 +1,7 @@
 /** Facts that an error carries beside its sentence. Plain values, so that an error can be logged as JSON. */
 export type ErrorFacts = Readonly<Record<string, unknown>>;
 
-const errorMark: unique symbol = Symbol.for('tessera/error') as never;
+const errorMark = Symbol.for('tessera/error');
 
 /** Options of every Tessera error: the usual `cause`, and the facts of the case. */
 export interface TesseraErrorOptions extends ErrorOptions {

@@ -1,0 +1,138 @@
+import type { DType, HostArray } from '../dtype.ts';
+import { allocateHost, bytesPerElement } from '../dtype.ts';
+import type { Storage } from '../device.ts';
+import { rowMajor, sizeOf } from '../shape.ts';
+import type { Shape } from '../shape.ts';
+
+/** Memory that arrays share, with the number of values that still need it. */
+export class CpuStorage implements Storage {
+  readonly data: HostArray;
+  readonly bytes: number;
+  references = 1;
+  /** True while somebody outside the running program may read it: it is never overwritten or recycled. */
+  borrowed: boolean;
+
+  constructor(data: HostArray, borrowed: boolean) {
+    this.data = data;
+    this.bytes = data.byteLength;
+    this.borrowed = borrowed;
+  }
+}
+
+/** A strided view of a storage. */
+export interface CpuArray {
+  readonly storage: CpuStorage;
+  readonly dtype: DType;
+  readonly shape: Shape;
+  readonly strides: readonly number[];
+  readonly offset: number;
+}
+
+/** Allocates and recycles storages; one pool serves one device. */
+export class CpuPool {
+  readonly #free = new Map<string, HostArray[]>();
+  readonly #wide: boolean;
+  readonly #poison: boolean;
+  #held = 0;
+
+  constructor(wide: boolean, poison: boolean) {
+    this.#wide = wide;
+    this.#poison = poison;
+  }
+
+  /** A row-major array whose elements may be anything. */
+  allocate(dtype: DType, shape: Shape): CpuArray {
+    const size = sizeOf(shape);
+    const data = this.#free.get(`${dtype}${size}`)?.pop();
+    if (data) this.#held -= data.byteLength;
+    const storage = new CpuStorage(data ?? allocateHost(dtype, size, this.#wide), false);
+    if (this.#poison) storage.data.fill(dtype === 'f32' ? NaN : dtype === 'bool' ? 0xaa : 0x7fc1);
+    return { storage, dtype, shape, strides: rowMajor(shape), offset: 0 };
+  }
+
+  /** Takes back one reference; memory that nothing needs is used again. */
+  drop(array: CpuArray): void {
+    const { storage } = array;
+    storage.references--;
+    if (storage.references > 0 || storage.borrowed) return;
+    const bytes = storage.bytes;
+    if (this.#held + bytes > maximumHeld) return;
+    const key = `${array.dtype}${storage.data.length}`;
+    const list = this.#free.get(key);
+    if (list) list.push(storage.data);
+    else this.#free.set(key, [storage.data]);
+    this.#held += bytes;
+  }
+}
+
+const maximumHeld = 256 * 2 ** 20;
+
+/** True when the elements lie one after another in row-major order. */
+export function isContiguous({ shape, strides }: { readonly shape: Shape; readonly strides: readonly number[] }): boolean {
+  let expected = 1;
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    if (shape[axis] !== 1 && strides[axis] !== expected) return false;
+    expected *= shape[axis]!;
+  }
+  return true;
+}
+
+/** Bytes of an array as a device would store it. */
+export function bytesOf(dtype: DType, shape: Shape): number {
+  return sizeOf(shape) * bytesPerElement(dtype);
+}
+
+/** Strides of `array` under a shape that it broadcasts to. */
+export function broadcastStrides(array: CpuArray, shape: Shape): number[] {
+  const missing = shape.length - array.shape.length;
+  return shape.map((_, axis) => (axis < missing || array.shape[axis - missing] === 1 ? 0 : array.strides[axis - missing]!));
+}
+
+/**
+ * Visits the innermost runs of several arrays of one shape: merges axes that all arrays walk evenly, then calls `run` with
+ * the element index of each array at the start of every run. Returns the length of a run and the inner strides.
+ */
+export function forEachRun(
+  shape: Shape,
+  strides: readonly (readonly number[])[],
+  offsets: readonly number[],
+  run: (starts: readonly number[], length: number, inner: readonly number[]) => void,
+): void {
+  if (shape.includes(0)) return;
+  const extents: number[] = [];
+  const merged: number[][] = strides.map(() => []);
+  for (let axis = 0; axis < shape.length; axis++) {
+    const extent = shape[axis]!;
+    if (extent === 1) continue;
+    const last = extents.length - 1;
+    const even = last >= 0 && strides.every((stride, i) => merged[i]![last] === stride[axis]! * extent);
+    if (even) {
+      extents[last]! *= extent;
+      strides.forEach((stride, i) => (merged[i]![last] = stride[axis]!));
+    } else {
+      extents.push(extent);
+      strides.forEach((stride, i) => merged[i]!.push(stride[axis]!));
+    }
+  }
+  const starts = [...offsets];
+  const rank = extents.length;
+  if (rank === 0) {
+    run(starts, 1, strides.map(() => 0));
+    return;
+  }
+  const inner = merged.map((stride) => stride[rank - 1]!);
+  const length = extents[rank - 1]!;
+  const index = new Array<number>(rank - 1).fill(0);
+  for (;;) {
+    run(starts, length, inner);
+    let axis = rank - 2;
+    for (; axis >= 0; axis--) {
+      index[axis]!++;
+      for (let i = 0; i < starts.length; i++) starts[i]! += merged[i]![axis]!;
+      if (index[axis]! < extents[axis]!) break;
+      for (let i = 0; i < starts.length; i++) starts[i]! -= merged[i]![axis]! * extents[axis]!;
+      index[axis] = 0;
+    }
+    if (axis < 0) return;
+  }
+}

@@ -1,0 +1,137 @@
+import type { CompileOptions, Device, Program, Storage } from '../device.ts';
+import type { HostArray } from '../dtype.ts';
+import { allocateHost } from '../dtype.ts';
+import { TesseraError } from '../errors.ts';
+import type { Graph } from '../graph.ts';
+import type { TensorType } from '../op.ts';
+import { sameShape, showShape, sizeOf } from '../shape.ts';
+import { Tensor } from '../tensor.ts';
+import type { CpuArray } from './array.ts';
+import { CpuPool, bytesOf } from './array.ts';
+import { contiguous, view } from './evaluate.ts';
+import { CpuRoutine, borrowHost } from './program.ts';
+
+/** How a CPU device computes. */
+export interface CpuDeviceOptions {
+  /** `f64` runs any graph with doubles in place of f32: the oracle of tests. @defaultValue 'f32' */
+  readonly precision?: 'f32' | 'f64';
+  /** Runs every op from its definition, never from a kernel. @defaultValue false */
+  readonly definitionsOnly?: boolean;
+  /** Fills fresh memory with NaN, so that an unwritten element shows. @defaultValue false */
+  readonly poison?: boolean;
+}
+
+/** A value that a CPU device holds. */
+class CpuHandle implements Storage {
+  readonly array: CpuArray;
+  readonly bytes: number;
+
+  constructor(array: CpuArray) {
+    this.array = array;
+    this.bytes = bytesOf(array.dtype, array.shape);
+  }
+}
+
+/**
+ * Runs graphs on the CPU, in this thread: the reference that every other device is tested against. Sums and products of
+ * matrices are accumulated in double precision and in order, so that a row never depends on its neighbours.
+ */
+export class CpuDevice implements Device {
+  readonly kind = 'cpu';
+  readonly name = 'CPU (JavaScript)';
+  readonly #pool: CpuPool;
+  readonly #wide: boolean;
+  readonly #definitionsOnly: boolean;
+  #allocated = 0;
+
+  constructor({ precision = 'f32', definitionsOnly = false, poison = false }: CpuDeviceOptions = {}) {
+    this.#wide = precision === 'f64';
+    this.#definitionsOnly = definitionsOnly;
+    this.#pool = new CpuPool(this.#wide, poison);
+  }
+
+  get allocatedBytes(): number {
+    return this.#allocated;
+  }
+
+  /** The graph as a program. The promise is there for devices that compile in the background. */
+  compile(graph: Graph, options: CompileOptions = {}): Promise<Program> {
+    return Promise.resolve(this.prepare(graph, options));
+  }
+
+  /** As {@link CpuDevice.compile}, at once. */
+  prepare(graph: Graph, { donate = [] }: CompileOptions = {}): Program {
+    const routine = new CpuRoutine(graph, {
+      pool: this.#pool,
+      wide: this.#wide,
+      definitionsOnly: this.#definitionsOnly,
+      constant: (of, index) => this.#arrayOf(of.constants[index]!),
+    });
+    const donated = new Set(donate);
+    return {
+      graph,
+      run: (inputs) => {
+        if (inputs.length !== graph.inputs) throw new TesseraError('SHAPE', `program: takes ${graph.inputs} inputs, got ${inputs.length}.`);
+        const arrays = inputs.map((input, index) => {
+          const type = graph.types[index]!;
+          if (input.dtype !== type.dtype || !sameShape(input.shape, type.shape))
+            throw new TesseraError('SHAPE', `program: input ${index} is ${input.dtype}${showShape(input.shape)}, expected ${type.dtype}${showShape(type.shape)}.`);
+          return donated.has(index) ? this.#take(input) : view(this.#arrayOf(input), {});
+        });
+        return routine.run(arrays).map((array) => this.#hold(array));
+      },
+      dispose: () => {},
+    };
+  }
+
+  upload(data: HostArray, type: TensorType): Tensor {
+    const converted = this.#convert(data, type);
+    return this.#hold(borrowHost(converted, type));
+  }
+
+  read(tensor: Tensor): Promise<HostArray> {
+    const flat = contiguous(this.#arrayOf(tensor), this.#pool);
+    const copy = flat.storage.data.slice(flat.offset, flat.offset + sizeOf(tensor.shape));
+    this.#pool.drop(flat);
+    return Promise.resolve(copy);
+  }
+
+  release(storage: Storage): void {
+    const handle = storage as CpuHandle;
+    this.#allocated -= handle.bytes;
+    this.#pool.drop(handle.array);
+  }
+
+  dispose(): void {}
+
+  #hold(array: CpuArray): Tensor {
+    const handle = new CpuHandle(array);
+    this.#allocated += handle.bytes;
+    return new Tensor(array, { kind: 'resident', device: this, storage: handle });
+  }
+
+  /** Takes the value out of a donated tensor, which is disposed. */
+  #take(tensor: Tensor): CpuArray {
+    if (tensor.source.kind !== 'resident' || tensor.source.device !== this) return view(this.#arrayOf(tensor), {});
+    const handle = tensor.source.storage as CpuHandle;
+    this.#allocated -= handle.bytes;
+    tensor.source = { kind: 'disposed' };
+    return handle.array;
+  }
+
+  #arrayOf(tensor: Tensor): CpuArray {
+    const { source } = tensor;
+    if (source.kind === 'host') return borrowHost(this.#convert(source.data, tensor), tensor);
+    if (source.kind === 'resident' && source.device === this) return (source.storage as CpuHandle).array;
+    if (source.kind === 'disposed') throw new TesseraError('DISPOSED', `A tensor of shape ${showShape(tensor.shape)} was disposed before its last use.`);
+    throw new TesseraError('NOT_RESIDENT', `A tensor of shape ${showShape(tensor.shape)} is not on this device. Evaluate it here first.`);
+  }
+
+  #convert(data: HostArray, type: TensorType): HostArray {
+    if (type.dtype !== 'f32' || data instanceof Float64Array === this.#wide) return data;
+    const converted = allocateHost('f32', data.length, this.#wide);
+    converted.set(data);
+    return converted;
+  }
+}
+

@@ -1,0 +1,44 @@
+import type { HostArray } from './dtype.ts';
+import type { Graph } from './graph.ts';
+import type { TensorType } from './op.ts';
+import type { Tensor } from './tensor.ts';
+
+/** What a device keeps for a tensor. Opaque outside its executor. */
+export interface Storage {
+  /** Bytes held. */
+  readonly bytes: number;
+}
+
+/** How a graph is compiled. */
+export interface CompileOptions {
+  /** Indices of inputs that the program may overwrite: after `run`, those tensors are disposed. */
+  readonly donate?: readonly number[];
+}
+
+/** A graph made ready for one device. */
+export interface Program {
+  readonly graph: Graph;
+  /** Runs the graph. Outputs are resident on the device; the work may still be under way when this returns. */
+  run(inputs: readonly Tensor[]): readonly Tensor[];
+  /** Frees what the program holds. Idempotent. */
+  dispose(): void;
+}
+
+/** Something that runs graphs. */
+export interface Device {
+  readonly kind: 'cpu' | 'webgpu';
+  /** Name of the adapter, for people. */
+  readonly name: string;
+  /** Bytes that resident tensors hold now. */
+  readonly allocatedBytes: number;
+  /** Makes a graph ready to run. */
+  compile(graph: Graph, options?: CompileOptions): Promise<Program>;
+  /** Places a constant on the device. Elements are those of `type.dtype`, row-major. */
+  upload(data: HostArray, type: TensorType): Tensor;
+  /** Reads a resident tensor back. The result is a copy. */
+  read(tensor: Tensor): Promise<HostArray>;
+  /** Frees a storage; called by {@link Tensor.dispose}. */
+  release(storage: Storage): void;
+  /** Frees everything. Never destroys a device that was handed in. */
+  dispose(): void;
+}
