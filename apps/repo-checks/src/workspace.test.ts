@@ -52,6 +52,6 @@ describe('the workspace', () => {
 
   test('the set-up script brings the pnpm that `packageManager` names', () => {
     const { packageManager, scripts } = readManifest(repositoryRoot);
-    expect(scripts?.['setup']).toContain(`npx --yes ${packageManager} `);
+    expect(scripts?.['setup']).toContain(` ${packageManager} install --frozen-lockfile`);
   });
 });
