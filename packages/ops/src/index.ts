@@ -1,1 +1,12 @@
-export {};
+export * from './linear.ts';
+export * from './activation.ts';
+export * from './softmax.ts';
+export * from './norm.ts';
+export * from './rotary-frequencies.ts';
+export * from './rotary.ts';
+export * from './attention.ts';
+export * from './ancestors.ts';
+export * from './causal-convolution.ts';
+export * from './unit-lower-inverse.ts';
+export * from './gated-delta-rule.ts';
+export * from './gated-feed-forward.ts';

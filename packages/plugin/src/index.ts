@@ -1,1 +1,12 @@
-export {};
+export * from './fields.ts';
+export * from './validate.ts';
+export * from './params.ts';
+export * from './mixer.ts';
+export * from './cache-policy.ts';
+export * from './define-mixer.ts';
+export * from './feed-forward.ts';
+export * from './plugin.ts';
+export * from './spec.ts';
+export * from './layout.ts';
+export * from './rows.ts';
+export * from './stepping.ts';

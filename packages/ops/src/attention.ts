@@ -1,0 +1,153 @@
+import type { CpuKernel, Op, Tensor } from '@tessera/tensor-core';
+import { ShapeError, add, and, apply1, div, expandDims, greater, greaterEqual, lessEqual, matmul, mul, permute, reshape, showShape, sizeOf, sub, tanh, transpose } from '@tessera/tensor-core';
+import { maskedSoftmax } from './softmax.ts';
+
+/** Attributes of {@link attentionOp}. */
+export interface AttentionAttributes {
+  /** Factor of the dot products. */
+  readonly scale: number;
+  /** Keys of later positions are hidden. */
+  readonly causal: boolean;
+  /** A query sees keys at a distance below this, in both directions where it is not causal. 0: no limit. */
+  readonly window: number;
+  /** c: scores become c · tanh(score / c). 0: as they are. */
+  readonly softCap: number;
+  /** True when a mask is given as sixth input. */
+  readonly masked: boolean;
+}
+
+const kernel: CpuKernel<AttentionAttributes> = {
+  backend: 'cpu',
+  name: 'loops over visible keys',
+  run({ inputs: [q, k, v, qp, kp, mask], outputs: [o], attributes: { scale, causal, window, softCap } }) {
+    const [B, n, H, K] = q!.shape as [number, number, number, number];
+    const [, S, G] = k!.shape as [number, number, number];
+    const V = v!.shape[3]!;
+    const repeat = H / G;
+    const visible = new Int32Array(S);
+    const weights = new Float64Array(S);
+    const sum = new Float64Array(V);
+    for (let b = 0; b < B; b++)
+      for (let i = 0; i < n; i++) {
+        const position = qp!.data[qp!.offset + b * n + i]!;
+        let count = 0;
+        for (let s = 0; s < S; s++) {
+          const at = kp!.data[kp!.offset + b * S + s]!;
+          if (at < 0 || (causal && at > position) || (window > 0 && Math.abs(position - at) >= window)) continue;
+          if (mask && !mask.data[mask.offset + (b * n + i) * S + s]) continue;
+          visible[count++] = s;
+        }
+        for (let h = 0; h < H; h++) {
+          const query = q!.offset + ((b * n + i) * H + h) * K;
+          const group = Math.floor(h / repeat);
+          let top = -Infinity;
+          for (let c = 0; c < count; c++) {
+            const key = k!.offset + ((b * S + visible[c]!) * G + group) * K;
+            let score = 0;
+            for (let d = 0; d < K; d++) score += q!.data[query + d]! * k!.data[key + d]!;
+            score *= scale;
+            if (softCap > 0) score = softCap * Math.tanh(score / softCap);
+            weights[c] = score;
+            if (score > top) top = score;
+          }
+          let total = 0;
+          for (let c = 0; c < count; c++) total += weights[c] = Math.exp(weights[c]! - top);
+          sum.fill(0);
+          for (let c = 0; c < count; c++) {
+            const value = v!.offset + ((b * S + visible[c]!) * G + group) * V;
+            const weight = weights[c]!;
+            for (let d = 0; d < V; d++) sum[d]! += weight * v!.data[value + d]!;
+          }
+          const out = ((b * n + i) * H + h) * V;
+          for (let d = 0; d < V; d++) o!.data[out + d] = count === 0 ? 0 : sum[d]! / total;
+        }
+      }
+  },
+};
+
+/** Op: softmax attention with positions as data. See {@link attention}. */
+export const attentionOp: Op<AttentionAttributes> = {
+  id: '@tessera/ops:attention',
+  infer([q, k, v, qPositions, kPositions]) {
+    const fits =
+      q!.shape.length === 4 &&
+      k!.shape.length === 4 &&
+      v!.shape.length === 4 &&
+      q!.shape[3] === k!.shape[3] &&
+      q!.shape[0] === k!.shape[0] &&
+      k!.shape[1] === v!.shape[1] &&
+      k!.shape[2] === v!.shape[2] &&
+      q!.shape[2]! % k!.shape[2]! === 0 &&
+      qPositions!.shape[1] === q!.shape[1] &&
+      kPositions!.shape[1] === k!.shape[1];
+    if (!fits)
+      throw new ShapeError(
+        `attention: q ${showShape(q!.shape)}, k ${showShape(k!.shape)}, v ${showShape(v!.shape)}, positions ${showShape(qPositions!.shape)} and ${showShape(kPositions!.shape)} do not fit: ` +
+          `expected [B, n, heads, K], [B, S, kvHeads, K], [B, S, kvHeads, V], [B, n], [B, S] with heads a multiple of kvHeads.`,
+      );
+    return [{ shape: [...q!.shape.slice(0, 3), v!.shape[3]!], dtype: 'f32' }];
+  },
+  definition([q, k, v, qPositions, kPositions, mask], { scale, causal, window, softCap }) {
+    const [B, n, H, K] = q!.shape as [number, number, number, number];
+    const [, S, G] = k!.shape as [number, number, number];
+    const V = v!.shape[3]!;
+    const R = H / G;
+    const queries = reshape(permute(q!, [0, 2, 1, 3]), [B, G, R * n, K]); // heads of one group are neighbours
+    let scores = mul(matmul(queries, permute(k!, [0, 2, 3, 1])), scale); // [B, G, R · n, S]
+    if (softCap > 0) scores = mul(tanh(div(scores, softCap)), softCap);
+    const [qp, kp] = [expandDims(qPositions!, 2), expandDims(kPositions!, 1)];
+    let visible = greaterEqual(kp, 0);
+    if (causal) visible = and(visible, lessEqual(kp, qp));
+    if (window > 0) {
+      visible = and(visible, greater(kp, sub(qp, window)));
+      if (!causal) visible = and(visible, greater(add(qp, window), kp));
+    }
+    if (mask) visible = and(visible, mask);
+    const weights = maskedSoftmax(reshape(scores, [B, G, R, n, S]), reshape(visible, [B, 1, 1, ...visible.shape.slice(1)]));
+    const o = matmul(reshape(weights, [B, G, R * n, S]), permute(v!, [0, 2, 1, 3])); // [B, G, R · n, V]
+    return [transpose(reshape(o, [B, H, n, V]), 1, 2)];
+  },
+  kernels: [kernel],
+  cost: ([q, k, v, , kp], [o]) => {
+    const keys = kp!.shape[1]!;
+    const [, n, H, K] = q!.shape as [number, number, number, number];
+    return {
+      bytes: 4 * (sizeOf(q!.shape) + sizeOf(k!.shape) + sizeOf(v!.shape) + sizeOf(o!.shape)),
+      flops: 2 * q!.shape[0]! * n * H * keys * (K + v!.shape[3]!),
+    };
+  },
+};
+
+/** What {@link attention} is given. */
+export interface AttentionCall {
+  /** `[B, n, H, K]` */
+  readonly q: Tensor;
+  /** `[B, S, G, K]`; query head h reads group ⌊h · G / H⌋. */
+  readonly k: Tensor;
+  /** `[B, S, G, V]` */
+  readonly v: Tensor;
+  /** `[B, n]`, i32. */
+  readonly queryPositions: Tensor;
+  /** `[B, S]`, i32; −1 for slots that hold nothing. */
+  readonly keyPositions: Tensor;
+  /** `[B, n, S]`, bool: hides further keys where false (trees, packed documents). */
+  readonly mask?: Tensor;
+  /** @defaultValue K^−½ */
+  readonly scale?: number;
+  /** @defaultValue true */
+  readonly causal?: boolean;
+  /** A query sees keys at a distance below this. @defaultValue no limit */
+  readonly window?: number | undefined;
+  /** @defaultValue none */
+  readonly softCap?: number | undefined;
+}
+
+/**
+ * Softmax attention, o_i = Σ_s softmax_s(scale · q_i · k_s) v_s over the visible keys; zeros for a query that sees none.
+ * Which keys are visible follows from positions that are data, so that one program serves any length. Softmax in f32.
+ * @returns `[B, n, H, V]`
+ * @see Vaswani et al. 2017, arXiv:1706.03762; grouped heads: Ainslie et al. 2023, arXiv:2305.13245.
+ */
+export function attention({ q, k, v, queryPositions, keyPositions, mask, scale = q.shape[3]! ** -0.5, causal = true, window = 0, softCap = 0 }: AttentionCall): Tensor {
+  return apply1(attentionOp, [q, k, v, queryPositions, keyPositions, ...(mask ? [mask] : [])], { scale, causal, window, softCap, masked: mask !== undefined });
+}

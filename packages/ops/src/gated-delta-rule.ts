@@ -1,0 +1,165 @@
+import type { CpuKernel, Op, Tensor } from '@tessera/tensor-core';
+import { ShapeError, add, apply, cumsum, exp, expandDims, greater, greaterEqual, iota, matmul, mul, pad, permute, reshape, scan, showShape, slice, sub, sum, transpose, where } from '@tessera/tensor-core';
+import { minusInfinity } from './softmax.ts';
+import { unitLowerInverse } from './unit-lower-inverse.ts';
+
+/** What the gated delta rule is given. */
+export interface GatedDeltaRuleCall {
+  /** `[B, T, H, K]`, scaled and normalised as the layer wants it. */
+  readonly q: Tensor;
+  /** `[B, T, H, K]` */
+  readonly k: Tensor;
+  /** `[B, T, H, V]` */
+  readonly v: Tensor;
+  /** Log decay, `[B, T, H]`, at most 0. 0 keeps the state. */
+  readonly g: Tensor;
+  /** Writing strength, `[B, T, H]`. 0 writes nothing. */
+  readonly beta: Tensor;
+  /** State before the first entry, `[B, H, K, V]`. */
+  readonly S: Tensor;
+}
+
+const kernel: CpuKernel<Record<never, never>> = {
+  backend: 'cpu',
+  name: 'loops over t',
+  run({ inputs: [q, k, v, g, beta, S0], outputs: [o, S1] }) {
+    const [B, T, H, K] = q!.shape as [number, number, number, number];
+    const V = v!.shape[3]!;
+    const S = new Float64Array(K * V);
+    const read = new Float64Array(V);
+    for (let b = 0; b < B; b++)
+      for (let h = 0; h < H; h++) {
+        const state = (b * H + h) * K * V;
+        for (let i = 0; i < K * V; i++) S[i] = S0!.data[S0!.offset + state + i]!;
+        for (let t = 0; t < T; t++) {
+          const at = (b * T + t) * H + h;
+          const decay = Math.exp(g!.data[g!.offset + at]!);
+          const strength = beta!.data[beta!.offset + at]!;
+          read.fill(0);
+          for (let i = 0; i < K; i++) {
+            const key = k!.data[k!.offset + at * K + i]!;
+            for (let j = 0; j < V; j++) read[j]! += key * (S[i * V + j]! *= decay);
+          }
+          for (let j = 0; j < V; j++) read[j] = strength * (v!.data[v!.offset + at * V + j]! - read[j]!);
+          for (let i = 0; i < K; i++) {
+            const key = k!.data[k!.offset + at * K + i]!;
+            for (let j = 0; j < V; j++) S[i * V + j]! += key * read[j]!;
+          }
+          for (let j = 0; j < V; j++) {
+            let total = 0;
+            for (let i = 0; i < K; i++) total += q!.data[q!.offset + at * K + i]! * S[i * V + j]!;
+            o!.data[at * V + j] = total;
+          }
+        }
+        for (let i = 0; i < K * V; i++) S1!.data[state + i] = S[i]!;
+      }
+  },
+};
+
+type Types = Parameters<Op['infer']>[0];
+
+function inferRule([q, k, v, g, beta, S]: Types): ReturnType<Op['infer']> {
+  const [B, T, H, K] = q!.shape as [number, number, number, number];
+  const V = v!.shape[3]!;
+  const same = (type: Types[number], ...shape: number[]): boolean => showShape(type.shape) === showShape(shape);
+  if (!same(k!, B, T, H, K) || !same(v!, B, T, H, V) || !same(g!, B, T, H) || !same(beta!, B, T, H) || !same(S!, B, H, K, V))
+    throw new ShapeError(
+      `gatedDeltaRule: q ${showShape(q!.shape)}, k ${showShape(k!.shape)}, v ${showShape(v!.shape)}, g ${showShape(g!.shape)}, beta ${showShape(beta!.shape)}, S ${showShape(S!.shape)} do not fit: ` +
+        `expected [B, T, H, K], [B, T, H, K], [B, T, H, V], [B, T, H], [B, T, H], [B, H, K, V].`,
+    );
+  return [
+    { shape: [B, T, H, V], dtype: 'f32' },
+    { shape: [B, H, K, V], dtype: 'f32' },
+  ];
+}
+
+/** Op: the gated delta rule one entry after another. See {@link gatedDeltaRuleRecurrent}. */
+export const gatedDeltaRuleRecurrentOp: Op<Record<never, never>> = {
+  id: '@tessera/ops:gated-delta-rule-recurrent',
+  infer: inferRule,
+  definition([q, k, v, g, beta, S0]) {
+    const timeFirst = (x: Tensor): Tensor => transpose(x, 0, 1);
+    const { carry, outputs } = scan({
+      carry: { S: S0! },
+      sequences: { q: timeFirst(q!), k: timeFirst(k!), v: timeFirst(v!), g: timeFirst(g!), beta: timeFirst(beta!) },
+      step: ({ S }, { q, k, v, g, beta }) => {
+        const decayed = mul(S, exp(expandDims(expandDims(g, 2), 3)));
+        const column = expandDims(k, 3); // [B, H, K, 1]
+        const u = mul(expandDims(beta, 2), sub(v, sum(mul(column, decayed), { axis: 2 })));
+        const next = add(decayed, mul(column, expandDims(u, 2)));
+        return { carry: { S: next }, output: { o: sum(mul(expandDims(q, 3), next), { axis: 2 }) } };
+      },
+    });
+    return [timeFirst(outputs.o), carry.S];
+  },
+  kernels: [kernel],
+};
+
+/** Op: the gated delta rule by chunks. See {@link gatedDeltaRuleChunked}. */
+export const gatedDeltaRuleChunkedOp: Op<{ readonly chunk: number }> = {
+  id: '@tessera/ops:gated-delta-rule-chunked',
+  infer: inferRule,
+  definition([q, k, v, g, beta, S0], { chunk: C }) {
+    const [B, T, H, K] = q!.shape as [number, number, number, number];
+    const V = v!.shape[3]!;
+    const N = Math.ceil(T / C);
+    // [B, T, H, …] → [N, B, H, C, …]; zeros at the end neither decay nor write.
+    const chunks = (x: Tensor): Tensor => {
+      const rest = x.shape.slice(3);
+      const padded = reshape(pad(x, 1, 0, N * C - T), [B, N, C, H, ...rest]);
+      return permute(padded, [1, 0, 3, 2, ...rest.map((_, axis) => axis + 4)]);
+    };
+    const before = greater(iota([C, C], 0), iota([C, C], 1));
+    const upTo = greaterEqual(iota([C, C], 0), iota([C, C], 1));
+    const { carry, outputs } = scan({
+      carry: { S: S0! },
+      sequences: { q: chunks(q!), k: chunks(k!), v: chunks(v!), g: chunks(g!), beta: chunks(beta!) },
+      step: ({ S }, { q, k, v, g, beta }) => {
+        const G = cumsum(g, -1); // [B, H, C]
+        const between = sub(expandDims(G, 3), expandDims(G, 2)); // G_r − G_s
+        const decay = exp(where(upTo, between, minusInfinity)); // masked before exp: above the diagonal it would overflow
+        const scores = matmul(k, transpose(k));
+        const L = where(before, mul(mul(expandDims(beta, 3), scores), decay), 0);
+        const A = mul(unitLowerInverse(L), expandDims(beta, 2)); // (I + L)⁻¹ diag(β)
+        const fromStart = expandDims(exp(G), 3);
+        const U = matmul(A, v);
+        const W = matmul(A, mul(k, fromStart));
+        const written = sub(U, matmul(W, S)); // V′
+        const P = mul(matmul(q, transpose(k)), decay);
+        const o = add(matmul(mul(q, fromStart), S), matmul(P, written));
+        const last = slice(G, 2, -1); // [B, H, 1]
+        const toEnd = expandDims(exp(sub(last, G)), 3);
+        const next = add(mul(S, exp(expandDims(last, 3))), matmul(transpose(mul(k, toEnd)), written));
+        return { carry: { S: next }, output: { o } };
+      },
+    });
+    const o = reshape(permute(outputs.o, [1, 0, 3, 2, 4]), [B, N * C, H, V]);
+    return [slice(o, 1, 0, T), carry.S];
+  },
+};
+
+function inputsOf({ q, k, v, g, beta, S }: GatedDeltaRuleCall): Tensor[] {
+  return [q, k, v, g, beta, S];
+}
+
+/**
+ * The gated delta rule, one entry after another, state in f32:
+ * S̃ = e^{g_t} S_{t−1}; S_t = S̃ + β_t k_tᵀ (v_t − k_t S̃); o_t = q_t S_t (row vectors, S is `[K, V]`).
+ * @returns o `[B, T, H, V]` and the state after the last entry `[B, H, K, V]`
+ * @see Yang et al. 2024, arXiv:2412.06464, eq. 10.
+ */
+export function gatedDeltaRuleRecurrent(call: GatedDeltaRuleCall): { o: Tensor; S: Tensor } {
+  const [o, S] = apply(gatedDeltaRuleRecurrentOp, inputsOf(call), {});
+  return { o: o!, S: S! };
+}
+
+/**
+ * The gated delta rule by chunks of `chunk` entries: within a chunk products of matrices, between chunks the state. Equal to
+ * {@link gatedDeltaRuleRecurrent} up to rounding.
+ * @see Yang et al. 2024, arXiv:2412.06464, section 3.3; the (I + L)⁻¹ form: Yang et al. 2024, arXiv:2406.06484.
+ */
+export function gatedDeltaRuleChunked(call: GatedDeltaRuleCall, { chunk = 64 }: { readonly chunk?: number } = {}): { o: Tensor; S: Tensor } {
+  const [o, S] = apply(gatedDeltaRuleChunkedOp, inputsOf(call), { chunk });
+  return { o: o!, S: S! };
+}
+

@@ -1,0 +1,30 @@
+import type { Tensor } from '@tessera/tensor-core';
+import { add, div, exp, log, max, maximum, reshape, stopGradient, sub, sum, gather, where } from '@tessera/tensor-core';
+
+/** Stand-in for −∞: large enough that e^(x − max) is 0, and finite, so that differences stay numbers. */
+export const minusInfinity = -1e30;
+
+/** Softmax along the last axis over the entries where `visible` is true; zeros for rows that see nothing. */
+export function maskedSoftmax(scores: Tensor, visible: Tensor): Tensor {
+  const shown = where(visible, scores, minusInfinity);
+  const e = where(visible, exp(sub(shown, stopGradient(max(shown, { axis: -1, keepDims: true })))), 0);
+  return div(e, maximum(sum(e, { axis: -1, keepDims: true }), 1e-30));
+}
+
+/** Softmax along the last axis. */
+export function softmax(x: Tensor): Tensor {
+  const e = exp(sub(x, stopGradient(max(x, { axis: -1, keepDims: true }))));
+  return div(e, sum(e, { axis: -1, keepDims: true }));
+}
+
+/** log Σ e^x along the last axis. `[…, N]` → `[…]` */
+export function logSumExp(x: Tensor): Tensor {
+  const top = stopGradient(max(x, { axis: -1, keepDims: true }));
+  const total = log(sum(exp(sub(x, top)), { axis: -1 }));
+  return add(total, reshape(top, total.shape));
+}
+
+/** −log p(target) for each position. `logits […, V]`, `targets […]` (i32) → `[…]`, in nats. */
+export function crossEntropy(logits: Tensor, targets: Tensor): Tensor {
+  return sub(logSumExp(logits), gather(logits, targets, { batchDims: targets.rank }));
+}

@@ -1,0 +1,35 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { Tensor } from '@tessera/tensor-core';
+import type { Site } from './mixer.ts';
+import type { ParamSpecs } from './params.ts';
+
+/** A layer that looks at one position at a time. */
+export interface FeedForward<Config extends object = object, Params extends object = object> {
+  readonly contract: 'feed-forward/1';
+  readonly name: `${string}:${string}`;
+  readonly config: StandardSchemaV1<unknown, Required<Config>>;
+  params(site: Site<Config>): ParamSpecs<Params>;
+  /** `[…, D]` → `[…, D]`, with an auxiliary loss if it has one. */
+  forward(call: { readonly params: Params; readonly config: Required<Config>; readonly x: Tensor; readonly training?: boolean; readonly random?: Tensor }): {
+    readonly y: Tensor;
+    readonly aux?: Tensor;
+  };
+}
+
+/** A feed-forward whose types nobody knows any more. */
+// oxlint-disable-next-line typescript/no-explicit-any -- the erased form; config and params are checked by their schema
+export type AnyFeedForward = FeedForward<any, any>;
+
+/** Rescales each position by its own statistics. */
+export interface Norm<Config extends object = object, Params extends object = object> {
+  readonly contract: 'norm/1';
+  readonly name: `${string}:${string}`;
+  readonly config: StandardSchemaV1<unknown, Required<Config>>;
+  params(site: Site<Config>): ParamSpecs<Params>;
+  /** `[…, D]` → `[…, D]` */
+  forward(call: { readonly params: Params; readonly config: Required<Config>; readonly x: Tensor }): Tensor;
+}
+
+/** A norm whose types nobody knows any more. */
+// oxlint-disable-next-line typescript/no-explicit-any -- the erased form; config and params are checked by their schema
+export type AnyNorm = Norm<any, any>;
