@@ -1,1 +1,17 @@
-export {};
+import { definePlugin } from '@tessera/plugin';
+import type { Plugin } from '@tessera/plugin';
+import { bidirectionalAttention } from './bidirectional-attention.ts';
+import { softmaxAttention } from './softmax-attention.ts';
+
+export { softmaxAttention } from './softmax-attention.ts';
+export { bidirectionalAttention } from './bidirectional-attention.ts';
+export type { AttentionConfig, AttentionParams, QueryKeyNormConfig } from './projections.ts';
+export type { RotaryConfig } from './rotary-config.ts';
+export type { KeyValueCache } from './key-value-cache.ts';
+
+/** The mixers of this package. */
+export const softmax: Plugin = definePlugin({
+  contract: 'plugin/1',
+  name: '@tessera/attention-softmax',
+  mixers: [softmaxAttention, bidirectionalAttention],
+});

@@ -1,1 +1,12 @@
-export {};
+import { definePlugin } from '@tessera/plugin';
+import type { Plugin } from '@tessera/plugin';
+import { layer } from './layer-norm.ts';
+import { rms } from './rms-norm.ts';
+
+export { rms } from './rms-norm.ts';
+export type { RmsConfig, RmsParams } from './rms-norm.ts';
+export { layer } from './layer-norm.ts';
+export type { LayerNormConfig, LayerNormParams } from './layer-norm.ts';
+
+/** The norms of this package. */
+export const norms: Plugin = definePlugin({ contract: 'plugin/1', name: '@tessera/norms', norms: [rms, layer] });

@@ -1,5 +1,23 @@
 import type { Tensor } from '@tessera/tensor-core';
-import { abs, add, div, erf, exp, log, maximum, minimum, mul, neg, sigmoid, sqrt, square, sub, tanh, where, less } from '@tessera/tensor-core';
+import {
+  abs,
+  add,
+  div,
+  erf,
+  exp,
+  log,
+  maximum,
+  minimum,
+  mul,
+  neg,
+  sigmoid,
+  sqrt,
+  square,
+  sub,
+  tanh,
+  where,
+  less,
+} from '@tessera/tensor-core';
 
 /** max(x, 0). */
 export function relu(x: Tensor): Tensor {

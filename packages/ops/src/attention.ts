@@ -1,5 +1,24 @@
 import type { CpuKernel, Op, Tensor } from '@tessera/tensor-core';
-import { ShapeError, add, and, apply1, div, expandDims, greater, greaterEqual, lessEqual, matmul, mul, permute, reshape, showShape, sizeOf, sub, tanh, transpose } from '@tessera/tensor-core';
+import {
+  ShapeError,
+  add,
+  and,
+  apply1,
+  div,
+  expandDims,
+  greater,
+  greaterEqual,
+  lessEqual,
+  matmul,
+  mul,
+  permute,
+  reshape,
+  showShape,
+  sizeOf,
+  sub,
+  tanh,
+  transpose,
+} from '@tessera/tensor-core';
 import { maskedSoftmax } from './softmax.ts';
 
 /** Attributes of {@link attentionOp}. */
@@ -103,7 +122,10 @@ export const attentionOp: Op<AttentionAttributes> = {
       if (!causal) visible = and(visible, greater(add(qp, window), kp));
     }
     if (mask) visible = and(visible, mask);
-    const weights = maskedSoftmax(reshape(scores, [B, G, R, n, S]), reshape(visible, [B, 1, 1, ...visible.shape.slice(1)]));
+    const weights = maskedSoftmax(
+      reshape(scores, [B, G, R, n, S]),
+      reshape(visible, [B, 1, 1, ...visible.shape.slice(1)]),
+    );
     const o = matmul(reshape(weights, [B, G, R * n, S]), permute(v!, [0, 2, 1, 3])); // [B, G, R · n, V]
     return [transpose(reshape(o, [B, H, n, V]), 1, 2)];
   },
@@ -148,6 +170,23 @@ export interface AttentionCall {
  * @returns `[B, n, H, V]`
  * @see Vaswani et al. 2017, arXiv:1706.03762; grouped heads: Ainslie et al. 2023, arXiv:2305.13245.
  */
-export function attention({ q, k, v, queryPositions, keyPositions, mask, scale = q.shape[3]! ** -0.5, causal = true, window = 0, softCap = 0 }: AttentionCall): Tensor {
-  return apply1(attentionOp, [q, k, v, queryPositions, keyPositions, ...(mask ? [mask] : [])], { scale, causal, window, softCap, masked: mask !== undefined });
+export function attention({
+  q,
+  k,
+  v,
+  queryPositions,
+  keyPositions,
+  mask,
+  scale = q.shape[3]! ** -0.5,
+  causal = true,
+  window = 0,
+  softCap = 0,
+}: AttentionCall): Tensor {
+  return apply1(attentionOp, [q, k, v, queryPositions, keyPositions, ...(mask ? [mask] : [])], {
+    scale,
+    causal,
+    window,
+    softCap,
+    masked: mask !== undefined,
+  });
 }

@@ -13,7 +13,10 @@ const kernel: CpuKernel<Record<never, never>> = {
           let total = bias ? bias.data[bias.offset + c]! : 0;
           for (let j = 0; j < J; j++) {
             const from = t - (J - 1) + j;
-            const value = from < 0 ? history!.data[history!.offset + (b * (J - 1) + J - 1 + from) * C + c]! : x!.data[x!.offset + (b * T + from) * C + c]!;
+            const value =
+              from < 0
+                ? history!.data[history!.offset + (b * (J - 1) + J - 1 + from) * C + c]!
+                : x!.data[x!.offset + (b * T + from) * C + c]!;
             total += weight!.data[weight!.offset + c * J + j]! * value;
           }
           y!.data[(b * T + t) * C + c] = total;
@@ -26,8 +29,15 @@ export const causalConvolutionOp: Op<Record<never, never>> = {
   id: '@tessera/ops:causal-convolution',
   infer([x, weight, history]) {
     const J = weight!.shape[1]!;
-    if (x!.shape.length !== 3 || weight!.shape[0] !== x!.shape[2] || history!.shape[1] !== J - 1 || history!.shape[2] !== x!.shape[2])
-      throw new ShapeError(`causalConvolution: x ${showShape(x!.shape)}, weight ${showShape(weight!.shape)}, history ${showShape(history!.shape)} do not fit: expected [B, T, C], [C, J], [B, J − 1, C].`);
+    if (
+      x!.shape.length !== 3 ||
+      weight!.shape[0] !== x!.shape[2] ||
+      history!.shape[1] !== J - 1 ||
+      history!.shape[2] !== x!.shape[2]
+    )
+      throw new ShapeError(
+        `causalConvolution: x ${showShape(x!.shape)}, weight ${showShape(weight!.shape)}, history ${showShape(history!.shape)} do not fit: expected [B, T, C], [C, J], [B, J − 1, C].`,
+      );
     return [{ shape: x!.shape, dtype: 'f32' }];
   },
   definition([x, weight, history, bias]) {

@@ -1,5 +1,27 @@
 import type { CpuKernel, Op, Tensor } from '@tessera/tensor-core';
-import { ShapeError, add, apply, cumsum, exp, expandDims, greater, greaterEqual, iota, matmul, mul, pad, permute, reshape, scan, showShape, slice, sub, sum, transpose, where } from '@tessera/tensor-core';
+import {
+  ShapeError,
+  add,
+  apply,
+  cumsum,
+  exp,
+  expandDims,
+  greater,
+  greaterEqual,
+  iota,
+  matmul,
+  mul,
+  pad,
+  permute,
+  reshape,
+  scan,
+  showShape,
+  slice,
+  sub,
+  sum,
+  transpose,
+  where,
+} from '@tessera/tensor-core';
 import { minusInfinity } from './softmax.ts';
 import { unitLowerInverse } from './unit-lower-inverse.ts';
 
@@ -62,7 +84,13 @@ function inferRule([q, k, v, g, beta, S]: Types): ReturnType<Op['infer']> {
   const [B, T, H, K] = q!.shape as [number, number, number, number];
   const V = v!.shape[3]!;
   const same = (type: Types[number], ...shape: number[]): boolean => showShape(type.shape) === showShape(shape);
-  if (!same(k!, B, T, H, K) || !same(v!, B, T, H, V) || !same(g!, B, T, H) || !same(beta!, B, T, H) || !same(S!, B, H, K, V))
+  if (
+    !same(k!, B, T, H, K) ||
+    !same(v!, B, T, H, V) ||
+    !same(g!, B, T, H) ||
+    !same(beta!, B, T, H) ||
+    !same(S!, B, H, K, V)
+  )
     throw new ShapeError(
       `gatedDeltaRule: q ${showShape(q!.shape)}, k ${showShape(k!.shape)}, v ${showShape(v!.shape)}, g ${showShape(g!.shape)}, beta ${showShape(beta!.shape)}, S ${showShape(S!.shape)} do not fit: ` +
         `expected [B, T, H, K], [B, T, H, K], [B, T, H, V], [B, T, H], [B, T, H], [B, H, K, V].`,
@@ -158,8 +186,10 @@ export function gatedDeltaRuleRecurrent(call: GatedDeltaRuleCall): { o: Tensor; 
  * {@link gatedDeltaRuleRecurrent} up to rounding.
  * @see Yang et al. 2024, arXiv:2412.06464, section 3.3; the (I + L)⁻¹ form: Yang et al. 2024, arXiv:2406.06484.
  */
-export function gatedDeltaRuleChunked(call: GatedDeltaRuleCall, { chunk = 64 }: { readonly chunk?: number } = {}): { o: Tensor; S: Tensor } {
+export function gatedDeltaRuleChunked(
+  call: GatedDeltaRuleCall,
+  { chunk = 64 }: { readonly chunk?: number } = {},
+): { o: Tensor; S: Tensor } {
   const [o, S] = apply(gatedDeltaRuleChunkedOp, inputsOf(call), { chunk });
   return { o: o!, S: S! };
 }
-

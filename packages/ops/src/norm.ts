@@ -11,7 +11,9 @@ export interface RmsNormAttributes {
 function checkWeight(x: TensorType, weights: readonly TensorType[], where: string): void {
   for (const weight of weights)
     if (weight.shape.length !== 1 || weight.shape[0] !== x.shape.at(-1))
-      throw new ShapeError(`${where}: the weight is ${showShape(weight.shape)}, expected [${x.shape.at(-1)}] for x ${showShape(x.shape)}.`);
+      throw new ShapeError(
+        `${where}: the weight is ${showShape(weight.shape)}, expected [${x.shape.at(-1)}] for x ${showShape(x.shape)}.`,
+      );
 }
 
 const rmsKernel: CpuKernel<RmsNormAttributes> = {
@@ -25,7 +27,8 @@ const rmsKernel: CpuKernel<RmsNormAttributes> = {
       let total = 0;
       for (let i = 0; i < n; i++) total += x!.data[from + i]! ** 2;
       const scale = 1 / Math.sqrt(total / n + eps);
-      for (let i = 0; i < n; i++) y!.data[row * n + i] = x!.data[from + i]! * scale * (w!.data[w!.offset + i]! + offset);
+      for (let i = 0; i < n; i++)
+        y!.data[row * n + i] = x!.data[from + i]! * scale * (w!.data[w!.offset + i]! + offset);
     }
   },
 };
@@ -63,7 +66,8 @@ const layerKernel: CpuKernel<LayerNormAttributes> = {
       let squares = 0;
       for (let i = 0; i < n; i++) squares += (x!.data[from + i]! - mu) ** 2;
       const scale = 1 / Math.sqrt(squares / n + eps);
-      for (let i = 0; i < n; i++) y!.data[row * n + i] = (x!.data[from + i]! - mu) * scale * w!.data[w!.offset + i]! + b!.data[b!.offset + i]!;
+      for (let i = 0; i < n; i++)
+        y!.data[row * n + i] = (x!.data[from + i]! - mu) * scale * w!.data[w!.offset + i]! + b!.data[b!.offset + i]!;
     }
   },
 };
@@ -87,7 +91,11 @@ export const layerNormOp: Op<LayerNormAttributes> = {
  * Root mean square norm along the last axis, statistics in f32. `x […, D]`, `weight [D]`.
  * @see Zhang and Sennrich 2019, arXiv:1910.07467.
  */
-export function rmsNorm(x: Tensor, weight: Tensor, { eps, offset = 0 }: { readonly eps: number; readonly offset?: number }): Tensor {
+export function rmsNorm(
+  x: Tensor,
+  weight: Tensor,
+  { eps, offset = 0 }: { readonly eps: number; readonly offset?: number },
+): Tensor {
   return apply1(rmsNormOp, [x, weight], { eps, offset });
 }
 

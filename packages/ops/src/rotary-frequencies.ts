@@ -15,7 +15,13 @@ export type RotaryScaling =
       readonly truncate: boolean;
     }
   /** Interpolation by wavelength with one ramp. @see Grattafiori et al. 2024, arXiv:2407.21783. */
-  | { readonly type: 'llama3'; readonly factor: number; readonly lowFreqFactor: number; readonly highFreqFactor: number; readonly originalMaxPositions: number }
+  | {
+      readonly type: 'llama3';
+      readonly factor: number;
+      readonly lowFreqFactor: number;
+      readonly highFreqFactor: number;
+      readonly originalMaxPositions: number;
+    }
   /** A factor for each frequency, found by search. @see Ding et al. 2024, arXiv:2402.13753. */
   | { readonly type: 'longrope'; readonly factors: readonly number[] };
 
@@ -26,7 +32,8 @@ export type RotaryScaling =
  */
 export function rotaryFrequencies(dims: number, theta: number, scaling: RotaryScaling): Float64Array<ArrayBuffer> {
   const pairs = Math.floor(dims / 2);
-  const plain = (base: number): Float64Array<ArrayBuffer> => Float64Array.from({ length: pairs }, (_, i) => base ** ((-2 * i) / dims));
+  const plain = (base: number): Float64Array<ArrayBuffer> =>
+    Float64Array.from({ length: pairs }, (_, i) => base ** ((-2 * i) / dims));
   switch (scaling.type) {
     case 'default':
       return plain(theta);
@@ -40,7 +47,8 @@ export function rotaryFrequencies(dims: number, theta: number, scaling: RotarySc
     case 'yarn': {
       const { factor, originalMaxPositions, betaFast, betaSlow, truncate } = scaling;
       // The index at which a wavelength fits `turns` times into the original context.
-      const indexOf = (turns: number): number => (dims * Math.log(originalMaxPositions / (turns * 2 * Math.PI))) / (2 * Math.log(theta));
+      const indexOf = (turns: number): number =>
+        (dims * Math.log(originalMaxPositions / (turns * 2 * Math.PI))) / (2 * Math.log(theta));
       const low = Math.max(truncate ? Math.floor(indexOf(betaFast)) : indexOf(betaFast), 0);
       const bound = Math.min(truncate ? Math.ceil(indexOf(betaSlow)) : indexOf(betaSlow), dims - 1);
       const high = bound === low ? bound + 0.001 : bound;

@@ -1,5 +1,22 @@
 import type { CpuKernel, Op, Tensor } from '@tessera/tensor-core';
-import { ShapeError, add, apply1, at, concat, expandDims, fromHost, gather, mul, reshape, shiftRight, showShape, slice, stack, sub, and } from '@tessera/tensor-core';
+import {
+  ShapeError,
+  add,
+  apply1,
+  at,
+  concat,
+  expandDims,
+  fromHost,
+  gather,
+  mul,
+  reshape,
+  shiftRight,
+  showShape,
+  slice,
+  stack,
+  sub,
+  and,
+} from '@tessera/tensor-core';
 
 /** Positions below this have exact tables. */
 export const maximumPosition: number = 2 ** 20;
@@ -87,14 +104,19 @@ export const rotaryOp: Op<RotaryAttributes> = {
   id: '@tessera/ops:rotary',
   infer([x, cos]) {
     if (x!.shape.length !== 4 || cos!.shape.length !== 3 || 2 * cos!.shape[2]! > x!.shape[3]!)
-      throw new ShapeError(`rotary: x is ${showShape(x!.shape)} and the angles are ${showShape(cos!.shape)}, expected [B, n, heads, headDim] and [B, n, pairs] with 2 · pairs ≤ headDim.`);
+      throw new ShapeError(
+        `rotary: x is ${showShape(x!.shape)} and the angles are ${showShape(cos!.shape)}, expected [B, n, heads, headDim] and [B, n, pairs] with 2 · pairs ≤ headDim.`,
+      );
     return [{ shape: x!.shape, dtype: 'f32' }];
   },
   definition([x, cos, sin], { order }) {
     const pairs = cos!.shape[2]!;
     const [c, s] = [expandDims(cos!, 2), expandDims(sin!, 2)];
     const turned = slice(x!, -1, 0, 2 * pairs);
-    const paired = order === 'half' ? reshape(turned, [...x!.shape.slice(0, 3), 2, pairs]) : reshape(turned, [...x!.shape.slice(0, 3), pairs, 2]);
+    const paired =
+      order === 'half'
+        ? reshape(turned, [...x!.shape.slice(0, 3), 2, pairs])
+        : reshape(turned, [...x!.shape.slice(0, 3), pairs, 2]);
     const axis = order === 'half' ? -2 : -1;
     const [a, b] = [at(paired, axis, 0), at(paired, axis, 1)];
     const both = stack([sub(mul(a, c), mul(b, s)), add(mul(b, c), mul(a, s))], order === 'half' ? 3 : 4);
@@ -107,7 +129,10 @@ export const rotaryOp: Op<RotaryAttributes> = {
  * Rotary position embedding: turns each pair of elements by its position's angle.
  * @see Su et al. 2021, arXiv:2104.09864, eq. 15.
  */
-export function rotary(x: Tensor, { cos, sin }: { readonly cos: Tensor; readonly sin: Tensor }, order: RotaryOrder = 'half'): Tensor {
+export function rotary(
+  x: Tensor,
+  { cos, sin }: { readonly cos: Tensor; readonly sin: Tensor },
+  order: RotaryOrder = 'half',
+): Tensor {
   return apply1(rotaryOp, [x, cos, sin], { order });
 }
-

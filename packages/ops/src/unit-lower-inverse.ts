@@ -1,5 +1,21 @@
 import type { CpuKernel, Op, Tensor } from '@tessera/tensor-core';
-import { ShapeError, apply1, broadcastTo, cast, equal, expandDims, iota, matmul, permute, scan, showShape, sub, where, zeros, reshape } from '@tessera/tensor-core';
+import {
+  ShapeError,
+  apply1,
+  broadcastTo,
+  cast,
+  equal,
+  expandDims,
+  iota,
+  matmul,
+  permute,
+  scan,
+  showShape,
+  sub,
+  where,
+  zeros,
+  reshape,
+} from '@tessera/tensor-core';
 
 const kernel: CpuKernel<Record<never, never>> = {
   backend: 'cpu',
@@ -24,7 +40,8 @@ const kernel: CpuKernel<Record<never, never>> = {
 export const unitLowerInverseOp: Op<Record<never, never>> = {
   id: '@tessera/ops:unit-lower-inverse',
   infer([L]) {
-    if (L!.shape.length < 2 || L!.shape.at(-1) !== L!.shape.at(-2)) throw new ShapeError(`unitLowerInverse: ${showShape(L!.shape)} is not square.`);
+    if (L!.shape.length < 2 || L!.shape.at(-1) !== L!.shape.at(-2))
+      throw new ShapeError(`unitLowerInverse: ${showShape(L!.shape)} is not square.`);
     return [{ shape: L!.shape, dtype: 'f32' }];
   },
   definition([L]) {

@@ -7,7 +7,9 @@ export interface MixerUse {
 }
 
 /** A mixer that is also a function: called with settings, it gives a {@link MixerUse}. */
-export type MixerFactory<Config extends object, Params extends object, State extends object> = ((config: Config) => MixerUse) &
+export type MixerFactory<Config extends object, Params extends object, State extends object> = ((
+  config: Config,
+) => MixerUse) &
   SequenceMixer<Config, Params, State>;
 
 /** Makes a mixer definition callable. Its types are given by the annotation of the constant that it is assigned to. */
@@ -15,6 +17,8 @@ export function defineMixer<Config extends object, Params extends object, State 
   definition: NoInfer<SequenceMixer<Config, Params, State>>,
 ): MixerFactory<Config, Params, State> {
   const factory = (config: Config): MixerUse => ({ mixer: definition, config });
-  const properties = Object.fromEntries(Object.entries(definition).map(([key, value]) => [key, { value, enumerable: true }]));
+  const properties = Object.fromEntries(
+    Object.entries(definition).map(([key, value]) => [key, { value, enumerable: true }]),
+  );
   return Object.defineProperties(factory, properties) as MixerFactory<Config, Params, State>;
 }

@@ -10,7 +10,13 @@ export interface FeedForward<Config extends object = object, Params extends obje
   readonly config: StandardSchemaV1<unknown, Required<Config>>;
   params(site: Site<Config>): ParamSpecs<Params>;
   /** `[…, D]` → `[…, D]`, with an auxiliary loss if it has one. */
-  forward(call: { readonly params: Params; readonly config: Required<Config>; readonly x: Tensor; readonly training?: boolean; readonly random?: Tensor }): {
+  forward(call: {
+    readonly params: Params;
+    readonly config: Required<Config>;
+    readonly x: Tensor;
+    readonly training?: boolean;
+    readonly random?: Tensor;
+  }): {
     readonly y: Tensor;
     readonly aux?: Tensor;
   };

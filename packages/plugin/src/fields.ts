@@ -28,20 +28,31 @@ export interface NumberOptions {
   readonly default?: number;
 }
 
-function field<T>(check: (value: unknown) => string | undefined, jsonSchema: JsonSchema, fallback: T | undefined): Field<T> {
+function field<T>(
+  check: (value: unknown) => string | undefined,
+  jsonSchema: JsonSchema,
+  fallback: T | undefined,
+): Field<T> {
   return {
     optional: fallback !== undefined,
     jsonSchema: fallback === undefined ? jsonSchema : { ...jsonSchema, default: fallback },
     read(value, path, issues) {
       if (value === undefined && fallback !== undefined) return fallback;
       const wrong = check(value);
-      if (wrong !== undefined) issues.push({ path, message: value === undefined ? `is missing, expected ${wrong}` : `is ${show(value)}, expected ${wrong}` });
+      if (wrong !== undefined)
+        issues.push({
+          path,
+          message: value === undefined ? `is missing, expected ${wrong}` : `is ${show(value)}, expected ${wrong}`,
+        });
       return value as T;
     },
   };
 }
 
-function numberField(kind: 'a whole number' | 'a number', { min, max, default: fallback }: NumberOptions): Field<number> {
+function numberField(
+  kind: 'a whole number' | 'a number',
+  { min, max, default: fallback }: NumberOptions,
+): Field<number> {
   const range = [min === undefined ? '' : ` from ${min}`, max === undefined ? '' : ` up to ${max}`].join('');
   const fits = (value: unknown): boolean =>
     typeof value === 'number' &&
@@ -49,7 +60,15 @@ function numberField(kind: 'a whole number' | 'a number', { min, max, default: f
     (kind === 'a number' || Number.isInteger(value)) &&
     value >= (min ?? -Infinity) &&
     value <= (max ?? Infinity);
-  return field((value) => (fits(value) ? undefined : kind + range), { type: kind === 'a number' ? 'number' : 'integer', ...(min !== undefined && { minimum: min }), ...(max !== undefined && { maximum: max }) }, fallback);
+  return field(
+    (value) => (fits(value) ? undefined : kind + range),
+    {
+      type: kind === 'a number' ? 'number' : 'integer',
+      ...(min !== undefined && { minimum: min }),
+      ...(max !== undefined && { maximum: max }),
+    },
+    fallback,
+  );
 }
 
 /** A whole number. */
@@ -64,7 +83,11 @@ export function number(options: NumberOptions = {}): Field<number> {
 
 /** True or false. */
 export function bool(options: { readonly default?: boolean } = {}): Field<boolean> {
-  return field((value) => (typeof value === 'boolean' ? undefined : 'true or false'), { type: 'boolean' }, options.default);
+  return field(
+    (value) => (typeof value === 'boolean' ? undefined : 'true or false'),
+    { type: 'boolean' },
+    options.default,
+  );
 }
 
 /** Text. */
@@ -73,8 +96,15 @@ export function text(options: { readonly default?: string } = {}): Field<string>
 }
 
 /** One of a few words. */
-export function oneOf<const T extends string>(words: readonly T[], options: { readonly default?: NoInfer<T> } = {}): Field<T> {
-  return field((value) => (words.includes(value as T) ? undefined : `one of ${words.map((word) => `'${word}'`).join(', ')}`), { enum: words }, options.default);
+export function oneOf<const T extends string>(
+  words: readonly T[],
+  options: { readonly default?: NoInfer<T> } = {},
+): Field<T> {
+  return field(
+    (value) => (words.includes(value as T) ? undefined : `one of ${words.map((word) => `'${word}'`).join(', ')}`),
+    { enum: words },
+    options.default,
+  );
 }
 
 /** A value that may be left out or null. */
@@ -82,7 +112,8 @@ export function optional<T>(inner: Field<T>): Field<T | undefined> {
   return {
     optional: true,
     jsonSchema: inner.jsonSchema,
-    read: (value, path, issues) => (value === undefined || value === null ? undefined : inner.read(value, path, issues)),
+    read: (value, path, issues) =>
+      value === undefined || value === null ? undefined : inner.read(value, path, issues),
   };
 }
 
@@ -94,7 +125,10 @@ export function list<T>(inner: Field<T>, options: { readonly default?: readonly 
     read(value, path, issues) {
       if (value === undefined && options.default !== undefined) return options.default;
       if (Array.isArray(value)) return value.map((item, index) => inner.read(item, [...path, index], issues));
-      issues.push({ path, message: value === undefined ? 'is missing, expected a list' : `is ${show(value)}, expected a list` });
+      issues.push({
+        path,
+        message: value === undefined ? 'is missing, expected a list' : `is ${show(value)}, expected a list`,
+      });
       return [];
     },
   };
@@ -106,19 +140,36 @@ export function anything(): Field<unknown> {
 }
 
 /** A record with the given keys and no others. */
-export function fields<T extends object>(shape: { readonly [K in keyof Required<T>]: Field<T[K] | undefined> | Field<T[K]> }, options: { readonly default?: Partial<T> } = {}): FieldsSchema<Required<T>> {
+export function fields<T extends object>(
+  shape: { readonly [K in keyof Required<T>]: Field<T[K] | undefined> | Field<T[K]> },
+  options: { readonly default?: Partial<T> } = {},
+): FieldsSchema<Required<T>> {
   const entries = Object.entries(shape) as [string, Field<unknown>][];
   const known = entries.map(([key]) => key);
   const read = (given: unknown, path: Path, issues: Issue[]): Required<T> => {
     const value = given === undefined ? options.default : given;
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      issues.push({ path, message: value === undefined ? 'is missing, expected a record' : `is ${show(value)}, expected a record` });
+      issues.push({
+        path,
+        message: value === undefined ? 'is missing, expected a record' : `is ${show(value)}, expected a record`,
+      });
       return {} as Required<T>;
     }
     for (const key of Object.keys(value))
-      if (!known.includes(key)) issues.push({ path: [...path, key], message: `is not known; known are ${known.length > 0 ? known.join(', ') : 'no settings at all'}` });
+      if (!known.includes(key))
+        issues.push({
+          path: [...path, key],
+          message: `is not known; known are ${known.length > 0 ? known.join(', ') : 'no settings at all'}`,
+        });
     return Object.fromEntries(
-      entries.map(([key, inner]) => [key, inner.read(Object.hasOwn(value, key) ? (value as Record<string, unknown>)[key] : undefined, [...path, key], issues)]),
+      entries.map(([key, inner]) => [
+        key,
+        inner.read(
+          Object.hasOwn(value, key) ? (value as Record<string, unknown>)[key] : undefined,
+          [...path, key],
+          issues,
+        ),
+      ]),
     ) as Required<T>;
   };
   return {

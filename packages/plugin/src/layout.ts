@@ -9,14 +9,32 @@ export type PublishedConfig = Readonly<Record<string, unknown>>;
  */
 export type TensorRule =
   /** The same tensor under another name; `transposed`: its two axes swapped; `shape`: reshaped to (ours). */
-  | { readonly kind: 'rename'; readonly published: string; readonly ours: string; readonly transposed?: boolean; readonly shape?: readonly number[] }
+  | {
+      readonly kind: 'rename';
+      readonly published: string;
+      readonly ours: string;
+      readonly transposed?: boolean;
+      readonly shape?: readonly number[];
+    }
   /**
    * One published tensor is several of ours, one after another along its first axis (the last one if `transposed`).
    * `blocks`: the first axis is that many blocks, each split alike (interleaved heads).
    */
-  | { readonly kind: 'split'; readonly published: string; readonly ours: readonly string[]; readonly sizes: readonly number[]; readonly blocks?: number; readonly transposed?: boolean }
+  | {
+      readonly kind: 'split';
+      readonly published: string;
+      readonly ours: readonly string[];
+      readonly sizes: readonly number[];
+      readonly blocks?: number;
+      readonly transposed?: boolean;
+    }
   /** Several published tensors, in order along the first axis, are several of ours, split at other places. */
-  | { readonly kind: 'regroup'; readonly published: readonly string[]; readonly ours: readonly string[]; readonly sizes: readonly number[] };
+  | {
+      readonly kind: 'regroup';
+      readonly published: readonly string[];
+      readonly ours: readonly string[];
+      readonly sizes: readonly number[];
+    };
 
 /** A published checkpoint layout: its config to a spec, its tensors to ours, and back. */
 export interface CheckpointLayout {

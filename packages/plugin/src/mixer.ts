@@ -80,6 +80,8 @@ export interface CommitCall<Config, Params, State> {
   readonly inputs: Tensor;
   /** Positions that the step was given, `[B, n]`, i32. */
   readonly positions: Tensor;
+  /** First entry of each row that the step read, `[B]`, i32. */
+  readonly starts: Tensor;
   /** Named outputs that the step read, as they were. */
   readonly links?: Links;
   /** Named outputs of the step itself. */
@@ -102,9 +104,12 @@ export interface Memory {
 /** How a mixer goes on position by position. */
 export interface Decoding<Config, Params, State> {
   /** Bytes of the state that {@link Decoding.init} makes. */
-  memory(site: Site<Config> & StateSize): Memory;
+  memory(site: Site<Config> & StateSize & { readonly cache?: CachePolicy }): Memory;
   /** The state before the first position: a tree of tensors of fixed capacity, each with the batch as its first axis. */
-  init(site: Site<Config> & StateSize & { readonly params: Params; readonly context?: Tensor; readonly cache?: CachePolicy }): State;
+  init(
+    site: Site<Config> &
+      StateSize & { readonly params: Params; readonly context?: Tensor; readonly cache?: CachePolicy },
+  ): State;
   /** Row b reads its positions starts[b] … starts[b] + lengths[b] − 1 of the n given; the others touch nothing. */
   step(call: StepCall<Config, Params, State>): { readonly y: Tensor; readonly state: State; readonly links?: Links };
   /** True when `step` takes `parents`. Otherwise a tree is run node by node, with a state for each. */
@@ -117,7 +122,11 @@ export interface Decoding<Config, Params, State> {
  * A layer that lets positions see each other: attention, a recurrence, a memory. Everything else in a model looks at one
  * position at a time.
  */
-export interface SequenceMixer<Config extends object = object, Params extends object = object, State extends object = object> {
+export interface SequenceMixer<
+  Config extends object = object,
+  Params extends object = object,
+  State extends object = object,
+> {
   readonly contract: 'sequence-mixer/1';
   /** Full npm name of the package, ':', the mixer. Written into spec files. */
   readonly name: `${string}:${string}`;

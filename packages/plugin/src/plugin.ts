@@ -18,8 +18,11 @@ export interface Plugin {
 export function definePlugin(plugin: Plugin): Plugin {
   for (const part of [...(plugin.mixers ?? []), ...(plugin.feedForwards ?? []), ...(plugin.norms ?? [])])
     if (!part.name.startsWith(`${plugin.name}:`))
-      throw new PluginError(`${plugin.name}: its part '${part.name}' must be named '${plugin.name}:…', since checkpoints name the package.`, {
-        facts: { plugin: plugin.name, part: part.name },
-      });
+      throw new PluginError(
+        `${plugin.name}: its part '${part.name}' must be named '${plugin.name}:…', since checkpoints name the package.`,
+        {
+          facts: { plugin: plugin.name, part: part.name },
+        },
+      );
   return plugin;
 }

@@ -89,10 +89,20 @@ export const modelSpecSchema: FieldsSchema<Required<ModelSpec>> = fields<ModelSp
   vocabSize: int({ min: 1 }),
   dModel: int({ min: 1 }),
   maxPositions: int({ min: 1 }),
-  embedding: optional(fields<NonNullable<ModelSpec['embedding']>>({ multiplier: number({ default: 1 }), positions: optional(int({ min: 1 })) })) as Field<ModelSpec['embedding']>,
+  embedding: optional(
+    fields<NonNullable<ModelSpec['embedding']>>({
+      multiplier: number({ default: 1 }),
+      positions: optional(int({ min: 1 })),
+    }),
+  ) as Field<ModelSpec['embedding']>,
   layers: list(layer) as unknown as Field<readonly LayerSpec[]>,
   finalNorm: optional(part),
   head: optional(
-    fields<NonNullable<ModelSpec['head']>>({ tied: bool({ default: false }), bias: bool({ default: false }), multiplier: number({ default: 1 }), softCap: optional(number({ min: 0 })) }),
+    fields<NonNullable<ModelSpec['head']>>({
+      tied: bool({ default: false }),
+      bias: bool({ default: false }),
+      multiplier: number({ default: 1 }),
+      softCap: optional(number({ min: 0 })),
+    }),
   ) as Field<ModelSpec['head']>,
 });

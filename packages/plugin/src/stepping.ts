@@ -1,4 +1,19 @@
-import { FeatureUnavailableError, add, expandDims, gather, iota, mapTree, permute, reshape, scan, scatterSet, slice, treeLeaves, where, zeros } from '@tessera/tensor-core';
+import {
+  FeatureUnavailableError,
+  add,
+  expandDims,
+  gather,
+  iota,
+  mapTree,
+  permute,
+  reshape,
+  scan,
+  scatterSet,
+  slice,
+  treeLeaves,
+  where,
+  zeros,
+} from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
 import type { AnyMixer, AnyState, CommitCall, Decoding, Links, StepCall } from './mixer.ts';
 import { perEntry, pickRows, validEntries } from './rows.ts';
@@ -10,9 +25,12 @@ type AnyCommit = CommitCall<object, object, AnyState>;
 /** The decoding of a mixer, or an error that names it. */
 export function decodingOf(mixer: AnyMixer): AnyDecoding {
   if (!mixer.decoding)
-    throw new FeatureUnavailableError(`${mixer.name} has no decoding: it looks at the whole sequence. It can run forward, not generate.`, {
-      facts: { mixer: mixer.name },
-    });
+    throw new FeatureUnavailableError(
+      `${mixer.name} has no decoding: it looks at the whole sequence. It can run forward, not generate.`,
+      {
+        facts: { mixer: mixer.name },
+      },
+    );
   return mixer.decoding as AnyDecoding;
 }
 
@@ -50,7 +68,9 @@ export function selectRows(rows: Tensor, a: AnyState, b: AnyState): AnyState {
 }
 
 function pickLinks(mixer: AnyMixer, links: Links, pick: (link: Tensor) => Tensor): Links {
-  return Object.fromEntries(Object.entries(links).map(([name, link]) => [name, mixer.reads?.[name] === 'positions' ? pick(link) : link]));
+  return Object.fromEntries(
+    Object.entries(links).map(([name, link]) => [name, mixer.reads?.[name] === 'positions' ? pick(link) : link]),
+  );
 }
 
 /**
@@ -63,7 +83,14 @@ function stepNodes(mixer: AnyMixer, call: AnyStep, parents: Tensor): { y: Tensor
   const nodesFirst = (rows: Tensor): Tensor => permute(rows, [1, 0, ...rows.shape.slice(2).map((_, axis) => axis + 2)]);
   const perNode = (rows: Tensor): Tensor => expandDims(nodesFirst(rows), 2); // [n, B, 1, …]
   const valid = validEntries(call, n);
-  const room = mapTree(call.state, (leaf) => scatterSet(zeros([batch, n + 1, ...leaf.shape.slice(1)], leaf.dtype), zeros([batch, 1], 'i32'), expandDims(leaf, 1), { batchDims: 1 }));
+  const room = mapTree(call.state, (leaf) =>
+    scatterSet(
+      zeros([batch, n + 1, ...leaf.shape.slice(1)], leaf.dtype),
+      zeros([batch, 1], 'i32'),
+      expandDims(leaf, 1),
+      { batchDims: 1 },
+    ),
+  );
   const links = Object.entries(call.links ?? {});
   const perPosition = links.filter(([name]) => mixer.reads?.[name] === 'positions');
   const { carry, outputs } = scan({
@@ -78,7 +105,9 @@ function stepNodes(mixer: AnyMixer, call: AnyStep, parents: Tensor): { y: Tensor
     },
     step: ({ states }, element) => {
       const from = expandDims(add(element.parent, 1), 1); // [B, 1]
-      const state = mapTree(states, (leaf) => reshape(gather(leaf, from, { batchDims: 1 }), [batch, ...leaf.shape.slice(2)]));
+      const state = mapTree(states, (leaf) =>
+        reshape(gather(leaf, from, { batchDims: 1 }), [batch, ...leaf.shape.slice(2)]),
+      );
       const { parents: _, segments: __, ...rest } = call;
       const made = decoding.step({
         ...rest,
@@ -93,7 +122,9 @@ function stepNodes(mixer: AnyMixer, call: AnyStep, parents: Tensor): { y: Tensor
       let next = 0;
       const slot = add(zeros([batch, 1], 'i32'), add(element.node, 1));
       return {
-        carry: { states: mapTree(states, (leaf) => scatterSet(leaf, slot, expandDims(leaves[next++]!, 1), { batchDims: 1 })) },
+        carry: {
+          states: mapTree(states, (leaf) => scatterSet(leaf, slot, expandDims(leaves[next++]!, 1), { batchDims: 1 })),
+        },
         output: { y: made.y, links: (made.links ?? {}) as Record<string, Tensor> },
       };
     },

@@ -5,7 +5,8 @@ import { scanOp } from './primitives/scan.ts';
 import type { ScanAttributes } from './primitives/scan.ts';
 import { sizeOf } from './shape.ts';
 
-const bytesOf = (types: readonly TensorType[]): number => types.reduce((total, type) => total + sizeOf(type.shape) * bytesPerElement(type.dtype), 0);
+const bytesOf = (types: readonly TensorType[]): number =>
+  types.reduce((total, type) => total + sizeOf(type.shape) * bytesPerElement(type.dtype), 0);
 
 /** Compulsory work of one op of a graph. */
 export function costOf(node: GraphNode, types: readonly TensorType[]): Cost {
@@ -20,12 +21,21 @@ export function costOf(node: GraphNode, types: readonly TensorType[]): Cost {
       node.inputs.map((index) => types[index]!),
       outputs,
       node.attributes,
-    ) ?? { bytes: bytesOf([...inputs, ...outputs]), flops: outputs.reduce((total, type) => total + sizeOf(type.shape), 0) }
+    ) ?? {
+      bytes: bytesOf([...inputs, ...outputs]),
+      flops: outputs.reduce((total, type) => total + sizeOf(type.shape), 0),
+    }
   );
 }
 
 /** Compulsory work of a graph: inputs, constants and outputs once in bytes, the sum over its ops in flops. */
 export function graphCost(graph: Graph): Cost {
-  const outside = [...graph.types.slice(0, graph.inputs + graph.constants.length), ...graph.outputs.map((index) => graph.types[index]!)];
-  return { bytes: bytesOf(outside), flops: graph.nodes.reduce((total, node) => total + costOf(node, graph.types).flops, 0) };
+  const outside = [
+    ...graph.types.slice(0, graph.inputs + graph.constants.length),
+    ...graph.outputs.map((index) => graph.types[index]!),
+  ];
+  return {
+    bytes: bytesOf(outside),
+    flops: graph.nodes.reduce((total, node) => total + costOf(node, graph.types).flops, 0),
+  };
 }

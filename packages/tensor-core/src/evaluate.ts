@@ -22,7 +22,11 @@ export function deviceOf(tensors: readonly Tensor[]): Device {
         stack.push(input);
       }
   }
-  if (devices.size > 1) throw new TesseraError('TWO_DEVICES', `The value depends on tensors of ${devices.size} devices. Read one of them and upload it to the other.`);
+  if (devices.size > 1)
+    throw new TesseraError(
+      'TWO_DEVICES',
+      `The value depends on tensors of ${devices.size} devices. Read one of them and upload it to the other.`,
+    );
   const [device] = devices;
   return device ?? (defaultCpu ??= new CpuDevice());
 }
@@ -46,13 +50,18 @@ export async function read(tensor: Tensor, device?: Device): Promise<HostArray> 
   if (tensor.source.kind === 'host') return device!.read(device!.upload(tensor.source.data, tensor));
   await evaluate([tensor], device ?? deviceOf([tensor]));
   const { source } = tensor;
-  if (source.kind !== 'resident') throw new TesseraError('DISPOSED', 'read: the tensor was disposed, or it is an input of a graph that is still being traced.');
+  if (source.kind !== 'resident')
+    throw new TesseraError(
+      'DISPOSED',
+      'read: the tensor was disposed, or it is an input of a graph that is still being traced.',
+    );
   return source.device.read(tensor);
 }
 
 /** Reads a tensor of one element as a number. */
 export async function readNumber(tensor: Tensor, device?: Device): Promise<number> {
   const data = await read(tensor, device);
-  if (data.length !== 1) throw new TesseraError('SHAPE', `readNumber: the tensor has ${data.length} elements, expected 1.`);
+  if (data.length !== 1)
+    throw new TesseraError('SHAPE', `readNumber: the tensor has ${data.length} elements, expected 1.`);
   return data[0]!;
 }

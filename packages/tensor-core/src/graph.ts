@@ -58,16 +58,26 @@ class GraphBuilder {
   finish(outputs: readonly Tensor[]): Graph {
     for (const output of outputs) this.#visit(output);
     const number = (value: Value): number =>
-      value.kind === 'input' ? value.index : value.kind === 'constant' ? this.#inputs + value.index : this.#inputs + this.#constants.length + value.index;
+      value.kind === 'input'
+        ? value.index
+        : value.kind === 'constant'
+          ? this.#inputs + value.index
+          : this.#inputs + this.#constants.length + value.index;
     const types: TensorType[] = [];
-    for (const value of this.#values.values()) types[number(value)] = { shape: value.type.shape, dtype: value.type.dtype };
+    for (const value of this.#values.values())
+      types[number(value)] = { shape: value.type.shape, dtype: value.type.dtype };
     for (const values of this.#nodeValues.values())
       for (const value of values) types[number(value)] = { shape: value.type.shape, dtype: value.type.dtype };
     return {
       types,
       inputs: this.#inputs,
       constants: this.#constants,
-      nodes: this.#recorded.map(({ op, attributes, inputs, outputs: made }) => ({ op, attributes, inputs: inputs.map(number), outputs: made.map(number) })),
+      nodes: this.#recorded.map(({ op, attributes, inputs, outputs: made }) => ({
+        op,
+        attributes,
+        inputs: inputs.map(number),
+        outputs: made.map(number),
+      })),
       outputs: outputs.map((output) => number(this.#values.get(output)!)),
     };
   }
@@ -110,8 +120,14 @@ class GraphBuilder {
         `A tensor of shape ${showShape(tensor.shape)} belongs to another trace. Pass it to this function as an argument instead of keeping it from an earlier call.`,
       );
     if (source.kind === 'disposed')
-      throw new TesseraError('DISPOSED', `A tensor of shape ${showShape(tensor.shape)} was disposed before its last use.`);
-    const scalar = source.kind === 'host' && source.data.length === 1 ? `${tensor.dtype}${showShape(tensor.shape)}${source.data[0]}` : undefined;
+      throw new TesseraError(
+        'DISPOSED',
+        `A tensor of shape ${showShape(tensor.shape)} was disposed before its last use.`,
+      );
+    const scalar =
+      source.kind === 'host' && source.data.length === 1
+        ? `${tensor.dtype}${showShape(tensor.shape)}${source.data[0]}`
+        : undefined;
     const known = scalar === undefined ? undefined : this.#sameConstant.get(scalar);
     if (known) return known;
     const value: Value = { kind: 'constant', index: this.#constants.length, type: tensor };
@@ -142,7 +158,8 @@ interface Value {
 export function replay(
   graph: Graph,
   inputs: readonly Tensor[],
-  rebuild: (node: GraphNode, inputs: readonly Tensor[]) => readonly Tensor[] = (node, read) => apply(node.op, read, node.attributes),
+  rebuild: (node: GraphNode, inputs: readonly Tensor[]) => readonly Tensor[] = (node, read) =>
+    apply(node.op, read, node.attributes),
 ): Tensor[] {
   const values: Tensor[] = [...inputs.slice(0, graph.inputs), ...graph.constants];
   for (const node of graph.nodes) {
@@ -156,9 +173,20 @@ export function replay(
 }
 
 /** Replaces every op that `supports` refuses by its definition, until none is left. */
-export function expand(graph: Graph, supports: (op: Op, types: { inputs: readonly TensorType[]; outputs: readonly TensorType[] }, attributes: Attributes) => boolean): Graph {
+export function expand(
+  graph: Graph,
+  supports: (
+    op: Op,
+    types: { inputs: readonly TensorType[]; outputs: readonly TensorType[] },
+    attributes: Attributes,
+  ) => boolean,
+): Graph {
   const refused = (node: GraphNode, types: readonly TensorType[]): boolean =>
-    !supports(node.op, { inputs: node.inputs.map((i) => types[i]!), outputs: node.outputs.map((i) => types[i]!) }, node.attributes);
+    !supports(
+      node.op,
+      { inputs: node.inputs.map((i) => types[i]!), outputs: node.outputs.map((i) => types[i]!) },
+      node.attributes,
+    );
   let current = graph;
   while (current.nodes.some((node) => refused(node, current.types))) {
     const { types } = current;
@@ -167,7 +195,10 @@ export function expand(graph: Graph, supports: (op: Op, types: { inputs: readonl
         replay(current, inputs, (node, read) => {
           if (!refused(node, types)) return apply(node.op, read, node.attributes);
           if (!node.op.definition)
-            throw new TesseraError('UNKNOWN_PRIMITIVE', `${node.op.id} has no definition and this device does not know it. Give the op a definition from simpler ops.`);
+            throw new TesseraError(
+              'UNKNOWN_PRIMITIVE',
+              `${node.op.id} has no definition and this device does not know it. Give the op a definition from simpler ops.`,
+            );
           return node.op.definition(read, node.attributes);
         }),
       current.types.slice(0, current.inputs),
@@ -192,7 +223,9 @@ export function attributesKey(attributes: Attributes): string {
 export function graphKey(graph: Graph): string {
   const known = keys.get(graph);
   if (known !== undefined) return known;
-  const constants = graph.constants.map((c) => (c.source.kind === 'host' && c.source.data.length === 1 ? `${c.source.data[0]}` : `#${identity(c)}`));
+  const constants = graph.constants.map((c) =>
+    c.source.kind === 'host' && c.source.data.length === 1 ? `${c.source.data[0]}` : `#${identity(c)}`,
+  );
   const types = graph.types.map((type) => type.dtype + showShape(type.shape));
   const nodes = graph.nodes.map((node) => `${node.op.id}${attributesKey(node.attributes)}(${node.inputs.join()})`);
   const key = [graph.inputs, types.join(';'), constants.join(';'), nodes.join(';'), graph.outputs.join()].join('|');

@@ -44,7 +44,11 @@ export interface CpuKernel<A extends Attributes> {
   readonly backend: 'cpu';
   readonly name: string;
   when?(call: KernelCall<A>): boolean;
-  run(call: { readonly inputs: readonly HostView[]; readonly outputs: readonly HostView[]; readonly attributes: A }): void;
+  run(call: {
+    readonly inputs: readonly HostView[];
+    readonly outputs: readonly HostView[];
+    readonly attributes: A;
+  }): void;
 }
 
 /** An acceleration of an op. Its test is the op's definition. */

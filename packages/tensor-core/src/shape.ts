@@ -30,7 +30,9 @@ export function sameShape(a: Shape, b: Shape): boolean {
 export function normalizeAxis(axis: number, rank: number, where: string): number {
   const normalized = axis < 0 ? axis + rank : axis;
   if (!Number.isInteger(axis) || normalized < 0 || normalized >= rank)
-    throw new ShapeError(`${where}: axis ${axis} does not exist in a tensor of ${rank} axes.`, { facts: { axis, rank } });
+    throw new ShapeError(`${where}: axis ${axis} does not exist in a tensor of ${rank} axes.`, {
+      facts: { axis, rank },
+    });
   return normalized;
 }
 
@@ -61,5 +63,7 @@ export function showShape(shape: Shape): string {
 export function checkShape(shape: Shape, where: string): void {
   for (const extent of shape)
     if (!Number.isInteger(extent) || extent < 0)
-      throw new ShapeError(`${where}: ${showShape(shape)} is no shape: extents are whole numbers from 0.`, { facts: { shape } });
+      throw new ShapeError(`${where}: ${showShape(shape)} is no shape: extents are whole numbers from 0.`, {
+        facts: { shape },
+      });
 }

@@ -78,7 +78,10 @@ export type Operand = Tensor | number;
 export function apply<A extends Attributes>(op: Op<A>, inputs: readonly Tensor[], attributes: A): readonly Tensor[] {
   for (const input of inputs)
     if (input.source.kind === 'disposed')
-      throw new TesseraError('DISPOSED', `${op.id}: an input of shape ${showShape(input.shape)} was disposed. Keep it until its last use.`);
+      throw new TesseraError(
+        'DISPOSED',
+        `${op.id}: an input of shape ${showShape(input.shape)} was disposed. Keep it until its last use.`,
+      );
   const types = op.infer(inputs, attributes);
   const node: OpNode = { op: op as unknown as Op, attributes, inputs, types };
   return types.map((type, index) => new Tensor(type, { kind: 'node', node, index }));
@@ -125,10 +128,16 @@ export function tensor(values: NestedNumbers | HostArray, options: { shape?: Sha
 export function fromHost(data: HostArray, shape: Shape, dtype: DType = dtypeOf(data)): Tensor {
   checkShape(shape, 'fromHost');
   if (data.length !== sizeOf(shape))
-    throw new ShapeError(`fromHost: ${data.length} elements do not fill shape ${showShape(shape)} (${sizeOf(shape)}).`, {
-      facts: { length: data.length, shape },
-    });
-  const fits = dtype === 'f32' ? data instanceof Float32Array || data instanceof Float64Array : data.constructor === allocateHost(dtype, 0).constructor;
+    throw new ShapeError(
+      `fromHost: ${data.length} elements do not fill shape ${showShape(shape)} (${sizeOf(shape)}).`,
+      {
+        facts: { length: data.length, shape },
+      },
+    );
+  const fits =
+    dtype === 'f32'
+      ? data instanceof Float32Array || data instanceof Float64Array
+      : data.constructor === allocateHost(dtype, 0).constructor;
   if (!fits) throw new ShapeError(`fromHost: a ${data.constructor.name} cannot hold ${dtype}.`, { facts: { dtype } });
   return new Tensor({ shape, dtype }, { kind: 'host', data });
 }

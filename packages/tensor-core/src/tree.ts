@@ -26,7 +26,9 @@ export function mapTree<T>(tree: T, replace: (leaf: Tensor, path: string) => Ten
     if (Array.isArray(node)) return node.map((item, index) => rebuild(item, join(path, String(index))));
     if (typeof node === 'object')
       return Object.fromEntries(sortedEntries(node).map(([key, item]) => [key, rebuild(item, join(path, key))]));
-    throw new TypeError(`tensor tree: ${path || 'the root'} is a ${typeof node}; only tensors, lists and records may stand there.`);
+    throw new TypeError(
+      `tensor tree: ${path || 'the root'} is a ${typeof node}; only tensors, lists and records may stand there.`,
+    );
   };
   return rebuild(tree, '') as T;
 }
@@ -50,7 +52,9 @@ function visitTree(node: unknown, visit: (leaf: Tensor, path: string) => void, p
     for (const [key, item] of sortedEntries(node)) visitTree(item, visit, join(path, key));
     return;
   }
-  throw new TypeError(`tensor tree: ${path || 'the root'} is a ${typeof node}; only tensors, lists and records may stand there.`);
+  throw new TypeError(
+    `tensor tree: ${path || 'the root'} is a ${typeof node}; only tensors, lists and records may stand there.`,
+  );
 }
 
 function join(path: string, key: string): string {

@@ -68,7 +68,13 @@ export class CpuPool {
 const maximumHeld = 256 * 2 ** 20;
 
 /** True when the elements lie one after another in row-major order. */
-export function isContiguous({ shape, strides }: { readonly shape: Shape; readonly strides: readonly number[] }): boolean {
+export function isContiguous({
+  shape,
+  strides,
+}: {
+  readonly shape: Shape;
+  readonly strides: readonly number[];
+}): boolean {
   let expected = 1;
   for (let axis = shape.length - 1; axis >= 0; axis--) {
     if (shape[axis] !== 1 && strides[axis] !== expected) return false;
@@ -85,7 +91,9 @@ export function bytesOf(dtype: DType, shape: Shape): number {
 /** Strides of `array` under a shape that it broadcasts to. */
 export function broadcastStrides(array: CpuArray, shape: Shape): number[] {
   const missing = shape.length - array.shape.length;
-  return shape.map((_, axis) => (axis < missing || array.shape[axis - missing] === 1 ? 0 : array.strides[axis - missing]!));
+  return shape.map((_, axis) =>
+    axis < missing || array.shape[axis - missing] === 1 ? 0 : array.strides[axis - missing]!,
+  );
 }
 
 /**
@@ -117,7 +125,11 @@ export function forEachRun(
   const starts = [...offsets];
   const rank = extents.length;
   if (rank === 0) {
-    run(starts, 1, strides.map(() => 0));
+    run(
+      starts,
+      1,
+      strides.map(() => 0),
+    );
     return;
   }
   const inner = merged.map((stride) => stride[rank - 1]!);

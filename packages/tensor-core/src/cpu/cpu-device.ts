@@ -71,11 +71,15 @@ export class CpuDevice implements Device {
     return {
       graph,
       run: (inputs) => {
-        if (inputs.length !== graph.inputs) throw new TesseraError('SHAPE', `program: takes ${graph.inputs} inputs, got ${inputs.length}.`);
+        if (inputs.length !== graph.inputs)
+          throw new TesseraError('SHAPE', `program: takes ${graph.inputs} inputs, got ${inputs.length}.`);
         const arrays = inputs.map((input, index) => {
           const type = graph.types[index]!;
           if (input.dtype !== type.dtype || !sameShape(input.shape, type.shape))
-            throw new TesseraError('SHAPE', `program: input ${index} is ${input.dtype}${showShape(input.shape)}, expected ${type.dtype}${showShape(type.shape)}.`);
+            throw new TesseraError(
+              'SHAPE',
+              `program: input ${index} is ${input.dtype}${showShape(input.shape)}, expected ${type.dtype}${showShape(type.shape)}.`,
+            );
           return donated.has(index) ? this.#take(input) : view(this.#arrayOf(input), {});
         });
         return routine.run(arrays).map((array) => this.#hold(array));
@@ -123,8 +127,15 @@ export class CpuDevice implements Device {
     const { source } = tensor;
     if (source.kind === 'host') return borrowHost(this.#convert(source.data, tensor), tensor);
     if (source.kind === 'resident' && source.device === this) return (source.storage as CpuHandle).array;
-    if (source.kind === 'disposed') throw new TesseraError('DISPOSED', `A tensor of shape ${showShape(tensor.shape)} was disposed before its last use.`);
-    throw new TesseraError('NOT_RESIDENT', `A tensor of shape ${showShape(tensor.shape)} is not on this device. Evaluate it here first.`);
+    if (source.kind === 'disposed')
+      throw new TesseraError(
+        'DISPOSED',
+        `A tensor of shape ${showShape(tensor.shape)} was disposed before its last use.`,
+      );
+    throw new TesseraError(
+      'NOT_RESIDENT',
+      `A tensor of shape ${showShape(tensor.shape)} is not on this device. Evaluate it here first.`,
+    );
   }
 
   #convert(data: HostArray, type: TensorType): HostArray {
@@ -134,4 +145,3 @@ export class CpuDevice implements Device {
     return converted;
   }
 }
-

@@ -47,7 +47,9 @@ export function view(array: CpuArray, change: Partial<CpuArray>): CpuArray {
 export function contiguous(array: CpuArray, pool: CpuPool): CpuArray {
   if (isContiguous(array)) return view(array, { strides: rowMajor(array.shape) });
   const out = pool.allocate(array.dtype, array.shape);
-  forEachRun(array.shape, [array.strides, out.strides], [array.offset, 0], ([i, o], n, [s, t]) => copyRun(out.storage.data, o!, t!, array.storage.data, i!, s!, n));
+  forEachRun(array.shape, [array.strides, out.strides], [array.offset, 0], ([i, o], n, [s, t]) =>
+    copyRun(out.storage.data, o!, t!, array.storage.data, i!, s!, n),
+  );
   return out;
 }
 
@@ -55,25 +57,35 @@ function implementAll(): void {
   implement(unaryOp, ({ inputs: [x], types: [type], attributes: { fn }, pool }) => {
     const out = pool.allocate(type!.dtype, type!.shape);
     const run = unaryRuns[fn];
-    forEachRun(type!.shape, [x!.strides, out.strides], [x!.offset, 0], ([i, o], n, [s]) => run(out.storage.data, o!, x!.storage.data, i!, s!, n));
+    forEachRun(type!.shape, [x!.strides, out.strides], [x!.offset, 0], ([i, o], n, [s]) =>
+      run(out.storage.data, o!, x!.storage.data, i!, s!, n),
+    );
     return [out];
   });
   implement(binaryOp, ({ inputs: [a, b], types: [type], attributes: { fn }, pool }) => {
     const runs = a!.dtype === 'i32' ? integerRuns : a!.dtype === 'u32' ? unsignedRuns : {};
     return [binary(runs[fn] ?? binaryRuns[fn], a!, b!, type!, pool)];
   });
-  implement(compareOp, ({ inputs: [a, b], types: [type], attributes: { fn }, pool }) => [binary(compareRuns[fn], a!, b!, type!, pool)]);
+  implement(compareOp, ({ inputs: [a, b], types: [type], attributes: { fn }, pool }) => [
+    binary(compareRuns[fn], a!, b!, type!, pool),
+  ]);
   implement(whereOp, ({ inputs: [c, a, b], types: [type], pool }) => {
     const out = pool.allocate(type!.dtype, type!.shape);
     const strides = [c!, a!, b!].map((array) => broadcastStrides(array, type!.shape));
-    forEachRun(type!.shape, [...strides, out.strides], [c!.offset, a!.offset, b!.offset, 0], ([h, i, j, o], n, [r, s, t]) =>
-      whereRun(out.storage.data, o!, c!.storage.data, h!, r!, a!.storage.data, i!, s!, b!.storage.data, j!, t!, n),
+    forEachRun(
+      type!.shape,
+      [...strides, out.strides],
+      [c!.offset, a!.offset, b!.offset, 0],
+      ([h, i, j, o], n, [r, s, t]) =>
+        whereRun(out.storage.data, o!, c!.storage.data, h!, r!, a!.storage.data, i!, s!, b!.storage.data, j!, t!, n),
     );
     return [out];
   });
   implement(castOp, ({ inputs: [x], types: [type], pool }) => {
     const out = pool.allocate(type!.dtype, type!.shape);
-    forEachRun(type!.shape, [x!.strides, out.strides], [x!.offset, 0], ([i, o], n, [s]) => castRun(out.storage.data, o!, type!.dtype, x!.storage.data, i!, s!, x!.dtype, n));
+    forEachRun(type!.shape, [x!.strides, out.strides], [x!.offset, 0], ([i, o], n, [s]) =>
+      castRun(out.storage.data, o!, type!.dtype, x!.storage.data, i!, s!, x!.dtype, n),
+    );
     return [out];
   });
   implement(stopGradientOp, ({ inputs: [x] }) => [view(x!, {})]);
@@ -81,8 +93,12 @@ function implementAll(): void {
     const flat = contiguous(x!, pool);
     return [{ ...flat, shape, strides: rowMajor(shape) }];
   });
-  implement(permuteOp, ({ inputs: [x], types: [type], attributes: { axes } }) => [view(x!, { shape: type!.shape, strides: axes.map((axis) => x!.strides[axis]!) })]);
-  implement(broadcastOp, ({ inputs: [x], types: [type] }) => [view(x!, { shape: type!.shape, strides: broadcastStrides(x!, type!.shape) })]);
+  implement(permuteOp, ({ inputs: [x], types: [type], attributes: { axes } }) => [
+    view(x!, { shape: type!.shape, strides: axes.map((axis) => x!.strides[axis]!) }),
+  ]);
+  implement(broadcastOp, ({ inputs: [x], types: [type] }) => [
+    view(x!, { shape: type!.shape, strides: broadcastStrides(x!, type!.shape) }),
+  ]);
   implement(sliceOp, ({ inputs: [x], attributes: { starts, sizes, steps } }) => [
     view(x!, {
       shape: sizes,
@@ -156,18 +172,23 @@ function implementAll(): void {
     const n = type!.shape[axis]!;
     const others = (strides: readonly number[]): number[] => strides.toSpliced(axis, 1);
     const [s, t] = [x!.strides[axis]!, out.strides[axis]!];
-    forEachRun(type!.shape.toSpliced(axis, 1), [others(x!.strides), others(out.strides)], [x!.offset, 0], ([i, o], length, [u, v]) => {
-      for (let r = 0; r < length; r++) {
-        let total = 0;
-        for (let k = 0; k < n; k++) {
-          const at = reverse ? n - 1 - k : k;
-          const element = x!.storage.data[i! + r * u! + at * s]!;
-          if (!exclusive) total += element;
-          out.storage.data[o! + r * v! + at * t] = total;
-          if (exclusive) total += element;
+    forEachRun(
+      type!.shape.toSpliced(axis, 1),
+      [others(x!.strides), others(out.strides)],
+      [x!.offset, 0],
+      ([i, o], length, [u, v]) => {
+        for (let r = 0; r < length; r++) {
+          let total = 0;
+          for (let k = 0; k < n; k++) {
+            const at = reverse ? n - 1 - k : k;
+            const element = x!.storage.data[i! + r * u! + at * s]!;
+            if (!exclusive) total += element;
+            out.storage.data[o! + r * v! + at * t] = total;
+            if (exclusive) total += element;
+          }
         }
-      }
-    });
+      },
+    );
     return [out];
   });
   implement(sortOp, ({ inputs: [x], types: [type], attributes: { descending }, pool }) => {
@@ -177,7 +198,9 @@ function implementAll(): void {
     const n = type!.shape.at(-1)!;
     for (let start = 0; n > 0 && start < sizeOf(type!.shape); start += n) {
       const row = flat.storage.data.subarray(flat.offset + start, flat.offset + start + n);
-      const order = Int32Array.from(row, (_, k) => k).sort((a, b) => (descending ? row[b]! - row[a]! : row[a]! - row[b]!) || a - b);
+      const order = Int32Array.from(row, (_, k) => k).sort(
+        (a, b) => (descending ? row[b]! - row[a]! : row[a]! - row[b]!) || a - b,
+      );
       indices.storage.data.set(order, start);
       for (let k = 0; k < n; k++) values.storage.data[start + k] = row[order[k]!]!;
     }
@@ -200,8 +223,11 @@ function implementAll(): void {
 
 function binary(run: (typeof binaryRuns)['add'], a: CpuArray, b: CpuArray, type: TensorType, pool: CpuPool): CpuArray {
   const out = pool.allocate(type.dtype, type.shape);
-  forEachRun(type.shape, [broadcastStrides(a, type.shape), broadcastStrides(b, type.shape), out.strides], [a.offset, b.offset, 0], ([i, j, o], n, [s, t]) =>
-    run(out.storage.data, o!, a.storage.data, i!, s!, b.storage.data, j!, t!, n),
+  forEachRun(
+    type.shape,
+    [broadcastStrides(a, type.shape), broadcastStrides(b, type.shape), out.strides],
+    [a.offset, b.offset, 0],
+    ([i, j, o], n, [s, t]) => run(out.storage.data, o!, a.storage.data, i!, s!, b.storage.data, j!, t!, n),
   );
   return out;
 }
@@ -213,7 +239,13 @@ function copyInto(out: CpuArray, start: number, source: CpuArray): void {
 }
 
 /** Calls `visit(row of the table or −1, number of the element, elements a row)` for each element of a batched index. */
-function forEachRow(tableArray: CpuArray, index: CpuArray, batchDims: number, pool: CpuPool, visit: (row: number, element: number, size: number) => void): void {
+function forEachRow(
+  tableArray: CpuArray,
+  index: CpuArray,
+  batchDims: number,
+  pool: CpuPool,
+  visit: (row: number, element: number, size: number) => void,
+): void {
   const flat = contiguous(index, pool);
   const rows = tableArray.shape[batchDims]!;
   const size = sizeOf(tableArray.shape.slice(batchDims + 1));
@@ -227,7 +259,12 @@ function forEachRow(tableArray: CpuArray, index: CpuArray, batchDims: number, po
   pool.drop(flat);
 }
 
-function reduce(x: CpuArray, type: TensorType, { fn, axes }: { fn: string; axes: readonly number[] }, pool: CpuPool): CpuArray {
+function reduce(
+  x: CpuArray,
+  type: TensorType,
+  { fn, axes }: { fn: string; axes: readonly number[] },
+  pool: CpuPool,
+): CpuArray {
   const out = pool.allocate(type.dtype, type.shape);
   const outer = x.shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
   const pick = (from: readonly number[], which: readonly number[]): number[] => which.map((axis) => from[axis]!);
@@ -253,8 +290,13 @@ function reduce(x: CpuArray, type: TensorType, { fn, axes }: { fn: string; axes:
     });
     return total;
   };
-  forEachRun(pick(x.shape, outer), [pick(x.strides, outer), pick(out.strides, outer)], [x.offset, 0], ([i, o], n, [s, t]) => {
-    for (let k = 0; k < n; k++) out.storage.data[o! + k * t!] = one(i! + k * s!);
-  });
+  forEachRun(
+    pick(x.shape, outer),
+    [pick(x.strides, outer), pick(out.strides, outer)],
+    [x.offset, 0],
+    ([i, o], n, [s, t]) => {
+      for (let k = 0; k < n; k++) out.storage.data[o! + k * t!] = one(i! + k * s!);
+    },
+  );
   return out;
 }

@@ -32,7 +32,8 @@ export function matmulInto(out: CpuArray, a: CpuArray, b: CpuArray): void {
     let rowStart = aStart;
     let rowStride = left.row;
     if (scratchA) {
-      for (let m = 0; m < M; m++) for (let k = 0; k < K; k++) scratchA[m * K + k] = left.data[aStart + m * left.row + k * left.inner]!;
+      for (let m = 0; m < M; m++)
+        for (let k = 0; k < K; k++) scratchA[m * K + k] = left.data[aStart + m * left.row + k * left.inner]!;
       rows = scratchA;
       rowStart = 0;
       rowStride = K;
@@ -43,7 +44,8 @@ export function matmulInto(out: CpuArray, a: CpuArray, b: CpuArray): void {
     }
     for (let n = 0; n < N; n += panel) {
       const columns = Math.min(panel, N - n);
-      for (let c = 0; c < columns; c++) loadColumn(scratchB!, words, c * K, b, bStart + (n + c) * right.row, right.inner, K);
+      for (let c = 0; c < columns; c++)
+        loadColumn(scratchB!, words, c * K, b, bStart + (n + c) * right.row, right.inner, K);
       dotProducts(result, outStart + n, N, rows, rowStart, rowStride, scratchB!, 0, K, M, columns, K);
     }
   };
@@ -58,7 +60,15 @@ function allocate(wide: boolean, size: number): Reals {
 }
 
 /** Copies one column of the right operand as numbers; `words` are the bits of `target`, when it is single precision. */
-function loadColumn(target: Reals, words: Uint32Array | undefined, at: number, b: CpuArray, start: number, stride: number, K: number): void {
+function loadColumn(
+  target: Reals,
+  words: Uint32Array | undefined,
+  at: number,
+  b: CpuArray,
+  start: number,
+  stride: number,
+  K: number,
+): void {
   const { data } = b.storage;
   if (b.dtype === 'bf16' && words) {
     const halves = data as Uint16Array;
@@ -74,7 +84,20 @@ function loadColumn(target: Reals, words: Uint32Array | undefined, at: number, b
 }
 
 /** `out[m, n] = Σ_k a[m, k] · b[n, k]`, 4 × 4 results at a time so that each load is used four times. */
-function dotProducts(out: Reals, o: number, ldo: number, a: Reals, ai: number, lda: number, b: Reals, bi: number, ldb: number, M: number, N: number, K: number): void {
+function dotProducts(
+  out: Reals,
+  o: number,
+  ldo: number,
+  a: Reals,
+  ai: number,
+  lda: number,
+  b: Reals,
+  bi: number,
+  ldb: number,
+  M: number,
+  N: number,
+  K: number,
+): void {
   let m = 0;
   for (; m + 4 <= M; m += 4) {
     const a0 = ai + m * lda;
@@ -98,16 +121,40 @@ function dotProducts(out: Reals, o: number, ldo: number, a: Reals, ai: number, l
         const y1 = b[b1 + k]!;
         const y2 = b[b2 + k]!;
         const y3 = b[b3 + k]!;
-        c00 += x0 * y0; c01 += x0 * y1; c02 += x0 * y2; c03 += x0 * y3; // prettier-ignore
-        c10 += x1 * y0; c11 += x1 * y1; c12 += x1 * y2; c13 += x1 * y3; // prettier-ignore
-        c20 += x2 * y0; c21 += x2 * y1; c22 += x2 * y2; c23 += x2 * y3; // prettier-ignore
-        c30 += x3 * y0; c31 += x3 * y1; c32 += x3 * y2; c33 += x3 * y3; // prettier-ignore
+        c00 += x0 * y0;
+        c01 += x0 * y1;
+        c02 += x0 * y2;
+        c03 += x0 * y3; // prettier-ignore
+        c10 += x1 * y0;
+        c11 += x1 * y1;
+        c12 += x1 * y2;
+        c13 += x1 * y3; // prettier-ignore
+        c20 += x2 * y0;
+        c21 += x2 * y1;
+        c22 += x2 * y2;
+        c23 += x2 * y3; // prettier-ignore
+        c30 += x3 * y0;
+        c31 += x3 * y1;
+        c32 += x3 * y2;
+        c33 += x3 * y3; // prettier-ignore
       }
       const r = o + m * ldo + n;
-      out[r] = c00; out[r + 1] = c01; out[r + 2] = c02; out[r + 3] = c03; // prettier-ignore
-      out[r + ldo] = c10; out[r + ldo + 1] = c11; out[r + ldo + 2] = c12; out[r + ldo + 3] = c13; // prettier-ignore
-      out[r + 2 * ldo] = c20; out[r + 2 * ldo + 1] = c21; out[r + 2 * ldo + 2] = c22; out[r + 2 * ldo + 3] = c23; // prettier-ignore
-      out[r + 3 * ldo] = c30; out[r + 3 * ldo + 1] = c31; out[r + 3 * ldo + 2] = c32; out[r + 3 * ldo + 3] = c33; // prettier-ignore
+      out[r] = c00;
+      out[r + 1] = c01;
+      out[r + 2] = c02;
+      out[r + 3] = c03; // prettier-ignore
+      out[r + ldo] = c10;
+      out[r + ldo + 1] = c11;
+      out[r + ldo + 2] = c12;
+      out[r + ldo + 3] = c13; // prettier-ignore
+      out[r + 2 * ldo] = c20;
+      out[r + 2 * ldo + 1] = c21;
+      out[r + 2 * ldo + 2] = c22;
+      out[r + 2 * ldo + 3] = c23; // prettier-ignore
+      out[r + 3 * ldo] = c30;
+      out[r + 3 * ldo + 1] = c31;
+      out[r + 3 * ldo + 2] = c32;
+      out[r + 3 * ldo + 3] = c33; // prettier-ignore
     }
     for (; n < N; n++) {
       const b0 = bi + n * ldb;
@@ -143,7 +190,10 @@ function dotProducts(out: Reals, o: number, ldo: number, a: Reals, ai: number, l
         c3 += x * b[b3 + k]!;
       }
       const r = o + m * ldo + n;
-      out[r] = c0; out[r + 1] = c1; out[r + 2] = c2; out[r + 3] = c3; // prettier-ignore
+      out[r] = c0;
+      out[r + 1] = c1;
+      out[r + 2] = c2;
+      out[r + 3] = c3; // prettier-ignore
     }
     for (; n < N; n++) {
       let c = 0;

@@ -28,7 +28,13 @@ interface Step {
   readonly types: readonly TensorType[];
   /** Which inputs are read here for the last time. */
   readonly last: readonly boolean[];
-  readonly run: (call: { inputs: readonly CpuArray[]; types: readonly TensorType[]; attributes: never; pool: CpuPool; dying: readonly boolean[] }) => readonly CpuArray[];
+  readonly run: (call: {
+    inputs: readonly CpuArray[];
+    types: readonly TensorType[];
+    attributes: never;
+    pool: CpuPool;
+    dying: readonly boolean[];
+  }) => readonly CpuArray[];
   readonly attributes: Attributes;
   readonly id: string;
 }
@@ -78,7 +84,13 @@ export class CpuRoutine {
       if (this.#uses[index] === 0) pool.drop(values[index]!);
     for (const step of this.#steps) {
       const read = step.inputs.map((index) => values[index]!);
-      const made = step.run({ inputs: read, types: step.types, attributes: step.attributes as never, pool, dying: step.last });
+      const made = step.run({
+        inputs: read,
+        types: step.types,
+        attributes: step.attributes as never,
+        pool,
+        dying: step.last,
+      });
       step.outputs.forEach((index, position) => {
         values[index] = made[position]!;
         if (this.#uses[index] === 0) pool.drop(made[position]!);
@@ -102,37 +114,74 @@ export class CpuRoutine {
 
   #implementation(node: GraphNode): CpuImplementation {
     if (node.op.id === scanOp.id) return scanRunner(node.attributes as ScanAttributes, this.#context);
-    const kernel = cpuKernel(node.op, { inputs: node.inputs.map((i) => this.#graph.types[i]!), outputs: node.outputs.map((i) => this.#graph.types[i]!) }, node.attributes, this.#context);
+    const kernel = cpuKernel(
+      node.op,
+      {
+        inputs: node.inputs.map((i) => this.#graph.types[i]!),
+        outputs: node.outputs.map((i) => this.#graph.types[i]!),
+      },
+      node.attributes,
+      this.#context,
+    );
     if (kernel) return kernelRunner(kernel);
     const primitive = cpuPrimitives().get(node.op.id);
-    if (!primitive) throw new TesseraError('UNKNOWN_PRIMITIVE', `${node.op.id}: the CPU knows neither a kernel nor a definition of it.`);
+    if (!primitive)
+      throw new TesseraError(
+        'UNKNOWN_PRIMITIVE',
+        `${node.op.id}: the CPU knows neither a kernel nor a definition of it.`,
+      );
     return primitive as unknown as CpuImplementation;
   }
 }
 
-type CpuImplementation = (call: { inputs: readonly CpuArray[]; types: readonly TensorType[]; attributes: Attributes; pool: CpuPool }) => readonly CpuArray[];
+type CpuImplementation = (call: {
+  inputs: readonly CpuArray[];
+  types: readonly TensorType[];
+  attributes: Attributes;
+  pool: CpuPool;
+}) => readonly CpuArray[];
 
-function supported(op: Op, types: { inputs: readonly TensorType[]; outputs: readonly TensorType[] }, attributes: Attributes, context: CpuContext): boolean {
+function supported(
+  op: Op,
+  types: { inputs: readonly TensorType[]; outputs: readonly TensorType[] },
+  attributes: Attributes,
+  context: CpuContext,
+): boolean {
   return op.id === scanOp.id || cpuPrimitives().has(op.id) || cpuKernel(op, types, attributes, context) !== undefined;
 }
 
-function cpuKernel(op: Op, types: { inputs: readonly TensorType[]; outputs: readonly TensorType[] }, attributes: Attributes, context: CpuContext): CpuKernel<Attributes> | undefined {
+function cpuKernel(
+  op: Op,
+  types: { inputs: readonly TensorType[]; outputs: readonly TensorType[] },
+  attributes: Attributes,
+  context: CpuContext,
+): CpuKernel<Attributes> | undefined {
   if (context.definitionsOnly) return undefined;
-  return op.kernels?.find((kernel): kernel is CpuKernel<Attributes> => kernel.backend === 'cpu' && (kernel.when?.({ ...types, attributes }) ?? true));
+  return op.kernels?.find(
+    (kernel): kernel is CpuKernel<Attributes> =>
+      kernel.backend === 'cpu' && (kernel.when?.({ ...types, attributes }) ?? true),
+  );
 }
 
 function kernelRunner(kernel: CpuKernel<Attributes>): CpuImplementation {
   return ({ inputs, types, attributes, pool }) => {
     const read = inputs.map((input) => contiguous(input, pool));
     const outputs = types.map((type) => pool.allocate(type.dtype, type.shape));
-    const host = (array: CpuArray): { data: HostArray; offset: number; shape: readonly number[] } => ({ data: array.storage.data, offset: array.offset, shape: array.shape });
+    const host = (array: CpuArray): { data: HostArray; offset: number; shape: readonly number[] } => ({
+      data: array.storage.data,
+      offset: array.offset,
+      shape: array.shape,
+    });
     kernel.run({ inputs: read.map(host), outputs: outputs.map(host), attributes });
     for (const array of read) pool.drop(array);
     return outputs;
   };
 }
 
-function scanRunner({ body, carries, sequences, length, reverse, counted }: ScanAttributes, context: CpuContext): CpuImplementation {
+function scanRunner(
+  { body, carries, sequences, length, reverse, counted }: ScanAttributes,
+  context: CpuContext,
+): CpuImplementation {
   const routine = new CpuRoutine(body, context);
   return ({ inputs, types, pool }) => {
     const first = counted ? 1 : 0;
@@ -149,7 +198,13 @@ function scanRunner({ body, carries, sequences, length, reverse, counted }: Scan
       const at = reverse ? count - 1 - turn : turn;
       const outputs = routine.run([
         ...carry,
-        ...elements.map((array) => view(array, { shape: array.shape.slice(1), strides: array.strides.slice(1), offset: array.offset + at * array.strides[0]! })),
+        ...elements.map((array) =>
+          view(array, {
+            shape: array.shape.slice(1),
+            strides: array.strides.slice(1),
+            offset: array.offset + at * array.strides[0]!,
+          }),
+        ),
         ...captured.map((array) => view(array, {})),
       ]);
       carry = outputs.slice(0, carries);
@@ -167,5 +222,11 @@ function scanRunner({ body, carries, sequences, length, reverse, counted }: Scan
 
 /** Wraps host memory that belongs to somebody else. */
 export function borrowHost(data: HostArray, type: TensorType): CpuArray {
-  return { storage: new CpuStorage(data, true), dtype: type.dtype, shape: type.shape, strides: rowMajor(type.shape), offset: 0 };
+  return {
+    storage: new CpuStorage(data, true),
+    dtype: type.dtype,
+    shape: type.shape,
+    strides: rowMajor(type.shape),
+    offset: 0,
+  };
 }

@@ -4,7 +4,17 @@ import type { BinaryFunction, Comparison, UnaryFunction } from '../primitives/el
 import { erf, roundHalfEven, sigmoid } from './functions.ts';
 
 type UnaryRun = (out: HostArray, o: number, a: HostArray, i: number, s: number, n: number) => void;
-type BinaryRun = (out: HostArray, o: number, a: HostArray, i: number, s: number, b: HostArray, j: number, t: number, n: number) => void;
+type BinaryRun = (
+  out: HostArray,
+  o: number,
+  a: HostArray,
+  i: number,
+  s: number,
+  b: HostArray,
+  j: number,
+  t: number,
+  n: number,
+) => void;
 
 // One loop a function, written out: a shared loop over a function argument would call through a pointer at each element.
 
@@ -195,7 +205,16 @@ export const compareRuns: Readonly<Record<Comparison, BinaryRun>> = {
 };
 
 /** Copies a run, changing the element type. */
-export function castRun(out: HostArray, o: number, to: DType, a: HostArray, i: number, s: number, from: DType, n: number): void {
+export function castRun(
+  out: HostArray,
+  o: number,
+  to: DType,
+  a: HostArray,
+  i: number,
+  s: number,
+  from: DType,
+  n: number,
+): void {
   if (from === 'f16' || from === 'bf16') {
     const numbers = out instanceof Float32Array || out instanceof Float64Array ? out : new Float32Array(n);
     const start = numbers === out ? o : 0;
@@ -221,6 +240,19 @@ export function copyRun(out: HostArray, o: number, t: number, a: HostArray, i: n
 }
 
 /** `where` on a run. */
-export function whereRun(out: HostArray, o: number, c: HostArray, h: number, r: number, a: HostArray, i: number, s: number, b: HostArray, j: number, t: number, n: number): void {
+export function whereRun(
+  out: HostArray,
+  o: number,
+  c: HostArray,
+  h: number,
+  r: number,
+  a: HostArray,
+  i: number,
+  s: number,
+  b: HostArray,
+  j: number,
+  t: number,
+  n: number,
+): void {
   for (let k = 0; k < n; k++, h += r, i += s, j += t) out[o + k] = c[h] ? a[i]! : b[j]!;
 }

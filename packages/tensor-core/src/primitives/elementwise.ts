@@ -12,7 +12,20 @@ export type UnaryFunction =
   | 'floor' | 'ceil' | 'round' | 'not'; // prettier-ignore
 
 /** Functions of two numbers that keep their type. `rem` has the sign of the first operand. */
-export type BinaryFunction = 'add' | 'sub' | 'mul' | 'div' | 'rem' | 'pow' | 'max' | 'min' | 'and' | 'or' | 'xor' | 'shl' | 'shr';
+export type BinaryFunction =
+  | 'add'
+  | 'sub'
+  | 'mul'
+  | 'div'
+  | 'rem'
+  | 'pow'
+  | 'max'
+  | 'min'
+  | 'and'
+  | 'or'
+  | 'xor'
+  | 'shl'
+  | 'shr';
 
 /** Comparisons; they give `bool`. */
 export type Comparison = 'eq' | 'ne' | 'lt' | 'le' | 'gt' | 'ge';
@@ -27,8 +40,10 @@ export const unaryOp: Op<ElementwiseAttributes<UnaryFunction>> = {
   id: '@tessera/tensor-core:unary',
   infer([x], { fn }) {
     computable(x!, fn);
-    if (fn === 'not' ? x!.dtype !== 'bool' : x!.dtype === 'bool') throw new ShapeError(`${fn}: takes no ${x!.dtype}. Cast it first.`);
-    if (x!.dtype !== 'f32' && !['neg', 'abs', 'sign', 'not'].includes(fn)) throw new ShapeError(`${fn}: takes f32, not ${x!.dtype}. Cast it first.`);
+    if (fn === 'not' ? x!.dtype !== 'bool' : x!.dtype === 'bool')
+      throw new ShapeError(`${fn}: takes no ${x!.dtype}. Cast it first.`);
+    if (x!.dtype !== 'f32' && !['neg', 'abs', 'sign', 'not'].includes(fn))
+      throw new ShapeError(`${fn}: takes f32, not ${x!.dtype}. Cast it first.`);
     return [{ shape: x!.shape, dtype: x!.dtype }];
   },
 };
@@ -39,7 +54,8 @@ export const binaryOp: Op<ElementwiseAttributes<BinaryFunction>> = {
   infer([a, b], { fn }) {
     sameDtype(a!, b!, fn);
     const bitwise = ['and', 'or', 'xor', 'shl', 'shr'].includes(fn);
-    if (bitwise ? a!.dtype === 'f32' : a!.dtype === 'bool') throw new ShapeError(`${fn}: takes no ${a!.dtype}. Cast it first.`);
+    if (bitwise ? a!.dtype === 'f32' : a!.dtype === 'bool')
+      throw new ShapeError(`${fn}: takes no ${a!.dtype}. Cast it first.`);
     if (fn === 'pow' && a!.dtype !== 'f32') throw new ShapeError(`pow: takes f32, not ${a!.dtype}. Cast it first.`);
     return [{ shape: broadcastShapes(a!.shape, b!.shape, fn), dtype: a!.dtype }];
   },
@@ -58,9 +74,15 @@ export const compareOp: Op<ElementwiseAttributes<Comparison>> = {
 export const whereOp: Op<Record<never, never>> = {
   id: '@tessera/tensor-core:where',
   infer([condition, a, b]) {
-    if (condition!.dtype !== 'bool') throw new ShapeError(`where: the condition is ${condition!.dtype}, expected bool. Compare it with something.`);
+    if (condition!.dtype !== 'bool')
+      throw new ShapeError(`where: the condition is ${condition!.dtype}, expected bool. Compare it with something.`);
     sameDtype(a!, b!, 'where');
-    return [{ shape: broadcastShapes(condition!.shape, broadcastShapes(a!.shape, b!.shape, 'where'), 'where'), dtype: a!.dtype }];
+    return [
+      {
+        shape: broadcastShapes(condition!.shape, broadcastShapes(a!.shape, b!.shape, 'where'), 'where'),
+        dtype: a!.dtype,
+      },
+    ];
   },
 };
 
@@ -77,12 +99,16 @@ export const stopGradientOp: Op<Record<never, never>> = {
 };
 
 function computable(x: TensorType, fn: string): void {
-  if (isPacked(x.dtype)) throw new ShapeError(`${fn}: ${x.dtype} is a storage type. Cast it to f32 first.`, { facts: { dtype: x.dtype } });
+  if (isPacked(x.dtype))
+    throw new ShapeError(`${fn}: ${x.dtype} is a storage type. Cast it to f32 first.`, { facts: { dtype: x.dtype } });
 }
 
 function sameDtype(a: TensorType, b: TensorType, fn: string): void {
   computable(a, fn);
-  if (a.dtype !== b.dtype) throw new ShapeError(`${fn}: operands are ${a.dtype} and ${b.dtype}. Cast one of them.`, { facts: { a: a.dtype, b: b.dtype } });
+  if (a.dtype !== b.dtype)
+    throw new ShapeError(`${fn}: operands are ${a.dtype} and ${b.dtype}. Cast one of them.`, {
+      facts: { a: a.dtype, b: b.dtype },
+    });
 }
 
 function unary(fn: UnaryFunction, x: Tensor): Tensor {

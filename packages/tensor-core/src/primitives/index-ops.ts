@@ -39,7 +39,9 @@ export const scatterOp: Op<ScatterAttributes> = {
     checkIndex(base!, index!, batchDims, 'scatter');
     const expected = [...index!.shape, ...base!.shape.slice(batchDims + 1)];
     if (!sameShape(updates!.shape, expected) || updates!.dtype !== base!.dtype)
-      throw new ShapeError(`scatter: updates are ${updates!.dtype}${showShape(updates!.shape)}, expected ${base!.dtype}${showShape(expected)}.`);
+      throw new ShapeError(
+        `scatter: updates are ${updates!.dtype}${showShape(updates!.shape)}, expected ${base!.dtype}${showShape(expected)}.`,
+      );
     return [{ shape: base!.shape, dtype: base!.dtype }];
   },
 };
@@ -67,8 +69,14 @@ export const sortOp: Op<{ readonly descending: boolean }> = {
 
 function checkIndex(table: TensorType, index: TensorType, batchDims: number, where: string): void {
   if (index.dtype !== 'i32') throw new ShapeError(`${where}: the index is ${index.dtype}, expected i32. Cast it.`);
-  if (table.shape.length <= batchDims || index.shape.length < batchDims || !sameShape(table.shape.slice(0, batchDims), index.shape.slice(0, batchDims)))
-    throw new ShapeError(`${where}: table ${showShape(table.shape)} and index ${showShape(index.shape)} do not share ${batchDims} leading axes.`);
+  if (
+    table.shape.length <= batchDims ||
+    index.shape.length < batchDims ||
+    !sameShape(table.shape.slice(0, batchDims), index.shape.slice(0, batchDims))
+  )
+    throw new ShapeError(
+      `${where}: table ${showShape(table.shape)} and index ${showShape(index.shape)} do not share ${batchDims} leading axes.`,
+    );
 }
 
 /** Rows of `table [batch…, S, row…]` by `index [batch…, n…]` → `[batch…, n…, row…]`; an index outside reads zeros. */
@@ -77,12 +85,22 @@ export function gather(table: Tensor, index: Tensor, { batchDims = 0 }: Partial<
 }
 
 /** `base` with the rows of `index` replaced by `updates`; an index outside is dropped. */
-export function scatterSet(base: Tensor, index: Tensor, updates: Tensor, { batchDims = 0 }: Partial<GatherAttributes> = {}): Tensor {
+export function scatterSet(
+  base: Tensor,
+  index: Tensor,
+  updates: Tensor,
+  { batchDims = 0 }: Partial<GatherAttributes> = {},
+): Tensor {
   return apply1(scatterOp, [base, index, updates], { mode: 'set', batchDims });
 }
 
 /** `base` with `updates` added to the rows of `index`; an index outside is dropped. */
-export function scatterAdd(base: Tensor, index: Tensor, updates: Tensor, { batchDims = 0 }: Partial<GatherAttributes> = {}): Tensor {
+export function scatterAdd(
+  base: Tensor,
+  index: Tensor,
+  updates: Tensor,
+  { batchDims = 0 }: Partial<GatherAttributes> = {},
+): Tensor {
   return apply1(scatterOp, [base, index, updates], { mode: 'add', batchDims });
 }
 
@@ -92,12 +110,19 @@ export function iota(shape: readonly number[], axis = 0, dtype: DType = 'i32'): 
 }
 
 /** Running sums along an axis; `exclusive` leaves out the own element, `reverse` sums from the end. */
-export function cumsum(x: Tensor, axis: number, { reverse = false, exclusive = false }: { reverse?: boolean; exclusive?: boolean } = {}): Tensor {
+export function cumsum(
+  x: Tensor,
+  axis: number,
+  { reverse = false, exclusive = false }: { reverse?: boolean; exclusive?: boolean } = {},
+): Tensor {
   return apply1(cumsumOp, [x], { axis: normalizeAxis(axis, x.rank, 'cumsum'), reverse, exclusive });
 }
 
 /** Sorts along an axis. Equal elements keep their order. */
-export function sort(x: Tensor, { axis = -1, descending = false }: { axis?: number; descending?: boolean } = {}): { values: Tensor; indices: Tensor } {
+export function sort(
+  x: Tensor,
+  { axis = -1, descending = false }: { axis?: number; descending?: boolean } = {},
+): { values: Tensor; indices: Tensor } {
   const last = x.rank - 1;
   const where = normalizeAxis(axis, x.rank, 'sort');
   const [values, indices] = apply(sortOp, [transpose(x, where, last)], { descending });

@@ -13,7 +13,8 @@ import { abs, add, cast, greaterEqual, log, mul, shiftRight, sign, sqrt, sub, wh
 export const randomBitsOp: Op<{ readonly shape: readonly number[] }> = {
   id: '@tessera/tensor-core:random-bits',
   infer([key], { shape }) {
-    if (key!.dtype !== 'u32' || key!.shape.length !== 1 || key!.shape[0] !== 2) throw new ShapeError('randomBits: a key is u32 of shape [2]. Make one with randomKey(seed).');
+    if (key!.dtype !== 'u32' || key!.shape.length !== 1 || key!.shape[0] !== 2)
+      throw new ShapeError('randomBits: a key is u32 of shape [2]. Make one with randomKey(seed).');
     return [{ shape, dtype: 'u32' }];
   },
 };
@@ -50,8 +51,21 @@ export function randomNormal(key: Tensor, shape: readonly number[]): Tensor {
  */
 function inverseErf(x: Tensor): Tensor {
   const w = sub(0, log(mul(sub(1, abs(x)), add(1, abs(x)))));
-  const polynomial = (t: Tensor, coefficients: readonly number[]): Tensor => coefficients.slice(2).reduce((p, c) => add(mul(p, t), c), add(mul(t, coefficients[0]!), coefficients[1]!));
-  const central = polynomial(sub(w, 2.5), [2.81022636e-8, 3.43273939e-7, -3.5233877e-6, -4.39150654e-6, 0.00021858087, -0.00125372503, -0.00417768164, 0.246640727, 1.50140941]);
-  const tail = polynomial(sub(sqrt(where(less(w, 5), 5, w)), 3), [-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773, -0.0076224613, 0.00943887047, 1.00167406, 2.83297682]);
+  const polynomial = (t: Tensor, coefficients: readonly number[]): Tensor =>
+    coefficients.slice(2).reduce((p, c) => add(mul(p, t), c), add(mul(t, coefficients[0]!), coefficients[1]!));
+  const central = polynomial(
+    sub(w, 2.5),
+    [
+      2.81022636e-8, 3.43273939e-7, -3.5233877e-6, -4.39150654e-6, 0.00021858087, -0.00125372503, -0.00417768164,
+      0.246640727, 1.50140941,
+    ],
+  );
+  const tail = polynomial(
+    sub(sqrt(where(less(w, 5), 5, w)), 3),
+    [
+      -0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773, -0.0076224613, 0.00943887047,
+      1.00167406, 2.83297682,
+    ],
+  );
   return mul(mul(sign(x), where(greaterEqual(w, 5), tail, central)), abs(x));
 }

@@ -21,10 +21,13 @@ export const reduceOp: Op<ReduceAttributes> = {
   infer([x], { fn, axes }) {
     const index = fn === 'argmax' || fn === 'argmin';
     if (index && axes.length !== 1) throw new ShapeError(`${fn}: takes one axis, not ${axes.length}.`);
-    if (x!.dtype === 'f16' || x!.dtype === 'bf16' || x!.dtype === 'bool') throw new ShapeError(`${fn}: takes no ${x!.dtype}. Cast it first.`);
+    if (x!.dtype === 'f16' || x!.dtype === 'bf16' || x!.dtype === 'bool')
+      throw new ShapeError(`${fn}: takes no ${x!.dtype}. Cast it first.`);
     const reduced = axes.some((axis) => x!.shape[axis] === 0);
     if (reduced && fn !== 'sum') throw new ShapeError(`${fn}: nothing to choose from along an axis of extent 0.`);
-    return [{ shape: x!.shape.map((extent, axis) => (axes.includes(axis) ? 1 : extent)), dtype: index ? 'i32' : x!.dtype }];
+    return [
+      { shape: x!.shape.map((extent, axis) => (axes.includes(axis) ? 1 : extent)), dtype: index ? 'i32' : x!.dtype },
+    ];
   },
   cost: ([x], [y]) => ({ bytes: 4 * (count(x!.shape) + count(y!.shape)), flops: count(x!.shape) }),
 };
@@ -44,7 +47,12 @@ function reduce(fn: Reduction, x: Tensor, { axis, keepDims = false }: ReduceOpti
   const axes = [...new Set(given.map((item) => normalizeAxis(item, x.rank, fn)))].toSorted((a, b) => a - b);
   if (axes.length === 0) return x;
   const kept = apply1(reduceOp, [x], { fn, axes });
-  return keepDims ? kept : reshape(kept, x.shape.filter((_, index) => !axes.includes(index)));
+  return keepDims
+    ? kept
+    : reshape(
+        kept,
+        x.shape.filter((_, index) => !axes.includes(index)),
+      );
 }
 
 /** Sum along axes. */
@@ -54,9 +62,11 @@ export const max = (x: Tensor, options: ReduceOptions = {}): Tensor => reduce('m
 /** Smallest element along axes. */
 export const min = (x: Tensor, options: ReduceOptions = {}): Tensor => reduce('min', x, options);
 /** Index of the largest element along one axis, the lowest of equal ones. `i32`. */
-export const argmax = (x: Tensor, options: ReduceOptions & { readonly axis: number }): Tensor => reduce('argmax', x, options);
+export const argmax = (x: Tensor, options: ReduceOptions & { readonly axis: number }): Tensor =>
+  reduce('argmax', x, options);
 /** Index of the smallest element along one axis, the lowest of equal ones. `i32`. */
-export const argmin = (x: Tensor, options: ReduceOptions & { readonly axis: number }): Tensor => reduce('argmin', x, options);
+export const argmin = (x: Tensor, options: ReduceOptions & { readonly axis: number }): Tensor =>
+  reduce('argmin', x, options);
 
 /** Arithmetic mean along axes. */
 export function mean(x: Tensor, options: ReduceOptions = {}): Tensor {

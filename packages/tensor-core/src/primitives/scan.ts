@@ -32,13 +32,19 @@ export const scanOp: Op<ScanAttributes> = {
       const before = inputs[first + i]!;
       const after = outputs[i]!;
       if (before.dtype !== after.dtype || !sameShape(before.shape, after.shape))
-        throw new ShapeError(`scan: carry ${i} is ${before.dtype}${showShape(before.shape)} before and ${after.dtype}${showShape(after.shape)} after a step. Keep its type.`);
+        throw new ShapeError(
+          `scan: carry ${i} is ${before.dtype}${showShape(before.shape)} before and ${after.dtype}${showShape(after.shape)} after a step. Keep its type.`,
+        );
     }
     for (let i = 0; i < sequences; i++) {
       const sequence = inputs[first + carries + i]!;
-      if (sequence.shape[0] !== length) throw new ShapeError(`scan: sequence ${i} has ${sequence.shape[0]} elements, the first has ${length}.`);
+      if (sequence.shape[0] !== length)
+        throw new ShapeError(`scan: sequence ${i} has ${sequence.shape[0]} elements, the first has ${length}.`);
     }
-    return [...outputs.slice(0, carries), ...outputs.slice(carries).map((type): TensorType => ({ shape: [length, ...type.shape], dtype: type.dtype }))];
+    return [
+      ...outputs.slice(0, carries),
+      ...outputs.slice(carries).map((type): TensorType => ({ shape: [length, ...type.shape], dtype: type.dtype })),
+    ];
   },
 };
 
@@ -63,7 +69,9 @@ export interface ScanCall<Carry, Sequences, Outputs> {
  * are computed once.
  * @returns the last carry and the outputs, stacked along a new first axis
  */
-export function scan<Carry, Sequences, Outputs>(call: ScanCall<Carry, Sequences, Outputs>): { carry: Carry; outputs: Outputs } {
+export function scan<Carry, Sequences, Outputs>(
+  call: ScanCall<Carry, Sequences, Outputs>,
+): { carry: Carry; outputs: Outputs } {
   const carries = treeLeaves(call.carry);
   const sequences = treeLeaves(call.sequences);
   const length = call.length ?? sequences[0]?.shape[0];
@@ -71,10 +79,16 @@ export function scan<Carry, Sequences, Outputs>(call: ScanCall<Carry, Sequences,
   let form: { carry: Carry; output: Outputs } | undefined;
   const { graph, captured } = traceClosure(
     (...inputs) => {
-      form = call.step(fillTree(call.carry, inputs.slice(0, carries.length)), fillTree(call.sequences, inputs.slice(carries.length)));
+      form = call.step(
+        fillTree(call.carry, inputs.slice(0, carries.length)),
+        fillTree(call.sequences, inputs.slice(carries.length)),
+      );
       return [...treeLeaves(form.carry), ...treeLeaves(form.output)];
     },
-    [...carries.map(({ shape, dtype }) => ({ shape, dtype })), ...sequences.map(({ shape, dtype }) => ({ shape: shape.slice(1), dtype }))],
+    [
+      ...carries.map(({ shape, dtype }) => ({ shape, dtype })),
+      ...sequences.map(({ shape, dtype }) => ({ shape: shape.slice(1), dtype })),
+    ],
   );
   const results = apply(scanOp, [...(call.count ? [call.count] : []), ...carries, ...sequences, ...captured], {
     body: graph,

@@ -12,9 +12,12 @@ export const reshapeOp: Op<{ readonly shape: readonly number[] }> = {
   infer([x], { shape }) {
     checkShape(shape, 'reshape');
     if (sizeOf(shape) !== sizeOf(x!.shape))
-      throw new ShapeError(`reshape: ${showShape(x!.shape)} has ${sizeOf(x!.shape)} elements, ${showShape(shape)} needs ${sizeOf(shape)}.`, {
-        facts: { from: x!.shape, to: shape },
-      });
+      throw new ShapeError(
+        `reshape: ${showShape(x!.shape)} has ${sizeOf(x!.shape)} elements, ${showShape(shape)} needs ${sizeOf(shape)}.`,
+        {
+          facts: { from: x!.shape, to: shape },
+        },
+      );
     return [{ shape, dtype: x!.dtype }];
   },
   cost: noWork,
@@ -24,7 +27,11 @@ export const reshapeOp: Op<{ readonly shape: readonly number[] }> = {
 export const permuteOp: Op<{ readonly axes: readonly number[] }> = {
   id: '@tessera/tensor-core:permute',
   infer([x], { axes }) {
-    if (axes.length !== x!.shape.length || new Set(axes).size !== axes.length || axes.some((axis) => !(axis >= 0 && axis < axes.length)))
+    if (
+      axes.length !== x!.shape.length ||
+      new Set(axes).size !== axes.length ||
+      axes.some((axis) => !(axis >= 0 && axis < axes.length))
+    )
       throw new ShapeError(`permute: ${showShape(axes)} does not name each axis of ${showShape(x!.shape)} once.`);
     return [{ shape: axes.map((axis) => x!.shape[axis]!), dtype: x!.dtype }];
   },
@@ -65,9 +72,15 @@ export const sliceOp: Op<SliceAttributes> = {
 };
 
 /** Primitive: a constant before and after each axis. */
-export const padOp: Op<{ readonly before: readonly number[]; readonly after: readonly number[]; readonly value: number }> = {
+export const padOp: Op<{
+  readonly before: readonly number[];
+  readonly after: readonly number[];
+  readonly value: number;
+}> = {
   id: '@tessera/tensor-core:pad',
-  infer: ([x], { before, after }) => [{ shape: x!.shape.map((extent, axis) => before[axis]! + extent + after[axis]!), dtype: x!.dtype }],
+  infer: ([x], { before, after }) => [
+    { shape: x!.shape.map((extent, axis) => before[axis]! + extent + after[axis]!), dtype: x!.dtype },
+  ],
 };
 
 /** Primitive: tensors one after another along an axis. */
@@ -76,8 +89,14 @@ export const concatOp: Op<{ readonly axis: number }> = {
   infer(inputs, { axis }) {
     const [first] = inputs;
     for (const input of inputs)
-      if (input.dtype !== first!.dtype || input.shape.length !== first!.shape.length || input.shape.some((extent, i) => i !== axis && extent !== first!.shape[i]))
-        throw new ShapeError(`concat: ${input.dtype}${showShape(input.shape)} does not continue ${first!.dtype}${showShape(first!.shape)} along axis ${axis}.`);
+      if (
+        input.dtype !== first!.dtype ||
+        input.shape.length !== first!.shape.length ||
+        input.shape.some((extent, i) => i !== axis && extent !== first!.shape[i])
+      )
+        throw new ShapeError(
+          `concat: ${input.dtype}${showShape(input.shape)} does not continue ${first!.dtype}${showShape(first!.shape)} along axis ${axis}.`,
+        );
     const shape = [...first!.shape];
     shape[axis] = inputs.reduce((total, input) => total + input.shape[axis]!, 0);
     return [{ shape, dtype: first!.dtype }];
@@ -91,7 +110,8 @@ export function reshape(x: Tensor, shape: readonly number[]): Tensor {
   if (unknown >= 0) {
     const rest = shape.reduce((size, extent, axis) => (axis === unknown ? size : size * extent), 1);
     const extent = rest === 0 ? 0 : x.size / rest;
-    if (!Number.isInteger(extent)) throw new ShapeError(`reshape: ${showShape(x.shape)} does not divide into ${showShape(shape)}.`);
+    if (!Number.isInteger(extent))
+      throw new ShapeError(`reshape: ${showShape(x.shape)} does not divide into ${showShape(shape)}.`);
     wanted = shape.with(unknown, extent);
   }
   return sameShape(wanted, x.shape) ? x : apply1(reshapeOp, [x], { shape: wanted });
@@ -167,7 +187,11 @@ export function flip(x: Tensor, axis: number): Tensor {
 export function pad(x: Tensor, axis: number, before: number, after: number, value = 0): Tensor {
   const where = normalizeAxis(axis, x.rank, 'pad');
   if (before === 0 && after === 0) return x;
-  return apply1(padOp, [x], { before: x.shape.map((_, i) => (i === where ? before : 0)), after: x.shape.map((_, i) => (i === where ? after : 0)), value });
+  return apply1(padOp, [x], {
+    before: x.shape.map((_, i) => (i === where ? before : 0)),
+    after: x.shape.map((_, i) => (i === where ? after : 0)),
+    value,
+  });
 }
 
 /** Tensors one after another along an axis. */
@@ -189,7 +213,8 @@ export function stack(inputs: readonly Tensor[], axis: number): Tensor {
 export function split(x: Tensor, axis: number, sizes: readonly number[]): Tensor[] {
   const where = normalizeAxis(axis, x.rank, 'split');
   const total = sizes.reduce((sum, size) => sum + size, 0);
-  if (total !== x.shape[where]) throw new ShapeError(`split: parts of ${sizes.join(' + ')} do not fill axis ${where} of ${showShape(x.shape)}.`);
+  if (total !== x.shape[where])
+    throw new ShapeError(`split: parts of ${sizes.join(' + ')} do not fill axis ${where} of ${showShape(x.shape)}.`);
   let start = 0;
   return sizes.map((size) => slice(x, where, start, (start += size)));
 }

@@ -1,0 +1,163 @@
+import { linear, rmsNorm, rotary } from '@tessera/ops';
+import type { ParamSpecs } from '@tessera/plugin';
+import { bias, bool, constant, fields, int, linearWeight, number, oneOf, optional } from '@tessera/plugin';
+import type { Field } from '@tessera/plugin';
+import { InvalidSpecError, reshape } from '@tessera/tensor-core';
+import type { Tensor } from '@tessera/tensor-core';
+import { anglesOf, rotaryConfig } from './rotary-config.ts';
+import type { RotaryConfig } from './rotary-config.ts';
+
+/** Norm of queries and keys before they meet. */
+export interface QueryKeyNormConfig {
+  /** `head`: each head by itself with one weight `[headDim]`; `full`: all heads of a position together, `[heads · headDim]`. */
+  readonly over: 'head' | 'full';
+  /** @defaultValue 1e-6 */
+  readonly eps?: number;
+  /** Added to the weight. @defaultValue 0 */
+  readonly offset?: number;
+}
+
+/** Settings that causal and bidirectional attention share. */
+export interface AttentionConfig {
+  /** Query heads. */
+  readonly heads: number;
+  /** Key and value heads: `heads` for multi-head, fewer for grouped, 1 for multi-query. @defaultValue heads */
+  readonly kvHeads?: number;
+  /** Width of a head. @defaultValue dModel / heads */
+  readonly headDim?: number;
+  /** Biases of the query, key and value maps. @defaultValue false */
+  readonly qkvBias?: boolean;
+  /** Bias of the output map. @defaultValue false */
+  readonly outputBias?: boolean;
+  /** @defaultValue none */
+  readonly qkNorm?: QueryKeyNormConfig;
+  /** @defaultValue none: positions come from elsewhere, or not at all */
+  readonly rotary?: RotaryConfig;
+  /** Factor of the dot products. @defaultValue headDim^−½ */
+  readonly scale?: number;
+  /** A position sees others at a distance below this. @defaultValue no limit */
+  readonly window?: number;
+  /** c: scores become c · tanh(score / c). @defaultValue none */
+  readonly softCap?: number;
+}
+
+/** Learned tensors of attention. H heads, G key and value heads of d elements. */
+export interface AttentionParams {
+  /** `[H · d, D]` */
+  readonly q_proj: Tensor;
+  /** `[G · d, D]` */
+  readonly k_proj: Tensor;
+  /** `[G · d, D]` */
+  readonly v_proj: Tensor;
+  /** `[D, H · d]` */
+  readonly o_proj: Tensor;
+  /** `[H · d]` */
+  readonly q_bias?: Tensor;
+  /** `[G · d]` */
+  readonly k_bias?: Tensor;
+  /** `[G · d]` */
+  readonly v_bias?: Tensor;
+  /** `[D]` */
+  readonly o_bias?: Tensor;
+  /** `[d]` or `[H · d]` */
+  readonly q_norm?: Tensor;
+  /** `[d]` or `[G · d]` */
+  readonly k_norm?: Tensor;
+}
+
+/** Schema of {@link AttentionConfig}. */
+export const attentionConfig = fields<AttentionConfig>({
+  heads: int({ min: 1 }),
+  kvHeads: optional(int({ min: 1 })),
+  headDim: optional(int({ min: 1 })),
+  qkvBias: bool({ default: false }),
+  outputBias: bool({ default: false }),
+  qkNorm: optional(
+    fields<QueryKeyNormConfig>({
+      over: oneOf(['head', 'full']),
+      eps: number({ min: 0, default: 1e-6 }),
+      offset: number({ default: 0 }),
+    }),
+  ) as Field<QueryKeyNormConfig | undefined>,
+  rotary: optional(rotaryConfig) as Field<RotaryConfig | undefined>,
+  scale: optional(number()),
+  window: optional(int({ min: 1 })),
+  softCap: optional(number({ min: 0 })),
+}) as ReturnType<typeof fields<AttentionConfig>>;
+
+/** Sizes that follow from a config and the width of the model. */
+export function headSizes(
+  config: Required<AttentionConfig>,
+  dModel: number,
+): { heads: number; kvHeads: number; headDim: number } {
+  const heads = config.heads;
+  const kvHeads = (config.kvHeads as number | undefined) ?? heads;
+  const headDim = (config.headDim as number | undefined) ?? dModel / heads;
+  if (!Number.isInteger(headDim))
+    throw new InvalidSpecError(`attention: dModel ${dModel} does not divide into ${heads} heads. Set headDim.`, {
+      facts: { dModel, heads },
+    });
+  if (heads % kvHeads !== 0)
+    throw new InvalidSpecError(`attention: ${heads} heads do not divide into ${kvHeads} kvHeads.`, {
+      facts: { heads, kvHeads },
+    });
+  return { heads, kvHeads, headDim };
+}
+
+/** Shapes of the learned tensors. */
+export function attentionParams({
+  config,
+  dModel: D,
+}: {
+  config: Required<AttentionConfig>;
+  dModel: number;
+}): ParamSpecs<AttentionParams> {
+  const { heads: H, kvHeads: G, headDim: d } = headSizes(config, D);
+  const normWeight = (heads: number): ParamSpecs<{ w: Tensor }>['w'] => ({
+    shape: [config.qkNorm?.over === 'full' ? heads * d : d],
+    init: constant(1 - (config.qkNorm?.offset ?? 0)),
+  });
+  return {
+    q_proj: linearWeight(H * d, D),
+    k_proj: linearWeight(G * d, D),
+    v_proj: linearWeight(G * d, D),
+    o_proj: linearWeight(D, H * d),
+    ...(config.qkvBias && { q_bias: bias(H * d), k_bias: bias(G * d), v_bias: bias(G * d) }),
+    ...(config.outputBias && { o_bias: bias(D) }),
+    ...((config.qkNorm as unknown) !== undefined && { q_norm: normWeight(H), k_norm: normWeight(G) }),
+  };
+}
+
+/** Queries `[B, n, H, d]`, keys and values `[B, n, G, d]`, normalised and rotated. */
+export function projectQueryKeyValue(call: {
+  params: AttentionParams;
+  config: Required<AttentionConfig>;
+  x: Tensor;
+  positions: Tensor;
+}): { q: Tensor; k: Tensor; v: Tensor } {
+  const { params, config, x, positions } = call;
+  const [B, n, D] = x.shape as [number, number, number];
+  const { heads: H, kvHeads: G, headDim: d } = headSizes(config, D);
+  const norm = config.qkNorm as Required<QueryKeyNormConfig> | undefined;
+  const turn = config.rotary as Required<RotaryConfig> | undefined;
+  const angles = turn && anglesOf(turn, d, positions);
+  const prepare = (weight: Tensor, biasOf: Tensor | undefined, normOf: Tensor | undefined, heads: number): Tensor => {
+    let y = linear(x, weight, biasOf);
+    if (normOf && norm?.over === 'full') y = rmsNorm(y, normOf, norm);
+    y = reshape(y, [B, n, heads, d]);
+    if (normOf && norm?.over === 'head') y = rmsNorm(y, normOf, norm);
+    return y;
+  };
+  const rotated = (y: Tensor): Tensor => (turn && angles ? rotary(y, angles, turn.order) : y);
+  return {
+    q: rotated(prepare(params.q_proj, params.q_bias, params.q_norm, H)),
+    k: rotated(prepare(params.k_proj, params.k_bias, params.k_norm, G)),
+    v: prepare(params.v_proj, params.v_bias, undefined, G),
+  };
+}
+
+/** Output map of the heads, `[B, n, H, d]` → `[B, n, D]`. */
+export function projectOutput(params: AttentionParams, o: Tensor): Tensor {
+  const [B, n, H, d] = o.shape as [number, number, number, number];
+  return linear(reshape(o, [B, n, H * d]), params.o_proj, params.o_bias);
+}

@@ -1,0 +1,88 @@
+import { attention } from '@tessera/ops';
+import type { CachePolicy, MixerFactory } from '@tessera/plugin';
+import { contiguousCache, defineMixer, validEntries, windowCache } from '@tessera/plugin';
+import { equal, expandDims, where } from '@tessera/tensor-core';
+import type { Tensor } from '@tessera/tensor-core';
+import { appendToCache, cacheBytes, commitCache, emptyCache, treeMask } from './key-value-cache.ts';
+import type { KeyValueCache } from './key-value-cache.ts';
+import { attentionConfig, attentionParams, headSizes, projectOutput, projectQueryKeyValue } from './projections.ts';
+import type { AttentionConfig, AttentionParams } from './projections.ts';
+
+function policyOf(config: Required<AttentionConfig>, given: CachePolicy | undefined): CachePolicy {
+  const window = config.window as number | undefined;
+  return given ?? (window === undefined ? contiguousCache : windowCache(window));
+}
+
+/** Positions of the entries that count, −1 for the others. */
+export function visiblePositions(call: { positions: Tensor; starts: Tensor; lengths: Tensor }): Tensor {
+  return where(validEntries(call, call.positions.shape[1]!), call.positions, -1);
+}
+
+/** True where two entries are of one document, `[B, T, T]`. */
+export function sameSegment(segments: Tensor): Tensor {
+  return equal(expandDims(segments, 2), expandDims(segments, 1));
+}
+
+/**
+ * Causal softmax attention with a key and value cache: multi-head, grouped or multi-query; full or with a sliding window
+ * (then the cache is a ring). Keys are cached rotated.
+ *
+ * o_t = Σ_{s ≤ t} softmax_s(scale · q_t · k_s) v_s
+ * @see Vaswani et al. 2017, arXiv:1706.03762; grouped heads: Ainslie et al. 2023, arXiv:2305.13245.
+ */
+export const softmaxAttention: MixerFactory<AttentionConfig, AttentionParams, KeyValueCache> = defineMixer({
+  contract: 'sequence-mixer/1',
+  name: '@tessera/attention-softmax:softmax-attention',
+  config: attentionConfig,
+  params: attentionParams,
+  forward(call) {
+    const { params, config, positions, segments } = call;
+    const { q, k, v } = projectQueryKeyValue(call);
+    const o = attention({
+      q,
+      k,
+      v,
+      queryPositions: positions,
+      keyPositions: visiblePositions(call),
+      ...(segments && { mask: sameSegment(segments) }),
+      scale: config.scale,
+      window: config.window,
+      softCap: config.softCap,
+    });
+    return { y: projectOutput(params, o) };
+  },
+  decoding: {
+    trees: true,
+    memory(site) {
+      const { config, dModel, batch } = site;
+      const slots = policyOf(config, site.cache).slots(site);
+      return {
+        growth: (config.window as number | undefined) === undefined ? 'linear' : 'bounded',
+        bytes: cacheBytes({ batch, slots, ...headSizes(config, dModel) }),
+      };
+    },
+    init(site) {
+      const { config, dModel, batch } = site;
+      return emptyCache({ batch, slots: policyOf(config, site.cache).slots(site), ...headSizes(config, dModel) });
+    },
+    step(call) {
+      const { params, config, positions, state, parents, starts, lengths } = call;
+      const { q, k, v } = projectQueryKeyValue(call);
+      const { cache, slots } = appendToCache(state, policyOf(config, call.cache), { k, v, positions, starts, lengths });
+      const o = attention({
+        q,
+        k: cache.k,
+        v: cache.v,
+        queryPositions: positions,
+        keyPositions: cache.positions,
+        ...(parents && { mask: treeMask(parents, slots, cache.k.shape[1]!) }),
+        scale: config.scale,
+        window: config.window,
+        softCap: config.softCap,
+      });
+      return { y: projectOutput(params, o), state: cache };
+    },
+    commit: ({ snapshot, state, path, count, starts, inputs, config, cache }) =>
+      commitCache(snapshot, state, policyOf(config, cache), { path, count, starts, n: inputs.shape[1]! }),
+  },
+});
