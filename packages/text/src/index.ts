@@ -1,1 +1,14 @@
-export {};
+export { ConversationError, TemplateTimeoutError } from './chat/chat-errors.ts';
+export { chatTemplateOf } from './chat/chat-template.ts';
+export type { ChatContentPart, ChatMessage, Conversation } from './chat/conversation.ts';
+export { encodeChat } from './chat/encode-chat.ts';
+export type { EncodeChatOptions } from './chat/encode-chat.ts';
+export { renderChat } from './chat/render-chat.ts';
+export type { TemplateLimits } from './chat/run-template.ts';
+export { createTextStream } from './decoding/text-stream.ts';
+export type { TextStream, TextStreamOptions } from './decoding/text-stream.ts';
+export { createStopMatcher } from './stop/stop-matcher.ts';
+export type { StopMatcher, StopStep } from './stop/stop-matcher.ts';
+export { createTokenizer } from './tokenizer/create-tokenizer.ts';
+export type { TokenizerFiles } from './tokenizer/create-tokenizer.ts';
+export type { DecodeOptions, EncodeOptions, TextSegment, Tokenizer } from './tokenizer/tokenizer.ts';
