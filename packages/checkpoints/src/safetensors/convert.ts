@@ -26,7 +26,7 @@ export function toFloat32(bytes: Uint8Array<ArrayBuffer>, dtype: SafetensorsDtyp
     case 'F32':
       return new Float32Array(buffer, byteOffset, count);
     case 'BF16':
-      return fromBits(new Uint16Array(buffer, byteOffset, count), (bits) => bits << 16);
+      return fromBf16(new Uint16Array(buffer, byteOffset, count));
     case 'F16':
       return fromF16(new Uint16Array(buffer, byteOffset, count));
     case 'F64':
@@ -71,32 +71,41 @@ export function fromFloat32(values: Float32Array, dtype: FloatDtype): Uint8Array
     case 'F64':
       return new Uint8Array(new Float64Array(values).buffer);
     case 'F16':
-      return toHalf(bits, f32BitsToF16);
+      return toF16(bits);
     case 'BF16':
-      return toHalf(bits, f32BitsToBf16);
+      return toBf16(bits);
     default:
       throw new UnsupportedOptionError(`dtype: got ${JSON.stringify(dtype)}, expected F32, F16, BF16 or F64. Choose one of these.`, { facts: { dtype } });
   }
 }
 
-function toHalf(bits: Uint32Array, round: (bits: number) => number): Uint8Array<ArrayBuffer> {
+// One loop a type: a loop that takes the conversion as an argument runs at half the speed once it has seen two.
+
+function toF16(bits: Uint32Array): Uint8Array<ArrayBuffer> {
   const half = new Uint16Array(bits.length);
-  for (let index = 0; index < bits.length; index++) half[index] = round(bits[index] as number);
+  for (let index = 0; index < bits.length; index++) half[index] = f32BitsToF16(bits[index] as number);
   return new Uint8Array(half.buffer);
 }
 
-function fromBits(half: Uint16Array, widen: (bits: number) => number): Float32Array<ArrayBuffer> {
+function toBf16(bits: Uint32Array): Uint8Array<ArrayBuffer> {
+  const half = new Uint16Array(bits.length);
+  for (let index = 0; index < bits.length; index++) half[index] = f32BitsToBf16(bits[index] as number);
+  return new Uint8Array(half.buffer);
+}
+
+function fromBf16(half: Uint16Array): Float32Array<ArrayBuffer> {
   const bits = new Uint32Array(half.length);
-  for (let index = 0; index < half.length; index++) bits[index] = widen(half[index] as number);
+  for (let index = 0; index < half.length; index++) bits[index] = (half[index] as number) << 16;
   return new Float32Array(bits.buffer);
 }
 
 let f16Table: Uint32Array | undefined;
 
 function fromF16(half: Uint16Array): Float32Array<ArrayBuffer> {
-  if (half.length < 4096) return fromBits(half, f16BitsToF32); // the table would cost more than it saves
   const table = (f16Table ??= Uint32Array.from({ length: 65_536 }, (_, bits) => f16BitsToF32(bits)));
-  return fromBits(half, (bits) => table[bits] as number);
+  const bits = new Uint32Array(half.length);
+  for (let index = 0; index < half.length; index++) bits[index] = table[half[index] as number] as number;
+  return new Float32Array(bits.buffer);
 }
 
 function fromTable(bytes: Uint8Array, table: Float32Array): Float32Array<ArrayBuffer> {

@@ -17,7 +17,7 @@ export function f32BitsToF16(bits: number): number {
 /** Bits of a float32 rounded to bits of a bf16: to nearest, ties to even; NaN stays NaN. */
 export function f32BitsToBf16(bits: number): number {
   if ((bits & 0x7fff_ffff) > 0x7f80_0000) return (bits >>> 16) | 0x40;
-  return ((bits >>> 0) + 0x7fff + ((bits >>> 16) & 1)) >>> 16;
+  return ((bits | 0) + 0x7fff + ((bits >>> 16) & 1)) >>> 16; // right modulo 2^32, which keeps it in integer arithmetic
 }
 
 /** Bits of the float32 that an f16 is, exactly. */

@@ -60,6 +60,7 @@ describe('a header is refused', () => {
     ['when a comma trails', '{"__metadata__":{},}', `found "}", expected a tensor name in quotes`],
     ['when something follows it', '{}x', 'found "x", expected nothing but spaces after the header'],
     ['when it is padded with line ends', '{}\n', 'found "\\n", expected nothing but spaces after the header'],
+    ['when something follows its padding', '{}   x ', 'line 1, column 6: found "x", expected nothing but spaces after the header'],
     ['when it is padded with zeros', '{}\0', 'found "\\u0000", expected nothing but spaces after the header'],
     ['when a name has a raw control character', '{"a\n":1}', 'found "\\n", expected the rest of a string'],
     ['when an escape is not one of JSON', '{"\\x41":1}', 'expected a string with the escapes of JSON'],
@@ -142,7 +143,9 @@ describe('a header is refused', () => {
   });
 
   test('soon, also when it is tens of megabytes', () => {
-    const most = 20_000_000;
+    const most = 16_000_000;
+    expect(failure(fileOf(`{"__metadata__":{"a":"${'a'.repeat(90_000_000)}"}}`)).message).toContain('the header has 90000025 bytes without its padding, expected at most 16777216');
+    failure(fileOf(`{"${'é'.repeat(4_000_000)}`));
     failure(fileOf(`{${'\n'.repeat(most)}`));
     failure(fileOf(`{"${'a'.repeat(most)}`));
     failure(fileOf(`{}${' '.repeat(most)}x`));

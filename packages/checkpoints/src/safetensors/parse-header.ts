@@ -19,8 +19,8 @@ export interface SafetensorsHeader {
 // Limits that no published file comes near, and that keep the time for a hostile header of any length short.
 const maxTensors = 65_536;
 const maxNameLength = 2048;
-const maxMetadataLength = 1 << 24;
 const maxSpace = 4096;
+const maxUnpaddedBytes = 16 * 2 ** 20;
 
 /** Options of {@link parseSafetensorsHeader}. */
 export interface ParseHeaderOptions {
@@ -42,6 +42,11 @@ export function parseSafetensorsHeader(bytes: Uint8Array, { file = 'model.safete
   const length = readHeaderLength(bytes, file, fileSize);
   const dataOffset = prefixBytes + length;
   const header = withoutPadding(bytes.subarray(prefixBytes, dataOffset));
+  if (header.length > maxUnpaddedBytes) {
+    throw new ModelFormatError(`${file}: the header has ${header.length} bytes without its padding, expected at most ${maxUnpaddedBytes}. Divide the tensors among several files.`, {
+      facts: { file, headerLength: header.length, limit: maxUnpaddedBytes },
+    });
+  }
   const scanner = new JsonScanner(decode(header, file), `${file} (header)`, maxSpace);
   if (!scanner.text.startsWith('{')) scanner.fail('"{" as the first character');
   const metadata = new Map<string, string>();
@@ -67,12 +72,14 @@ export function parseSafetensorsHeader(bytes: Uint8Array, { file = 'model.safete
     } while (scanner.take(','));
     scanner.expect('}', '"," or "}"');
   }
-  if (scanner.at < scanner.text.length) scanner.fail('nothing but spaces after the header');
+  if (scanner.at < scanner.text.length) {
+    scanner.at += Math.max(0, scanner.text.slice(scanner.at, scanner.at + maxSpace).search(/[^ ]/)); // point at what is wrong
+    scanner.fail('nothing but spaces after the header');
+  }
   return { tensors: checkLayout(tensors, { file, dataOffset, fileSize }), metadata, dataOffset };
 }
 
 function parseMetadata(scanner: JsonScanner, metadata: Map<string, string>): void {
-  const start = scanner.at;
   scanner.expect('{', 'an object of strings as "__metadata__"');
   if (scanner.take('}')) return;
   do {
@@ -80,7 +87,7 @@ function parseMetadata(scanner: JsonScanner, metadata: Map<string, string>): voi
     if (metadata.has(key)) scanner.fail('each key of "__metadata__" once', `${quote(key)} again`);
     if (metadata.size === maxTensors) scanner.fail(`at most ${maxTensors} keys of "__metadata__"`, 'more');
     scanner.expect(':');
-    metadata.set(key, scanner.string('a string as value of "__metadata__"', maxMetadataLength - (scanner.at - start)));
+    metadata.set(key, scanner.string('a string as value of "__metadata__"'));
   } while (scanner.take(','));
   scanner.expect('}', '"," or "}"');
 }
