@@ -55,7 +55,10 @@ async function safeSegments(template: string, variables: TemplateVariables, now:
  * {@includeCode ../../examples/chat.ts#chat}
  *
  * @throws {@link ConversationError} if the template refuses the conversation, or if neither way tells its special tokens from the messages' text.
- * @throws as {@link renderChat} and {@link Tokenizer.encode} do.
+ * @throws {@link ModelFormatError} if the template has a mistake or grows too large.
+ * @throws {@link TemplateTimeoutError} if it takes longer than `timeoutMs`.
+ * @throws {@link FeatureUnavailableError} if no worker can be started.
+ * @throws {@link ContextOverflowError} if the rendered text is longer than the tokenizer takes.
  */
 export async function encodeChat(tokenizer: Tokenizer, template: string, messages: readonly ChatMessage[], options: EncodeChatOptions = {}): Promise<number[]> {
   const { timeoutMs, maxOutputLength, signal, ...conversation } = options;

@@ -49,10 +49,13 @@ export function booleanAt(value: unknown, file: string, field: string, fallback:
   return value;
 }
 
+/** Whether a value is an integer from 0 to below the limit. */
+export function isInteger(value: unknown, limit: number): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < limit;
+}
+
 export function integerAt(value: unknown, file: string, field: string, limit: number): number {
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value >= limit) {
-    throw fieldError(file, field, `is ${kindOf(value)}, expected an integer from 0 to ${limit - 1}.`);
-  }
+  if (!isInteger(value, limit)) throw fieldError(file, field, `is ${kindOf(value)}, expected an integer from 0 to ${limit - 1}.`);
   return value;
 }
 

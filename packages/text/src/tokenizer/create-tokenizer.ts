@@ -53,7 +53,7 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
   const frame = frameOf(config, readSpecialFrame(own(json, 'post_processor')));
   const cleanUp = config.cleanUpTokenizationSpaces && vocabulary.type !== 'BPE'; // it would corrupt BPE, and transformers ignores it there
   const decoder = compileDecoder(own(json, 'decoder'), cleanUp);
-  const encodeSegments = createSegmentEncoder(json, vocabulary, added, maxTextLength);
+  const encodePlainly = createSegmentEncoder(json, vocabulary, added, maxTextLength);
   const { ids, tokens } = vocabulary;
 
   const idOf = (token: string | undefined, role: string): number | undefined => {
@@ -70,6 +70,11 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
   const specialIds = new Set(added.filter(({ special }) => special).map(({ id }) => id));
   const table = { tokens, addedIds, specialIds, decoder };
 
+  const encodeSegments: Tokenizer['encodeSegments'] = (segments, { addSpecialTokens = false } = {}) => {
+    const encoded = encodePlainly(segments);
+    return addSpecialTokens ? [...before, ...encoded, ...after] : encoded;
+  };
+
   return {
     vocabSize: tokens.length,
     bosId: idOf(config.bosToken, 'bos_token'),
@@ -78,13 +83,8 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
     specialIds,
     controlTokens: new Set(added.filter(({ control }) => control).map(({ content }) => content)),
     modelMaxLength: config.modelMaxLength,
-    encode(text, { addSpecialTokens = false, parseSpecial = false } = {}) {
-      return this.encodeSegments([{ text, parseSpecial }], { addSpecialTokens });
-    },
-    encodeSegments(segments, { addSpecialTokens = false } = {}) {
-      const encoded = encodeSegments(segments);
-      return addSpecialTokens ? [...before, ...encoded, ...after] : encoded;
-    },
+    encode: (text, { parseSpecial = false, ...options } = {}) => encodeSegments([{ text, parseSpecial }], options),
+    encodeSegments,
     decode(encoded, options) {
       const stream = openTextStream(table, options);
       let text = '';

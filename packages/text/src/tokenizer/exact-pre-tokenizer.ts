@@ -8,6 +8,9 @@ const known = ['BertPreTokenizer', 'ByteLevel', 'CharDelimiterSplit', 'Digits', 
 const gpt2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 const punctuation = '[\\p{P}!-/:-@\\[-`{-~]';
 
+/** `\w` of Rust's regular expressions, which Whitespace uses; that of Oniguruma has the superscript digits too. */
+const word = '\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\u200C\\u200D';
+
 const keepMatches = (regex: string): JsonRecord => ({ type: 'Split', pattern: { Regex: regex }, behavior: 'Removed', invert: true });
 const isolate = (regex: string): JsonRecord => ({ type: 'Split', pattern: { Regex: regex }, behavior: 'Isolated', invert: false });
 
@@ -59,7 +62,7 @@ function exactComponent(component: JsonRecord): JsonRecord[] {
     case 'Digits':
       return [exactSplit('\\p{N}', own(component, 'individual_digits') === true ? 'Isolated' : 'Contiguous', false)];
     case 'Whitespace':
-      return [keepMatches('\\w+|[^\\w\\s]+')];
+      return [keepMatches(`[${word}]+|[^${word}\\s]+`)];
     case 'WhitespaceSplit':
       return [keepMatches('\\S+')];
     case 'FixedLength': {

@@ -52,7 +52,8 @@ export interface Tokenizer {
   encode(text: string, options?: EncodeOptions): number[];
   /**
    * Encodes segments as one text: tokens may reach over their borders, special tokens may not.
-   * @throws as {@link Tokenizer.encode} does.
+   * @throws {@link ContextOverflowError} if the text is longer than `maxTextLength`.
+   * @throws {@link ModelFormatError} if a character is outside a vocabulary that has no token for unknown ones.
    */
   encodeSegments(segments: readonly TextSegment[], options?: Pick<EncodeOptions, 'addSpecialTokens'>): number[];
   /** Decodes ids; an id without a token adds nothing. */

@@ -1,4 +1,4 @@
-import { arrayAt, fieldError, integerAt, kindOf, own, recordAt, stringAt } from '../format/field-check.ts';
+import { arrayAt, fieldError, integerAt, isInteger, kindOf, own, recordAt, stringAt } from '../format/field-check.ts';
 import type { JsonRecord } from '../format/field-check.ts';
 import { limits } from './limits.ts';
 
@@ -31,11 +31,11 @@ function mapVocabulary(value: unknown, ids: Map<string, number>, tokens: (string
   const vocab = recordAt(value, file, 'model.vocab');
   const entries = Object.entries(vocab);
   if (entries.length > limits.vocabulary) throw fieldError(file, 'model.vocab', `has ${entries.length} entries, at most ${limits.vocabulary} are read.`);
-  for (const [token, value] of entries) {
-    const field = `model.vocab[${kindOf(token)}]`;
-    if (token.length > limits.token) throw fieldError(file, field, `has ${token.length} characters, at most ${limits.token} are read.`);
-    const id = integerAt(value, file, field, limits.vocabulary);
-    if (tokens[id] !== undefined) throw fieldError(file, field, `has id ${id}, which ${kindOf(tokens[id])} has too.`);
+  const field = (token: string): string => `model.vocab[${kindOf(token)}]`; // named only when needed: there are many
+  for (const [token, id] of entries) {
+    if (token.length > limits.token) throw fieldError(file, field(token), `has ${token.length} characters, at most ${limits.token} are read.`);
+    if (!isInteger(id, limits.vocabulary)) throw fieldError(file, field(token), `is ${kindOf(id)}, expected an integer from 0 to ${limits.vocabulary - 1}.`);
+    if (tokens[id] !== undefined) throw fieldError(file, field(token), `has id ${id}, which ${kindOf(tokens[id])} has too.`);
     ids.set(token, id);
     tokens[id] = token;
   }
@@ -64,11 +64,12 @@ function checkMerges(value: unknown, ids: ReadonlyMap<string, number>): void {
   const merges = arrayAt(value, file, 'model.merges', limits.merges);
   const first = typeof merges[0];
   for (const [index, merge] of merges.entries()) {
-    const field = `model.merges[${index}]`;
     const parts = mergeParts(merge);
-    if (parts === undefined || typeof merge !== first) throw fieldError(file, field, `is ${kindOf(merge)}, expected a pair of tokens, spelled like the first one.`);
+    if (parts === undefined || typeof merge !== first) {
+      throw fieldError(file, `model.merges[${index}]`, `is ${kindOf(merge)}, expected a pair of tokens, spelled like the first one.`);
+    }
     for (const token of [...parts, parts[0] + parts[1]]) {
-      if (!ids.has(token)) throw fieldError(file, field, `needs the token ${kindOf(token)}, which model.vocab does not have.`);
+      if (!ids.has(token)) throw fieldError(file, `model.merges[${index}]`, `needs the token ${kindOf(token)}, which model.vocab does not have.`);
     }
   }
 }
