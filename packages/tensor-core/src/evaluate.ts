@@ -33,7 +33,7 @@ export function deviceOf(tensors: readonly Tensor[]): Device {
 
 /** Computes recorded tensors together and keeps their values on the device. They stay what they are, only no longer deferred. */
 export async function evaluate(tensors: readonly Tensor[], device: Device = deviceOf(tensors)): Promise<void> {
-  const pending = tensors.filter((tensor) => tensor.source.kind === 'node');
+  const pending = [...new Set(tensors)].filter((tensor) => tensor.source.kind === 'node');
   if (pending.length === 0) return;
   const program = await device.compile(graphOf(pending, []));
   const results = program.run([]);
@@ -47,7 +47,10 @@ export async function evaluate(tensors: readonly Tensor[], device: Device = devi
 /** Reads the elements of a tensor, row-major, as its element type. Computes it if it is still recorded. */
 export async function read(tensor: Tensor, device?: Device): Promise<HostArray> {
   if (tensor.source.kind === 'host' && !device) return tensor.source.data.slice();
-  if (tensor.source.kind === 'host') return device!.read(device!.upload(tensor.source.data, tensor));
+  if (tensor.source.kind === 'host') {
+    using uploaded = device!.upload(tensor.source.data, tensor);
+    return await device!.read(uploaded);
+  }
   await evaluate([tensor], device ?? deviceOf([tensor]));
   const { source } = tensor;
   if (source.kind !== 'resident')

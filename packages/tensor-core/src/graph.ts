@@ -49,9 +49,11 @@ class GraphBuilder {
   readonly #sameNode = new Map<string, Value[]>();
   readonly #sameConstant = new Map<string, Value>();
   readonly #inputs: number;
+  readonly #inputTypes: readonly TensorType[];
 
   constructor(inputs: readonly Tensor[]) {
     this.#inputs = inputs.length;
+    this.#inputTypes = inputs.map(({ shape, dtype }) => ({ shape, dtype }));
     inputs.forEach((input, index) => this.#values.set(input, { kind: 'input', index, type: input }));
   }
 
@@ -63,7 +65,7 @@ class GraphBuilder {
         : value.kind === 'constant'
           ? this.#inputs + value.index
           : this.#inputs + this.#constants.length + value.index;
-    const types: TensorType[] = [];
+    const types = [...this.#inputTypes]; // a tensor given as two inputs counts as the last of them
     for (const value of this.#values.values())
       types[number(value)] = { shape: value.type.shape, dtype: value.type.dtype };
     for (const values of this.#nodeValues.values())
@@ -126,7 +128,7 @@ class GraphBuilder {
       );
     const scalar =
       source.kind === 'host' && source.data.length === 1
-        ? `${tensor.dtype}${showShape(tensor.shape)}${source.data[0]}`
+        ? `${tensor.dtype}${showShape(tensor.shape)}${exactNumber(source.data[0]!)}`
         : undefined;
     const known = scalar === undefined ? undefined : this.#sameConstant.get(scalar);
     if (known) return known;
@@ -213,7 +215,9 @@ const keys = new WeakMap<object, string>();
 export function attributesKey(attributes: Attributes): string {
   let key = keys.get(attributes);
   if (key === undefined) {
-    key = JSON.stringify(attributes, (_, value: unknown) => (isGraph(value) ? graphKey(value) : value));
+    key = JSON.stringify(attributes, (_, value: unknown) =>
+      isGraph(value) ? graphKey(value) : typeof value === 'number' ? exactNumber(value) : value,
+    );
     keys.set(attributes, key);
   }
   return key;
@@ -224,13 +228,18 @@ export function graphKey(graph: Graph): string {
   const known = keys.get(graph);
   if (known !== undefined) return known;
   const constants = graph.constants.map((c) =>
-    c.source.kind === 'host' && c.source.data.length === 1 ? `${c.source.data[0]}` : `#${identity(c)}`,
+    c.source.kind === 'host' && c.source.data.length === 1 ? `${exactNumber(c.source.data[0]!)}` : `#${identity(c)}`,
   );
   const types = graph.types.map((type) => type.dtype + showShape(type.shape));
   const nodes = graph.nodes.map((node) => `${node.op.id}${attributesKey(node.attributes)}(${node.inputs.join()})`);
   const key = [graph.inputs, types.join(';'), constants.join(';'), nodes.join(';'), graph.outputs.join()].join('|');
   keys.set(graph, key);
   return key;
+}
+
+/** JSON has no infinities, no NaN and no −0, which are different numbers all the same. */
+function exactNumber(value: number): number | string {
+  return Object.is(value, -0) ? '-0' : Number.isFinite(value) ? value : String(value);
 }
 
 const identities = new WeakMap<object, number>();

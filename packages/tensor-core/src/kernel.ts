@@ -22,6 +22,7 @@ export interface WebGpuKernel<A extends Attributes> {
   readonly backend: 'webgpu';
   /** Told in benchmarks and errors. */
   readonly name: string;
+  /** Whether the kernel can run this call on such a device. Absent: always. */
   when?(capabilities: GpuCapabilities, call: KernelCall<A>): boolean;
   /** WGSL with one entry point `main`; inputs, then outputs, are bound in order at `@group(0)`. */
   source(call: KernelCall<A>, capabilities: GpuCapabilities): string;
@@ -43,7 +44,9 @@ export interface HostView {
 export interface CpuKernel<A extends Attributes> {
   readonly backend: 'cpu';
   readonly name: string;
+  /** Whether the kernel can run this call. Absent: always. */
   when?(call: KernelCall<A>): boolean;
+  /** Computes every element of the outputs. Inputs and outputs never share memory. */
   run(call: {
     readonly inputs: readonly HostView[];
     readonly outputs: readonly HostView[];

@@ -26,6 +26,7 @@ export class Scope {
     this.#tensors.clear();
   }
 
+  /** As {@link Scope.dispose}, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

@@ -1,8 +1,8 @@
 import type { Device, Storage } from './device.ts';
 import type { DType, HostArray } from './dtype.ts';
-import { allocateHost, isPacked } from './dtype.ts';
+import { allocateHost } from './dtype.ts';
+import { toElement } from './element.ts';
 import { ShapeError, TesseraError } from './errors.ts';
-import { packHalf } from './half.ts';
 import type { Attributes, Op, TensorType } from './op.ts';
 import type { Shape } from './shape.ts';
 import { checkShape, showShape, sizeOf } from './shape.ts';
@@ -66,6 +66,7 @@ export class Tensor {
     if (this.source.kind !== 'placeholder') this.source = { kind: 'disposed' };
   }
 
+  /** As {@link Tensor.dispose}, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }
@@ -95,12 +96,19 @@ export function apply1<A extends Attributes>(op: Op<A>, inputs: readonly Tensor[
 /** Nested lists of numbers, as `tensor` takes them. */
 export type NestedNumbers = number | readonly NestedNumbers[];
 
+/** What {@link tensor} takes beside the values. */
+export interface TensorOptions {
+  /** @defaultValue that of the nested lists; one axis for a typed array */
+  readonly shape?: Shape;
+  /** @defaultValue `f32` for lists; that of a typed array */
+  readonly dtype?: DType;
+}
+
 /**
  * A constant from nested lists or a typed array.
- * @param shape - inferred from nested lists; needed for a typed array of more than one axis
  * @throws {@link ShapeError} when lists are ragged or the number of elements does not fit the shape
  */
-export function tensor(values: NestedNumbers | HostArray, options: { shape?: Shape; dtype?: DType } = {}): Tensor {
+export function tensor(values: NestedNumbers | HostArray, options: TensorOptions = {}): Tensor {
   if (ArrayBuffer.isView(values)) {
     const dtype = options.dtype ?? dtypeOf(values);
     return fromHost(values, options.shape ?? [values.length], dtype);
@@ -119,12 +127,12 @@ export function tensor(values: NestedNumbers | HostArray, options: { shape?: Sha
     else for (const item of level) visit(item, depth + 1);
   };
   visit(values, 0);
-  const data = dtype === 'f16' || dtype === 'bf16' ? packHalf(dtype, flat) : allocateHost(dtype, flat.length, true);
-  if (!isPacked(dtype)) data.set(flat);
+  const data = allocateHost(dtype, flat.length, true);
+  for (let i = 0; i < flat.length; i++) data[i] = toElement(flat[i]!, dtype);
   return fromHost(data, options.shape ?? shape, dtype);
 }
 
-/** Wraps a host array without copying it; the array must not change afterwards. */
+/** Wraps a host array without copying it; the array must not change afterwards. Elements of a `bool` are 0 or 1. */
 export function fromHost(data: HostArray, shape: Shape, dtype: DType = dtypeOf(data)): Tensor {
   checkShape(shape, 'fromHost');
   if (data.length !== sizeOf(shape))
@@ -151,7 +159,7 @@ export function placeholder(type: TensorType): Tensor {
 export function asTensor(operand: Operand, dtype: DType = 'f32'): Tensor {
   if (typeof operand !== 'number') return operand;
   const data = allocateHost(dtype, 1, true);
-  data[0] = operand;
+  data[0] = toElement(operand, dtype);
   return fromHost(data, [], dtype);
 }
 

@@ -3,6 +3,7 @@ import { allocateHost, bytesPerElement } from '../dtype.ts';
 import type { Storage } from '../device.ts';
 import { rowMajor, sizeOf } from '../shape.ts';
 import type { Shape } from '../shape.ts';
+import { copyRun } from './runs.ts';
 
 /** Memory that arrays share, with the number of values that still need it. */
 export class CpuStorage implements Storage {
@@ -63,6 +64,12 @@ export class CpuPool {
     else this.#free.set(key, [storage.data]);
     this.#held += bytes;
   }
+
+  /** Lets go of the memory kept for later. */
+  clear(): void {
+    this.#free.clear();
+    this.#held = 0;
+  }
 }
 
 const maximumHeld = 256 * 2 ** 20;
@@ -96,17 +103,32 @@ export function broadcastStrides(array: CpuArray, shape: Shape): number[] {
   );
 }
 
-/**
- * Visits the innermost runs of several arrays of one shape: merges axes that all arrays walk evenly, then calls `run` with
- * the element index of each array at the start of every run. Returns the length of a run and the inner strides.
- */
-export function forEachRun(
+/** The same elements as another array. */
+export function view(array: CpuArray, change: Partial<CpuArray>): CpuArray {
+  array.storage.references++;
+  return { ...array, ...change };
+}
+
+/** A row-major array with the same elements, the array itself if it is one. */
+export function contiguous(array: CpuArray, pool: CpuPool): CpuArray {
+  if (isContiguous(array)) return view(array, { strides: rowMajor(array.shape) });
+  const out = pool.allocate(array.dtype, array.shape);
+  copyInto(out, 0, array);
+  return out;
+}
+
+/** Copies `source` into `out` from the element `start` on, along the strides of `out`. */
+export function copyInto(out: CpuArray, start: number, source: CpuArray): void {
+  forEachRun(source.shape, [source.strides, out.strides], [source.offset, out.offset + start], ([i, o], n, [s, t]) =>
+    copyRun(out.storage.data, o!, t!, source.storage.data, i!, s!, n),
+  );
+}
+
+/** Joins neighbouring axes that all arrays walk evenly, and leaves out those of extent 1. */
+export function mergeAxes(
   shape: Shape,
   strides: readonly (readonly number[])[],
-  offsets: readonly number[],
-  run: (starts: readonly number[], length: number, inner: readonly number[]) => void,
-): void {
-  if (shape.includes(0)) return;
+): { extents: number[]; merged: number[][] } {
   const extents: number[] = [];
   const merged: number[][] = strides.map(() => []);
   for (let axis = 0; axis < shape.length; axis++) {
@@ -122,6 +144,21 @@ export function forEachRun(
       strides.forEach((stride, i) => merged[i]!.push(stride[axis]!));
     }
   }
+  return { extents, merged };
+}
+
+/**
+ * Visits the innermost runs of several arrays of one shape, axes merged: calls `run` with the element index of each array at
+ * the start of a run, the length of the run, and the step of each array along it.
+ */
+export function forEachRun(
+  shape: Shape,
+  strides: readonly (readonly number[])[],
+  offsets: readonly number[],
+  run: (starts: readonly number[], length: number, inner: readonly number[]) => void,
+): void {
+  if (shape.includes(0)) return;
+  const { extents, merged } = mergeAxes(shape, strides);
   const starts = [...offsets];
   const rank = extents.length;
   if (rank === 0) {

@@ -7,8 +7,7 @@ import type { TensorType } from '../op.ts';
 import { sameShape, showShape, sizeOf } from '../shape.ts';
 import { Tensor } from '../tensor.ts';
 import type { CpuArray } from './array.ts';
-import { CpuPool, bytesOf } from './array.ts';
-import { contiguous, view } from './evaluate.ts';
+import { CpuPool, bytesOf, contiguous, view } from './array.ts';
 import { CpuRoutine, borrowHost } from './program.ts';
 
 /** How a CPU device computes. */
@@ -80,9 +79,12 @@ export class CpuDevice implements Device {
               'SHAPE',
               `program: input ${index} is ${input.dtype}${showShape(input.shape)}, expected ${type.dtype}${showShape(type.shape)}.`,
             );
-          return donated.has(index) ? this.#take(input) : view(this.#arrayOf(input), {});
+          return this.#arrayOf(input);
         });
-        return routine.run(arrays).map((array) => this.#hold(array));
+        const taken = arrays.map((array) => view(array, {}));
+        // Only now, so that a tensor given twice still counts two references and is not overwritten.
+        for (const index of donated) inputs[index]!.dispose();
+        return routine.run(taken).map((array) => this.#hold(array));
       },
       dispose: () => {},
     };
@@ -106,21 +108,15 @@ export class CpuDevice implements Device {
     this.#pool.drop(handle.array);
   }
 
-  dispose(): void {}
+  /** Lets go of the memory kept for later runs. Tensors stay readable. */
+  dispose(): void {
+    this.#pool.clear();
+  }
 
   #hold(array: CpuArray): Tensor {
     const handle = new CpuHandle(array);
     this.#allocated += handle.bytes;
     return new Tensor(array, { kind: 'resident', device: this, storage: handle });
-  }
-
-  /** Takes the value out of a donated tensor, which is disposed. */
-  #take(tensor: Tensor): CpuArray {
-    if (tensor.source.kind !== 'resident' || tensor.source.device !== this) return view(this.#arrayOf(tensor), {});
-    const handle = tensor.source.storage as CpuHandle;
-    this.#allocated -= handle.bytes;
-    tensor.source = { kind: 'disposed' };
-    return handle.array;
   }
 
   #arrayOf(tensor: Tensor): CpuArray {

@@ -6,11 +6,10 @@ import type { Attributes, Op, TensorType } from '../op.ts';
 import { scanOp } from '../primitives/scan.ts';
 import type { ScanAttributes } from '../primitives/scan.ts';
 import type { HostArray } from '../dtype.ts';
-import { sizeOf } from '../shape.ts';
+import { rowMajor, sizeOf } from '../shape.ts';
 import type { CpuArray, CpuPool } from './array.ts';
-import { CpuStorage } from './array.ts';
-import { contiguous, cpuPrimitives, view } from './evaluate.ts';
-import { rowMajor } from '../shape.ts';
+import { CpuStorage, contiguous, view } from './array.ts';
+import { cpuPrimitives } from './primitives.ts';
 
 /** What a CPU program needs of its device. */
 export interface CpuContext {
@@ -77,8 +76,7 @@ export class CpuRoutine {
     const values = new Array<CpuArray | undefined>(graph.types.length);
     inputs.forEach((input, index) => (values[index] = input));
     graph.constants.forEach((_, index) => {
-      const array = (this.#constants[index] ??= this.#context.constant(graph, index));
-      values[graph.inputs + index] = view(array, {});
+      values[graph.inputs + index] = view(this.#constant(index), {});
     });
     for (let index = 0; index < graph.inputs + graph.constants.length; index++)
       if (this.#uses[index] === 0) pool.drop(values[index]!);
@@ -110,6 +108,12 @@ export class CpuRoutine {
       }
       return view(array, {});
     });
+  }
+
+  /** Converted once for host memory; what is resident may have been disposed since, which must be an error. */
+  #constant(index: number): CpuArray {
+    if (this.#graph.constants[index]!.source.kind !== 'host') return this.#context.constant(this.#graph, index);
+    return (this.#constants[index] ??= this.#context.constant(this.#graph, index));
   }
 
   #implementation(node: GraphNode): CpuImplementation {

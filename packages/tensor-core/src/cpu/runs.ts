@@ -229,7 +229,7 @@ export function castRun(
     (out as Uint16Array).set(packHalf(to, numbers), o);
     return;
   }
-  if (to === 'bool') for (let k = 0; k < n; k++, i += s) out[o + k] = a[i] ? 1 : 0;
+  if (to === 'bool') for (let k = 0; k < n; k++, i += s) out[o + k] = a[i] === 0 ? 0 : 1;
   else for (let k = 0; k < n; k++, i += s) out[o + k] = a[i]!;
 }
 

@@ -53,8 +53,9 @@ export const binaryOp: Op<ElementwiseAttributes<BinaryFunction>> = {
   id: '@tessera/tensor-core:binary',
   infer([a, b], { fn }) {
     sameDtype(a!, b!, fn);
-    const bitwise = ['and', 'or', 'xor', 'shl', 'shr'].includes(fn);
-    if (bitwise ? a!.dtype === 'f32' : a!.dtype === 'bool')
+    const refused = { and: 'f32', or: 'f32', xor: 'f32' }[fn as string] ?? 'bool';
+    const shift = fn === 'shl' || fn === 'shr';
+    if (a!.dtype === refused || (shift && a!.dtype === 'f32'))
       throw new ShapeError(`${fn}: takes no ${a!.dtype}. Cast it first.`);
     if (fn === 'pow' && a!.dtype !== 'f32') throw new ShapeError(`pow: takes f32, not ${a!.dtype}. Cast it first.`);
     return [{ shape: broadcastShapes(a!.shape, b!.shape, fn), dtype: a!.dtype }];
@@ -86,7 +87,7 @@ export const whereOp: Op<Record<never, never>> = {
   },
 };
 
-/** Primitive: the same numbers as another element type. Floats go to integers towards zero; to 16 bits by rounding to even. */
+/** Primitive: the same numbers as another element type. Floats go to integers towards zero, unspecified where they do not fit; to 16 bits by rounding to even. `bool` is x ≠ 0. */
 export const castOp: Op<{ readonly dtype: DType }> = {
   id: '@tessera/tensor-core:cast',
   infer: ([x], { dtype }) => [{ shape: x!.shape, dtype }],

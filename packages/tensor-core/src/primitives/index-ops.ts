@@ -1,7 +1,8 @@
 import { ShapeError } from '../errors.ts';
 import type { DType } from '../dtype.ts';
+import { isPacked } from '../dtype.ts';
 import type { Op, TensorType } from '../op.ts';
-import { normalizeAxis, sameShape, showShape } from '../shape.ts';
+import { checkShape, normalizeAxis, sameShape, showShape } from '../shape.ts';
 import type { Operand, Tensor } from '../tensor.ts';
 import { apply, apply1, asTensor } from '../tensor.ts';
 import { broadcastTo, transpose } from './view.ts';
@@ -35,8 +36,9 @@ export interface ScatterAttributes extends GatherAttributes {
  */
 export const scatterOp: Op<ScatterAttributes> = {
   id: '@tessera/tensor-core:scatter',
-  infer([base, index, updates], { batchDims }) {
+  infer([base, index, updates], { batchDims, mode }) {
     checkIndex(base!, index!, batchDims, 'scatter');
+    if (mode === 'add') summable(base!, 'scatterAdd');
     const expected = [...index!.shape, ...base!.shape.slice(batchDims + 1)];
     if (!sameShape(updates!.shape, expected) || updates!.dtype !== base!.dtype)
       throw new ShapeError(
@@ -49,23 +51,37 @@ export const scatterOp: Op<ScatterAttributes> = {
 /** Primitive: 0, 1, 2 … along one axis. */
 export const iotaOp: Op<{ readonly shape: readonly number[]; readonly axis: number; readonly dtype: DType }> = {
   id: '@tessera/tensor-core:iota',
-  infer: (_, { shape, dtype }) => [{ shape, dtype }],
+  infer(_, { shape, dtype }) {
+    checkShape(shape, 'iota');
+    summable({ shape, dtype }, 'iota');
+    return [{ shape, dtype }];
+  },
 };
 
 /** Primitive: running sums along one axis. */
 export const cumsumOp: Op<{ readonly axis: number; readonly reverse: boolean; readonly exclusive: boolean }> = {
   id: '@tessera/tensor-core:cumsum',
-  infer: ([x]) => [{ shape: x!.shape, dtype: x!.dtype }],
+  infer([x]) {
+    summable(x!, 'cumsum');
+    return [{ shape: x!.shape, dtype: x!.dtype }];
+  },
 };
 
 /** Primitive: elements of the last axis in ascending or descending order, and where they were. Stable. */
 export const sortOp: Op<{ readonly descending: boolean }> = {
   id: '@tessera/tensor-core:sort',
-  infer: ([x]) => [
-    { shape: x!.shape, dtype: x!.dtype },
-    { shape: x!.shape, dtype: 'i32' },
-  ],
+  infer([x]) {
+    summable(x!, 'sort');
+    return [
+      { shape: x!.shape, dtype: x!.dtype },
+      { shape: x!.shape, dtype: 'i32' },
+    ];
+  },
 };
+
+function summable({ dtype }: TensorType, where: string): void {
+  if (isPacked(dtype) || dtype === 'bool') throw new ShapeError(`${where}: takes no ${dtype}. Cast it first.`);
+}
 
 function checkIndex(table: TensorType, index: TensorType, batchDims: number, where: string): void {
   if (index.dtype !== 'i32') throw new ShapeError(`${where}: the index is ${index.dtype}, expected i32. Cast it.`);

@@ -1,5 +1,6 @@
 import { ShapeError } from '../errors.ts';
 import type { Op } from '../op.ts';
+import { checkShape } from '../shape.ts';
 import { fromHost, apply1 } from '../tensor.ts';
 import type { Tensor } from '../tensor.ts';
 import { threefry } from '../threefry.ts';
@@ -13,6 +14,7 @@ import { abs, add, cast, greaterEqual, log, mul, shiftRight, sign, sqrt, sub, wh
 export const randomBitsOp: Op<{ readonly shape: readonly number[] }> = {
   id: '@tessera/tensor-core:random-bits',
   infer([key], { shape }) {
+    checkShape(shape, 'randomBits');
     if (key!.dtype !== 'u32' || key!.shape.length !== 1 || key!.shape[0] !== 2)
       throw new ShapeError('randomBits: a key is u32 of shape [2]. Make one with randomKey(seed).');
     return [{ shape, dtype: 'u32' }];
@@ -39,10 +41,11 @@ export function randomUniform(key: Tensor, shape: readonly number[]): Tensor {
   return mul(cast(shiftRight(randomBits(key, shape), 8), 'f32'), 2 ** -24);
 }
 
-/** Standard normal numbers, within 1e-5 the same on every device: √2 · erf⁻¹(2u − 1). */
+/** Standard normal numbers, within 1e-5 the same on every device: √2 · erf⁻¹(2u − 1 + 2⁻²⁴). */
 export function randomNormal(key: Tensor, shape: readonly number[]): Tensor {
-  const u = add(randomUniform(key, shape), 2 ** -25);
-  return mul(inverseErf(sub(mul(u, 2), 1)), Math.SQRT2);
+  // Odd multiples of 2⁻²⁴ in (−1, 1), each exact in single precision: never ±1, where erf⁻¹ is infinite.
+  const x = add(sub(mul(randomUniform(key, shape), 2), 1), 2 ** -24);
+  return mul(inverseErf(x), Math.SQRT2);
 }
 
 /**

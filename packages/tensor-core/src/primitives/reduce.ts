@@ -70,6 +70,7 @@ export const argmin = (x: Tensor, options: ReduceOptions & { readonly axis: numb
 
 /** Arithmetic mean along axes. */
 export function mean(x: Tensor, options: ReduceOptions = {}): Tensor {
+  if (x.dtype !== 'f32') throw new ShapeError(`mean: takes f32, not ${x.dtype}. Cast it first.`);
   const total = sum(x, options);
   return div(total, x.size / Math.max(1, total.size));
 }

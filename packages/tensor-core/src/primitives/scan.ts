@@ -5,7 +5,7 @@ import type { Op, TensorType } from '../op.ts';
 import { sameShape, showShape } from '../shape.ts';
 import { apply } from '../tensor.ts';
 import type { Tensor } from '../tensor.ts';
-import { fillTree, mapTree, treeLeaves } from '../tree.ts';
+import { fillTree, mapTree, treeEntries, treeLeaves } from '../tree.ts';
 
 /** Attributes of {@link scanOp}. */
 export interface ScanAttributes {
@@ -27,6 +27,9 @@ export const scanOp: Op<ScanAttributes> = {
   id: '@tessera/tensor-core:scan',
   infer(inputs, { body, carries, length, counted, sequences }) {
     const first = counted ? 1 : 0;
+    const [count] = inputs;
+    if (counted && (count!.dtype !== 'i32' || count!.shape.length > 0))
+      throw new ShapeError(`scan: the count is ${count!.dtype}${showShape(count!.shape)}, expected i32[].`);
     const outputs = body.outputs.map((index) => body.types[index]!);
     for (let i = 0; i < carries; i++) {
       const before = inputs[first + i]!;
@@ -39,7 +42,7 @@ export const scanOp: Op<ScanAttributes> = {
     for (let i = 0; i < sequences; i++) {
       const sequence = inputs[first + carries + i]!;
       if (sequence.shape[0] !== length)
-        throw new ShapeError(`scan: sequence ${i} has ${sequence.shape[0]} elements, the first has ${length}.`);
+        throw new ShapeError(`scan: sequence ${i} has ${sequence.shape[0]} elements, expected ${length}.`);
     }
     return [
       ...outputs.slice(0, carries),
@@ -83,6 +86,11 @@ export function scan<Carry, Sequences, Outputs>(
         fillTree(call.carry, inputs.slice(0, carries.length)),
         fillTree(call.sequences, inputs.slice(carries.length)),
       );
+      const [before, after] = [call.carry, form.carry].map((tree) => treeEntries(tree).map(([path]) => path));
+      if (before!.join() !== after!.join())
+        throw new ShapeError(
+          `scan: the carry has leaves ${before!.join(', ') || '(none)'} before and ${after!.join(', ') || '(none)'} after a step. Return the same tree.`,
+        );
       return [...treeLeaves(form.carry), ...treeLeaves(form.output)];
     },
     [

@@ -42,6 +42,7 @@ export const permuteOp: Op<{ readonly axes: readonly number[] }> = {
 export const broadcastOp: Op<{ readonly shape: readonly number[] }> = {
   id: '@tessera/tensor-core:broadcast',
   infer([x], { shape }) {
+    checkShape(shape, 'broadcastTo');
     if (!sameShape(broadcastShapes(x!.shape, shape, 'broadcastTo'), shape))
       throw new ShapeError(`broadcastTo: ${showShape(x!.shape)} does not stretch to ${showShape(shape)}.`);
     return [{ shape, dtype: x!.dtype }];
@@ -78,9 +79,10 @@ export const padOp: Op<{
   readonly value: number;
 }> = {
   id: '@tessera/tensor-core:pad',
-  infer: ([x], { before, after }) => [
-    { shape: x!.shape.map((extent, axis) => before[axis]! + extent + after[axis]!), dtype: x!.dtype },
-  ],
+  infer([x], { before, after }) {
+    checkShape([...before, ...after], 'pad');
+    return [{ shape: x!.shape.map((extent, axis) => before[axis]! + extent + after[axis]!), dtype: x!.dtype }];
+  },
 };
 
 /** Primitive: tensors one after another along an axis. */
@@ -146,6 +148,8 @@ export function expandDims(x: Tensor, axis: number): Tensor {
 /** Removes an axis of extent 1. */
 export function squeeze(x: Tensor, axis: number): Tensor {
   const at = normalizeAxis(axis, x.rank, 'squeeze');
+  if (x.shape[at] !== 1)
+    throw new ShapeError(`squeeze: axis ${at} of ${showShape(x.shape)} has extent ${x.shape[at]}, expected 1.`);
   return reshape(x, x.shape.toSpliced(at, 1));
 }
 
@@ -167,7 +171,10 @@ export function slice(x: Tensor, axis: number, start: number, stop?: number): Te
 /** Element `index` along one axis, which goes away. */
 export function at(x: Tensor, axis: number, index: number): Tensor {
   const where = normalizeAxis(axis, x.rank, 'at');
-  const first = index < 0 ? index + x.shape[where]! : index;
+  const extent = x.shape[where]!;
+  const first = index < 0 ? index + extent : index;
+  if (!Number.isInteger(index) || first < 0 || first >= extent)
+    throw new ShapeError(`at: axis ${where} of ${showShape(x.shape)} has no element ${index}.`);
   return squeeze(slice(x, where, first, first + 1), where);
 }
 
