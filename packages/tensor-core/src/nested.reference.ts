@@ -16,7 +16,7 @@ export interface Nested {
 }
 
 /** All indices of a shape in row-major order. */
-export function* indices(shape: Shape): Generator<number[]> {
+function* indices(shape: Shape): Generator<number[]> {
   if (shape.length === 0) yield [];
   else for (let i = 0; i < shape[0]!; i++) for (const rest of indices(shape.slice(1))) yield [i, ...rest];
 }
@@ -42,7 +42,7 @@ export function stretched(x: Nested, shape: Shape): Nested {
 }
 
 /** A source of numbers that does not use the generator under test. */
-export function numbers(seed: number): () => number {
+function numbers(seed: number): () => number {
   let state = seed * 2654435761 + 1;
   return () => {
     state = (Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x6d2b79f5) | 0;
