@@ -16,7 +16,7 @@ export interface Site<Config> {
 /** How much a layer remembers. */
 export interface StateSize {
   readonly batch: number;
-  /** Positions that a sequence may have in all. */
+  /** Entries that a sequence may have at once, those of a draft that is still open included. */
   readonly capacity: number;
   /** Positions that one step may bring at most. */
   readonly chunk: number;
@@ -39,7 +39,7 @@ export interface Call<Config, Params> {
   readonly starts: Tensor;
   /** Number of entries of each row that count, `[B]`, i32: entries starts … starts + lengths − 1. */
   readonly lengths: Tensor;
-  /** Document of each entry of packed rows, `[B, T]`, i32; absent: one document a row. */
+  /** Document of each entry of packed rows, `[B, T]`, i32; absent: one document a row. Kept apart, or refused with an error. */
   readonly segments?: Tensor;
   /** What a decoder attends to beside itself, `[B, S, D]`. */
   readonly context?: Tensor;
@@ -64,7 +64,10 @@ export interface MixerOutput {
 export interface StepCall<Config, Params, State> extends Call<Config, Params> {
   /** Consumed: not to be used after the step. */
   readonly state: State;
-  /** Parent of each of the n positions, `[B, n]`, i32, −1 for the last committed position, parents before children. Absent: a chain. */
+  /**
+   * Parent of each of the n entries, `[B, n]`, i32, −1 for the last committed position, parents before children; those of
+   * entries that do not count mean nothing. Absent: a chain.
+   */
   readonly parents?: Tensor;
 }
 
@@ -86,6 +89,8 @@ export interface CommitCall<Config, Params, State> {
   readonly links?: Links;
   /** Named outputs of the step itself. */
   readonly outputs?: Links;
+  /** What the step attended to beside itself, `[B, S, D]`. */
+  readonly context?: Tensor;
   /** Nodes that stay, in order, `[B, depth]`, i32; entries from `count` on mean nothing. */
   readonly path: Tensor;
   /** How many nodes stay, `[B]`, i32. */
@@ -133,7 +138,10 @@ export interface SequenceMixer<
   readonly config: StandardSchemaV1<unknown, Required<Config>>;
   /** The learned tensors. Keys are stable: checkpoints name them. */
   params(site: Site<Config>): ParamSpecs<Params>;
-  /** Links that it reads: one row per position `[B, n, …]`, or the memory of another layer. */
+  /**
+   * Links that it reads: one row per position `[B, n, …]`, or the memory of another layer. Whose own state depends on what it
+   * reads of a memory has to bring a `commit`, since that memory is not as it was before the step.
+   */
   readonly reads?: Readonly<Record<string, 'positions' | 'memory'>>;
   /** Whole sequences; differentiable. */
   forward(call: Call<Config, Params>): MixerOutput;

@@ -1,5 +1,6 @@
 import type { Tensor } from '@tessera/tensor-core';
 import {
+  FeatureUnavailableError,
   add,
   and,
   broadcastTo,
@@ -66,4 +67,16 @@ export function alignRows(
 /** The same number for each row of a batch, `[B]`, i32. */
 export function sameForRows(batch: number, value: Tensor): Tensor {
   return broadcastTo(value, [batch]);
+}
+
+/**
+ * For mixers that would let packed documents see each other: refuses them instead.
+ * @throws {@link FeatureUnavailableError} when the call has segments
+ */
+export function refuseSegments(mixer: string, call: { readonly segments?: Tensor }): void {
+  if (call.segments)
+    throw new FeatureUnavailableError(
+      `${mixer} does not keep packed documents apart. Give each document a row of its own.`,
+      { facts: { mixer } },
+    );
 }

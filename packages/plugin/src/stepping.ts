@@ -55,6 +55,7 @@ export function runCommit(mixer: AnyMixer, call: AnyCommit): AnyState {
     lengths: call.count,
     state: call.snapshot,
     ...(call.links && { links: pickLinks(mixer, call.links, (link) => pickRows(link, call.path)) }),
+    ...(call.context && { context: call.context }),
     ...(call.cache && { cache: call.cache }),
   });
   return state;
@@ -118,6 +119,12 @@ function stepNodes(mixer: AnyMixer, call: AnyStep, parents: Tensor): { y: Tensor
         state,
         ...(links.length > 0 && { links: { ...call.links, ...element.links } }),
       });
+      for (const [name, link] of Object.entries(made.links ?? {}))
+        if (link.shape[1] !== 1)
+          throw new FeatureUnavailableError(
+            `${mixer.name} gives the memory '${name}' to later layers and does not take trees, so nodes would each have a memory of their own. Let it take trees.`,
+            { facts: { mixer: mixer.name, link: name, shape: link.shape } },
+          );
       const leaves = treeLeaves(made.state);
       let next = 0;
       const slot = add(zeros([batch, 1], 'i32'), add(element.node, 1));

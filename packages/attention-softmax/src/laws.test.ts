@@ -1,0 +1,39 @@
+import { describeMixer, mixerLaws } from '@tessera/plugin-testing';
+import type { AnyMixer } from '@tessera/plugin';
+import { windowCache } from '@tessera/plugin';
+import { describe, expect, test } from 'vitest';
+import { bidirectionalAttention } from './bidirectional-attention.ts';
+import type { AttentionConfig } from './projections.ts';
+import { softmaxAttention } from './softmax-attention.ts';
+
+const configs: readonly [string, AttentionConfig][] = [
+  ['multi-head', { heads: 3 }],
+  ['grouped, norm of each head, rotary', { heads: 4, kvHeads: 2, qkNorm: { over: 'head' }, rotary: { theta: 100 } }],
+  [
+    'multi-query, norm of all heads, biases',
+    { heads: 4, kvHeads: 1, headDim: 4, qkNorm: { over: 'full', offset: 1 }, qkvBias: true, outputBias: true },
+  ],
+  ['a window of 5, rotary', { heads: 2, kvHeads: 1, window: 5, rotary: {} }],
+  ['a window of 1', { heads: 2, window: 1 }],
+  ['interleaved rotary of a part', { heads: 2, rotary: { dims: 4, order: 'interleaved', attentionFactor: 1.2 } }],
+  ['capped scores', { heads: 2, softCap: 2, scale: 0.5 }],
+];
+
+describe.each(configs)('%s', (_, config) => {
+  describeMixer(softmaxAttention, config, 12, { test });
+  describeMixer(bidirectionalAttention, config, 12, { test });
+});
+
+test('a ring that is one slot too small is noticed by the laws', async () => {
+  const window = 5;
+  const narrow = { ...windowCache(window), slots: () => window - 1 + 7 - 1 }; // the laws' longest drafts have 7 entries
+  const decoding = (softmaxAttention as AnyMixer).decoding!;
+  const mixer: AnyMixer = {
+    ...softmaxAttention,
+    decoding: { ...decoding, init: (site) => decoding.init({ ...site, cache: narrow }) },
+  };
+  const broken: string[] = [];
+  for (const law of mixerLaws({ mixer, config: { heads: 2, window }, dModel: 12 }))
+    await law.run().catch(() => broken.push(law.name));
+  expect(broken).toContain('after accepted parts of chains it goes on as if the rest had never been');
+});
