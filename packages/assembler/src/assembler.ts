@@ -1,5 +1,5 @@
 import type { FileSourceInput } from '@tessera/checkpoints';
-import { publishedLayouts } from '@tessera/checkpoints';
+import { nativeLayout, publishedLayouts } from '@tessera/checkpoints';
 import type { CheckpointLayout, ModelSpec, Plugin } from '@tessera/plugin';
 import type { Device } from '@tessera/tensor-core';
 import { disposeTree } from '@tessera/tensor-core';
@@ -60,7 +60,10 @@ export interface Assembler {
    */
   load(source: FileSourceInput, options?: LoadOptions): Promise<Model>;
   /** Opens a checkpoint and understands it without reading weights. Close its `reader` afterwards. */
-  open(source: FileSourceInput, options?: Pick<LoadOptions, 'subfolder' | 'fetch' | 'signal' | 'contextLength'>): Promise<OpenedCheckpoint>;
+  open(
+    source: FileSourceInput,
+    options?: Pick<LoadOptions, 'subfolder' | 'fetch' | 'signal' | 'contextLength'>,
+  ): Promise<OpenedCheckpoint>;
   /** What each registered mixer can do. */
   capabilities(): readonly MixerCapabilities[];
 }
@@ -68,7 +71,7 @@ export interface Assembler {
 /** Makes an {@link Assembler}. */
 export function createAssembler({ plugins, layouts, backends = {} }: AssemblerOptions): Assembler {
   const registry = new Registry(plugins);
-  const known = [...(layouts ?? publishedLayouts), ...registry.layouts];
+  const known = [...(layouts ?? [...publishedLayouts, nativeLayout]), ...registry.layouts];
   const choose = (option: DeviceOption): Promise<{ device: Device; owned: boolean }> => chooseDevice(option, backends);
   return {
     assemble: (spec, options = {}) => assembleModel(spec, registry, options, choose),
@@ -78,7 +81,12 @@ export function createAssembler({ plugins, layouts, backends = {} }: AssemblerOp
   };
 }
 
-async function assembleModel(spec: ModelSpec, registry: Registry, options: AssembleOptions, choose: (option: DeviceOption) => Promise<{ device: Device; owned: boolean }>): Promise<Model> {
+async function assembleModel(
+  spec: ModelSpec,
+  registry: Registry,
+  options: AssembleOptions,
+  choose: (option: DeviceOption) => Promise<{ device: Device; owned: boolean }>,
+): Promise<Model> {
   const started = performance.now();
   checkOptionNames(options, assembleOptions, 'assemble');
   const dtype = checkWeightDtype(options.dtype ?? 'fp32');
@@ -91,7 +99,10 @@ async function assembleModel(spec: ModelSpec, registry: Registry, options: Assem
     for (const [path, param] of Object.entries(graph.params())) {
       options.signal?.throwIfAborted();
       const kept = storageOf(param, dtype);
-      params[path] = device.upload(toStorage(await initialWeights(path, param, options.seed ?? 0), kept), { shape: param.shape, dtype: kept });
+      params[path] = device.upload(toStorage(await initialWeights(path, param, options.seed ?? 0), kept), {
+        shape: param.shape,
+        dtype: kept,
+      });
     }
   } catch (error) {
     disposeTree(params);

@@ -15,17 +15,26 @@ export interface Backends {
  * @throws {@link UnsupportedOptionError} for a name that is not known
  * @throws {@link FeatureUnavailableError} when WebGPU is asked for and not there
  */
-export async function chooseDevice(option: DeviceOption, backends: Backends): Promise<{ device: Device; owned: boolean }> {
-  if (typeof option === 'object' && option !== null && typeof option.compile === 'function') return { device: option, owned: false };
+export async function chooseDevice(
+  option: DeviceOption,
+  backends: Backends,
+): Promise<{ device: Device; owned: boolean }> {
+  if (typeof option === 'object' && option !== null && typeof option.compile === 'function')
+    return { device: option, owned: false };
   if (option === 'cpu') return { device: new CpuDevice(), owned: true };
   if (option === 'auto') return { device: (await backends.webgpu?.()) ?? new CpuDevice(), owned: true };
   if (option === 'webgpu') {
     const device = await backends.webgpu?.();
     if (device) return { device, owned: true };
     throw new FeatureUnavailableError(
-      backends.webgpu ? `device is 'webgpu', and there is no WebGPU adapter here. Use 'cpu' or 'auto'.` : `device is 'webgpu', and no WebGPU backend was handed to createAssembler({ backends }). Use 'cpu' or 'auto'.`,
+      backends.webgpu
+        ? `device is 'webgpu', and there is no WebGPU adapter here. Use 'cpu' or 'auto'.`
+        : `device is 'webgpu', and no WebGPU backend was handed to createAssembler({ backends }). Use 'cpu' or 'auto'.`,
       { facts: { option: 'device', value: 'webgpu' } },
     );
   }
-  throw new UnsupportedOptionError(`device is ${JSON.stringify(option)}, expected 'auto', 'cpu', 'webgpu' or a device.`, { facts: { option: 'device', value: option } });
+  throw new UnsupportedOptionError(
+    `device is ${JSON.stringify(option)}, expected 'auto', 'cpu', 'webgpu' or a device.`,
+    { facts: { option: 'device', value: option } },
+  );
 }

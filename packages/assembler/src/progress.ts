@@ -51,6 +51,13 @@ export class ProgressMeter {
   #tell(type: ProgressEvent['type']): void {
     const elapsed = performance.now() - this.#started;
     const ratio = this.#total === 0 ? 1 : this.#loaded / this.#total;
-    this.#report?.({ type, loaded: this.#loaded, total: this.#total, ratio, fromCache: false, etaMs: ratio > 0 ? (elapsed * (1 - ratio)) / ratio : undefined });
+    this.#report?.({
+      type,
+      loaded: this.#loaded,
+      total: this.#total,
+      ratio,
+      fromCache: false,
+      etaMs: ratio > 0 ? (elapsed * (1 - ratio)) / ratio : undefined,
+    });
   }
 }

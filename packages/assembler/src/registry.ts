@@ -28,7 +28,8 @@ export class Registry {
     for (const plugin of plugins) {
       checkContract(plugin, understood.plugin);
       for (const mixer of plugin.mixers ?? []) register(this.#mixers, mixer, understood.mixer);
-      for (const feedForward of plugin.feedForwards ?? []) register(this.#feedForwards, feedForward, understood.feedForward);
+      for (const feedForward of plugin.feedForwards ?? [])
+        register(this.#feedForwards, feedForward, understood.feedForward);
       for (const norm of plugin.norms ?? []) register(this.#norms, norm, understood.norm);
     }
     this.layouts = plugins.flatMap((plugin) => plugin.layouts ?? []);
@@ -59,20 +60,32 @@ export class Registry {
 
 function checkContract(part: Part, expected: string): void {
   if (part.contract !== expected)
-    throw new PluginError(`${part.name}: it follows the contract '${part.contract}', expected '${expected}'. Install a version of it, or of the assembler, that fits.`, {
-      facts: { name: part.name, contract: part.contract, expected },
-    });
+    throw new PluginError(
+      `${part.name}: it follows the contract '${part.contract}', expected '${expected}'. Install a version of it, or of the assembler, that fits.`,
+      {
+        facts: { name: part.name, contract: part.contract, expected },
+      },
+    );
 }
 
 function register<P extends Part>(parts: Map<string, P>, part: P, contract: string): void {
   checkContract(part, contract);
   const known = parts.get(part.name);
   if (known && known !== part)
-    throw new PluginError(`${part.name} is registered twice, by two different definitions. Install one version of its package.`, { facts: { name: part.name } });
+    throw new PluginError(
+      `${part.name} is registered twice, by two different definitions. Install one version of its package.`,
+      { facts: { name: part.name } },
+    );
   parts.set(part.name, part);
 }
 
-function find<P extends Part>(parts: ReadonlyMap<string, P>, name: string, where: string, kind: string, plugins: readonly Plugin[]): P {
+function find<P extends Part>(
+  parts: ReadonlyMap<string, P>,
+  name: string,
+  where: string,
+  kind: string,
+  plugins: readonly Plugin[],
+): P {
   const part = parts.get(name);
   if (part) return part;
   const packageName = name.includes(':') ? name.slice(0, name.indexOf(':')) : undefined;
@@ -83,5 +96,7 @@ function find<P extends Part>(parts: ReadonlyMap<string, P>, name: string, where
       : registered
         ? `${packageName} has no ${kind} of that name; known are ${[...parts.keys()].join(', ') || 'none'}.`
         : `Install ${packageName} and hand its plugin to createAssembler({ plugins: […] }).`;
-  throw new PluginError(`${where}: no ${kind} '${name}' is registered. ${mend}`, { facts: { where, kind, name, package: packageName } });
+  throw new PluginError(`${where}: no ${kind} '${name}' is registered. ${mend}`, {
+    facts: { where, kind, name, package: packageName },
+  });
 }

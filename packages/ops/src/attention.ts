@@ -1,4 +1,4 @@
-import type { CpuKernel, Op, Tensor } from '@tessera/tensor-core';
+import type { CpuKernel, HostView, Op, Tensor } from '@tessera/tensor-core';
 import {
   ShapeError,
   add,
@@ -38,6 +38,8 @@ export interface AttentionAttributes {
 const kernel: CpuKernel<AttentionAttributes> = {
   backend: 'cpu',
   name: 'loops over visible keys',
+  // Many queries at once are faster as products of matrices.
+  when: ({ inputs: [q] }) => q!.shape[1]! < 32,
   run({ inputs: [q, k, v, qp, kp, mask], outputs: [o], attributes: { scale, causal, window, softCap } }) {
     const [B, n, H, K] = q!.shape as [number, number, number, number];
     const [, S, G] = k!.shape as [number, number, number];
@@ -57,32 +59,64 @@ const kernel: CpuKernel<AttentionAttributes> = {
           visible[count++] = s;
         }
         for (let h = 0; h < H; h++) {
-          const query = q!.offset + ((b * n + i) * H + h) * K;
-          const group = Math.floor(h / repeat);
+          const group = b * S * G + Math.floor(h / repeat);
+          const row = (b * n + i) * H + h;
+          scoresOf(weights, visible, count, q!.data, q!.offset + row * K, k!.data, k!.offset + group * K, G * K, K);
           let top = -Infinity;
           for (let c = 0; c < count; c++) {
-            const key = k!.offset + ((b * S + visible[c]!) * G + group) * K;
-            let score = 0;
-            for (let d = 0; d < K; d++) score += q!.data[query + d]! * k!.data[key + d]!;
-            score *= scale;
-            if (softCap > 0) score = softCap * Math.tanh(score / softCap);
-            weights[c] = score;
-            if (score > top) top = score;
+            const score = weights[c]! * scale;
+            weights[c] = softCap > 0 ? softCap * Math.tanh(score / softCap) : score;
+            if (weights[c]! > top) top = weights[c]!;
           }
           let total = 0;
           for (let c = 0; c < count; c++) total += weights[c] = Math.exp(weights[c]! - top);
-          sum.fill(0);
-          for (let c = 0; c < count; c++) {
-            const value = v!.offset + ((b * S + visible[c]!) * G + group) * V;
-            const weight = weights[c]!;
-            for (let d = 0; d < V; d++) sum[d]! += weight * v!.data[value + d]!;
-          }
-          const out = ((b * n + i) * H + h) * V;
-          for (let d = 0; d < V; d++) o!.data[out + d] = count === 0 ? 0 : sum[d]! / total;
+          weightedSum(sum, weights, visible, count, v!.data, v!.offset + group * V, G * V, V);
+          for (let d = 0; d < V; d++) o!.data[row * V + d] = count === 0 ? 0 : sum[d]! / total;
         }
       }
   },
 };
+
+type Data = HostView['data'];
+
+/** Dot products of one query with the keys of the visible slots. */
+function scoresOf(
+  scores: Float64Array,
+  slots: Int32Array,
+  count: number,
+  q: Data,
+  query: number,
+  k: Data,
+  first: number,
+  stride: number,
+  K: number,
+): void {
+  for (let c = 0; c < count; c++) {
+    const key = first + slots[c]! * stride;
+    let score = 0;
+    for (let d = 0; d < K; d++) score += q[query + d]! * k[key + d]!;
+    scores[c] = score;
+  }
+}
+
+/** Sum of the values of the visible slots by weight. */
+function weightedSum(
+  sum: Float64Array,
+  weights: Float64Array,
+  slots: Int32Array,
+  count: number,
+  v: Data,
+  first: number,
+  stride: number,
+  V: number,
+): void {
+  sum.fill(0);
+  for (let c = 0; c < count; c++) {
+    const value = first + slots[c]! * stride;
+    const weight = weights[c]!;
+    for (let d = 0; d < V; d++) sum[d]! += weight * v[value + d]!;
+  }
+}
 
 /** Op: softmax attention with positions as data. See {@link attention}. */
 export const attentionOp: Op<AttentionAttributes> = {

@@ -94,7 +94,9 @@ const samplingOnly = new Set<string>(['temperature', 'top_k', 'top_p', 'min_p', 
  */
 export function optionsOfConfig(config: Readonly<Record<string, unknown>> | undefined): GenerateOptions {
   if (!config) return {};
-  const refused = Object.entries(config).filter(([key, value]) => !inert.has(key) && key !== 'do_sample' && !(key in honoured) && !neutral[key]?.includes(value));
+  const refused = Object.entries(config).filter(
+    ([key, value]) => !inert.has(key) && key !== 'do_sample' && !(key in honoured) && !neutral[key]?.includes(value),
+  );
   if (refused.length > 0)
     throw new UnsupportedOptionError(
       `generation_config.json asks for ${refused.map(([key, value]) => `${key} = ${JSON.stringify(value)}`).join(', ')}, which ${refused.length === 1 ? 'is' : 'are'} not honoured. Remove ${refused.length === 1 ? 'it' : 'them'} from the file.`,
@@ -113,7 +115,13 @@ export function optionsOfConfig(config: Readonly<Record<string, unknown>> | unde
 }
 
 /** Ids that end a text: of `generation_config.json`, else of `config.json`. */
-export function endIds(generationConfig: Readonly<Record<string, unknown>> | undefined, config: Readonly<Record<string, unknown>> | undefined): number[] {
-  const given = generationConfig && 'eos_token_id' in generationConfig ? generationConfig['eos_token_id'] : config?.['eos_token_id'];
+export function endIds(
+  generationConfig: Readonly<Record<string, unknown>> | undefined,
+  config: Readonly<Record<string, unknown>> | undefined,
+): number[] {
+  const given =
+    generationConfig && 'eos_token_id' in generationConfig
+      ? generationConfig['eos_token_id']
+      : config?.['eos_token_id'];
   return (Array.isArray(given) ? given : [given]).filter((id): id is number => Number.isInteger(id));
 }

@@ -55,7 +55,13 @@ export interface GenerateResult {
   /** The stop text or id that ended it. */
   readonly stoppedBy?: string | number;
   readonly logprobs?: readonly (TokenLogprob & { readonly top: readonly TokenLogprob[] })[];
-  readonly usage: { readonly promptTokens: number; readonly cachedTokens: number; readonly completionTokens: number; readonly draftTokens: number; readonly acceptedDraftTokens: number };
+  readonly usage: {
+    readonly promptTokens: number;
+    readonly cachedTokens: number;
+    readonly completionTokens: number;
+    readonly draftTokens: number;
+    readonly acceptedDraftTokens: number;
+  };
   readonly timings: {
     readonly loadMs: number;
     readonly prefillMs: number;

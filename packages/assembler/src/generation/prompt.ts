@@ -15,19 +15,30 @@ export type Prompt = string | readonly number[] | readonly ChatMessage[];
  */
 export async function promptIds(model: Model, prompt: Prompt, options: GenerateOptions): Promise<number[]> {
   const ids = await encode(model, prompt, options);
-  if (ids.length === 0) throw new ShapeError('The prompt has no tokens. Give at least one, for example the beginning-of-sequence token.');
+  if (ids.length === 0)
+    throw new ShapeError('The prompt has no tokens. Give at least one, for example the beginning-of-sequence token.');
   model.checkIds(ids);
   return ids;
 }
 
-async function encode(model: Model, prompt: Prompt, { parseSpecial = false, addSpecialTokens = false, signal }: GenerateOptions): Promise<number[]> {
+async function encode(
+  model: Model,
+  prompt: Prompt,
+  { parseSpecial = false, addSpecialTokens = false, signal }: GenerateOptions,
+): Promise<number[]> {
   if (isIds(prompt)) return [...prompt];
   const { text } = model;
-  if (!text) throw new FeatureUnavailableError('The checkpoint has no tokenizer.json, so the prompt must be token ids.');
+  if (!text)
+    throw new FeatureUnavailableError('The checkpoint has no tokenizer.json, so the prompt must be token ids.');
   if (typeof prompt === 'string') return text.tokenizer.encode(prompt, { parseSpecial, addSpecialTokens });
   if (text.chatTemplate === undefined)
-    throw new ModelFormatError(`The checkpoint has no chat template, so it cannot take messages. Use generate with a plain text prompt.`);
-  return encodeChat(text.tokenizer, text.chatTemplate, prompt as readonly ChatMessage[], { addGenerationPrompt: true, ...(signal && { signal }) });
+    throw new ModelFormatError(
+      `The checkpoint has no chat template, so it cannot take messages. Use generate with a plain text prompt.`,
+    );
+  return encodeChat(text.tokenizer, text.chatTemplate, prompt as readonly ChatMessage[], {
+    addGenerationPrompt: true,
+    ...(signal && { signal }),
+  });
 }
 
 function isIds(prompt: Prompt): prompt is readonly number[] {

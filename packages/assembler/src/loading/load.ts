@@ -1,5 +1,15 @@
 import type { FileSource, FileSourceInput, SafetensorsReader } from '@tessera/checkpoints';
-import { folderSource, layoutOf, openSafetensors, readJson, readJsonIfPresent, toFileSource } from '@tessera/checkpoints';
+import {
+  folderSource,
+  layoutOf,
+  openSafetensors,
+  planTensors,
+  readJson,
+  readJsonIfPresent,
+  settleTies,
+  toFileSource,
+} from '@tessera/checkpoints';
+import type { TensorPlan } from '@tessera/checkpoints';
 import type { CheckpointLayout, PublishedConfig } from '@tessera/plugin';
 import type { Device } from '@tessera/tensor-core';
 import { ContextOverflowError, ModelFormatError, UnsupportedOptionError } from '@tessera/tensor-core';
@@ -14,7 +24,7 @@ import type { Registry } from '../registry.ts';
 import { resolveSpec } from '../stack/resolve.ts';
 import { checkOptionNames } from './option-names.ts';
 import { readText } from './read-text.ts';
-import { publishedDtypes, readWeights } from './read-weights.ts';
+import { readPublished, readWeights, storedDtypes } from './read-weights.ts';
 
 /** How a checkpoint is loaded. */
 export interface LoadOptions {
@@ -36,7 +46,17 @@ export interface LoadOptions {
   readonly onWarning?: (warning: string) => void;
 }
 
-const knownOptions = new Set(['device', 'dtype', 'contextLength', 'subfolder', 'memoryLimit', 'fetch', 'signal', 'onProgress', 'onWarning']);
+const knownOptions = new Set([
+  'device',
+  'dtype',
+  'contextLength',
+  'subfolder',
+  'memoryLimit',
+  'fetch',
+  'signal',
+  'onProgress',
+  'onWarning',
+]);
 
 /** A checkpoint whose files were opened and understood, before any weight is read. */
 export interface OpenedCheckpoint {
@@ -45,6 +65,8 @@ export interface OpenedCheckpoint {
   readonly layout: CheckpointLayout;
   readonly graph: LanguageModelGraph;
   readonly reader: SafetensorsReader;
+  /** The checked way from its tensors to the model's. */
+  readonly plan: TensorPlan;
   readonly warnings: readonly string[];
 }
 
@@ -60,11 +82,35 @@ export async function openCheckpoint(
   const source = subfolder === undefined ? whole : folderSource(whole, subfolder);
   const config = await readJson(source, 'config.json', { signal });
   if (typeof config !== 'object' || config === null || Array.isArray(config))
-    throw new ModelFormatError(`${source.name}: config.json is no record. It should hold the published configuration of a model.`);
+    throw new ModelFormatError(
+      `${source.name}: config.json is no record. It should hold the published configuration of a model.`,
+    );
   const layout = layoutOf(config as PublishedConfig, layouts);
-  const { spec, warnings } = layout.toSpec(config as PublishedConfig, contextLength === undefined ? {} : { contextLength });
-  const graph = new LanguageModelGraph(resolveSpec(spec, registry));
-  return { source, config: config as PublishedConfig, layout, graph, reader: await openSafetensors(source, { signal }), warnings };
+  const reading = layout.toSpec(config as PublishedConfig, contextLength === undefined ? {} : { contextLength });
+  const reader = await openSafetensors(source, { signal });
+  try {
+    const shapes = new Map([...reader.tensors].map(([name, { shape }]) => [name, shape]));
+    const settled = await settleTies(
+      reading.spec,
+      layout.rules(config as PublishedConfig, shapes),
+      readPublished(reader, signal),
+    );
+    const graph = new LanguageModelGraph(resolveSpec(settled.spec, registry));
+    const expected = new Map(Object.entries(graph.params()).map(([path, { shape }]) => [path, shape]));
+    const plan = planTensors(settled.rules, shapes, { expected, ignored: layout.ignored });
+    return {
+      source,
+      config: config as PublishedConfig,
+      layout,
+      graph,
+      reader,
+      plan,
+      warnings: [...reading.warnings, ...settled.warnings],
+    };
+  } catch (error) {
+    await reader.close();
+    throw error;
+  }
 }
 
 /** Loads a checkpoint onto a device. */
@@ -80,16 +126,30 @@ export async function loadModel(
   const dtype = checkWeightDtype(options.dtype ?? 'auto');
   const { device, owned } = await choose(options.device ?? 'auto');
   const { signal, onWarning } = options;
-  const { source, config, layout, graph, reader, warnings } = await openCheckpoint(input, registry, layouts, options);
+  const { source, config, graph, reader, plan, warnings } = await openCheckpoint(input, registry, layouts, options);
   try {
     for (const warning of warnings) onWarning?.(warning);
-    const published = new Map([...reader.tensors].map(([name, { dtype: stored, shape }]) => [name, { dtype: stored, shape }]));
-    const rules = layout.rules(config, new Map([...published].map(([name, { shape }]) => [name, shape])));
-    const estimate = estimateMemory(graph, dtype, contextOf(graph, options.contextLength), publishedDtypes(rules, reader));
+    const published = new Map(
+      [...reader.tensors].map(([name, { dtype: stored, shape }]) => [name, { dtype: stored, shape }]),
+    );
+    const estimate = estimateMemory(
+      graph,
+      dtype,
+      contextOf(graph, options.contextLength),
+      storedDtypes(plan.rules, reader),
+    );
     checkMemory(estimate, options.memoryLimit);
     const text = await readText(source, graph.resolved.spec.vocabSize, signal, onWarning);
     const generationConfig = await readJsonIfPresent(source, 'generation_config.json', { signal });
-    const params = await readWeights({ graph, device, dtype, reader, rules, layout, source, signal, onProgress: options.onProgress });
+    const params = await readWeights({
+      graph,
+      device,
+      dtype,
+      reader,
+      rules: plan.rules,
+      signal,
+      onProgress: options.onProgress,
+    });
     return new Model({
       graph,
       device,
@@ -97,7 +157,13 @@ export async function loadModel(
       dtype,
       params,
       estimate,
-      origin: { layout, config, published, source, generationConfig: generationConfig as Readonly<Record<string, unknown>> | undefined },
+      origin: {
+        config,
+        rules: plan.rules,
+        published,
+        source,
+        generationConfig: generationConfig as Readonly<Record<string, unknown>> | undefined,
+      },
       loadMs: performance.now() - started,
       ...(text && { text }),
     });
@@ -110,10 +176,16 @@ export async function loadModel(
 function contextOf(graph: LanguageModelGraph, asked: number | undefined): number {
   const { maxPositions, embedding } = graph.resolved.spec;
   if (asked === undefined) return maxPositions;
-  if (!Number.isInteger(asked) || asked < 1) throw new UnsupportedOptionError(`contextLength is ${asked}, expected a whole number from 1.`, { facts: { option: 'contextLength', value: asked } });
-  if (embedding?.positions !== undefined && asked > embedding.positions)
-    throw new ContextOverflowError(`contextLength is ${asked}, and the model has learned ${embedding.positions} positions. Ask for at most that many.`, {
-      facts: { contextLength: asked, positions: embedding.positions },
+  if (!Number.isInteger(asked) || asked < 1)
+    throw new UnsupportedOptionError(`contextLength is ${asked}, expected a whole number from 1.`, {
+      facts: { option: 'contextLength', value: asked },
     });
+  if (embedding?.positions !== undefined && asked > embedding.positions)
+    throw new ContextOverflowError(
+      `contextLength is ${asked}, and the model has learned ${embedding.positions} positions. Ask for at most that many.`,
+      {
+        facts: { contextLength: asked, positions: embedding.positions },
+      },
+    );
   return asked;
 }

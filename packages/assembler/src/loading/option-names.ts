@@ -4,5 +4,8 @@ import { UnsupportedOptionError } from '@tessera/tensor-core';
 export function checkOptionNames(options: object, known: ReadonlySet<string>, where: string): void {
   for (const [key, value] of Object.entries(options))
     if (!known.has(key) && value !== undefined)
-      throw new UnsupportedOptionError(`${where}: '${key}' is not an option that is honoured. Known are ${[...known].join(', ')}.`, { facts: { option: key, value } });
+      throw new UnsupportedOptionError(
+        `${where}: '${key}' is not an option that is honoured. Known are ${[...known].join(', ')}.`,
+        { facts: { option: key, value } },
+      );
 }

@@ -6,8 +6,17 @@ import type { ModelText } from '../model/model.ts';
 const tokenizerLimit = 128 * 2 ** 20;
 
 /** The tokenizer and chat template of a checkpoint; undefined when it has no `tokenizer.json`. */
-export async function readText(source: FileSource, modelVocabSize: number, signal: AbortSignal | undefined, onWarning: ((warning: string) => void) | undefined): Promise<ModelText | undefined> {
-  const tokenizerJson = await readJsonIfPresent(source, 'tokenizer.json', { signal, limit: tokenizerLimit, protoKeys: 'keep' });
+export async function readText(
+  source: FileSource,
+  modelVocabSize: number,
+  signal: AbortSignal | undefined,
+  onWarning: ((warning: string) => void) | undefined,
+): Promise<ModelText | undefined> {
+  const tokenizerJson = await readJsonIfPresent(source, 'tokenizer.json', {
+    signal,
+    limit: tokenizerLimit,
+    protoKeys: 'keep',
+  });
   if (tokenizerJson === undefined) return undefined;
   const tokenizerConfig = (await readJsonIfPresent(source, 'tokenizer_config.json', { signal })) as object | undefined;
   const template = await readTextIfPresent(source, 'chat_template.jinja', { signal });

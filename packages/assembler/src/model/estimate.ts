@@ -19,10 +19,20 @@ export interface MemoryEstimate {
 export const longestStep = 128;
 
 /** Memory of a model whose weights are kept as `dtype` and which remembers `contextLength` positions. */
-export function estimateMemory(graph: LanguageModelGraph, dtype: WeightDtype, contextLength: number, publishedDtype?: (path: string) => 'f32' | 'f16' | 'bf16'): MemoryEstimate {
+export function estimateMemory(
+  graph: LanguageModelGraph,
+  dtype: WeightDtype,
+  contextLength: number,
+  publishedDtype?: (path: string) => 'f32' | 'f16' | 'bf16',
+): MemoryEstimate {
   const params = Object.entries(graph.params()) as [string, ParamSpec][];
-  const weightBytes = params.reduce((total, [path, spec]) => total + parameterBytes(spec, storageOf(spec, dtype, publishedDtype?.(path))), 0);
-  const stateBytes = graph.stack.decoding ? graph.stateBytes({ batch: 1, capacity: contextLength, chunk: longestStep }) : undefined;
+  const weightBytes = params.reduce(
+    (total, [path, spec]) => total + parameterBytes(spec, storageOf(spec, dtype, publishedDtype?.(path))),
+    0,
+  );
+  const stateBytes = graph.stack.decoding
+    ? graph.stateBytes({ batch: 1, capacity: contextLength, chunk: longestStep })
+    : undefined;
   return {
     parameters: params.reduce((total, [, spec]) => total + sizeOf(spec.shape), 0),
     weightBytes,

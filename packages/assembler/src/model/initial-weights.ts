@@ -1,5 +1,14 @@
 import type { Initializer, ParamSpec } from '@tessera/plugin';
-import { CpuDevice, foldKey, fromHost, randomNormal, randomUniform, read, sizeOf, threefry } from '@tessera/tensor-core';
+import {
+  CpuDevice,
+  foldKey,
+  fromHost,
+  randomNormal,
+  randomUniform,
+  read,
+  sizeOf,
+  threefry,
+} from '@tessera/tensor-core';
 
 /**
  * First value of a parameter: drawn on the CPU from the seed and the parameter's path, so that it depends neither on the
@@ -19,5 +28,7 @@ export async function initialWeights(path: string, spec: ParamSpec, seed: number
 }
 
 function scaled(draws: ArrayLike<number>, init: Exclude<Initializer, { kind: 'constant' | 'custom' }>): Float32Array {
-  return Float32Array.from(draws, (draw) => (init.kind === 'normal' ? draw * init.std : init.low + draw * (init.high - init.low)));
+  return Float32Array.from(draws, (draw) =>
+    init.kind === 'normal' ? draw * init.std : init.low + draw * (init.high - init.low),
+  );
 }

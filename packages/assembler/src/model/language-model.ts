@@ -46,10 +46,15 @@ export class LanguageModelGraph {
   params(): Record<string, ParamSpec> {
     const { spec, finalNorm } = this.resolved;
     const { vocabSize: V, dModel: D, layers } = spec;
-    const stack = this.stack.params({ config: {}, dModel: D, layer: 0, layers: layers.length }) as Record<string, ParamSpec>;
+    const stack = this.stack.params({ config: {}, dModel: D, layer: 0, layers: layers.length }) as Record<
+      string,
+      ParamSpec
+    >;
     return {
       'embedding.weight': { shape: [V, D], init: normal(spec.head?.tied ? D ** -0.5 : 1) },
-      ...(spec.embedding?.positions !== undefined && { 'embedding.positions': { shape: [spec.embedding.positions, D], init: normal(0.02) } }),
+      ...(spec.embedding?.positions !== undefined && {
+        'embedding.positions': { shape: [spec.embedding.positions, D], init: normal(0.02) },
+      }),
       ...Object.fromEntries(Object.entries(stack).map(([key, param]) => [stackPrefix + key, param])),
       ...Object.fromEntries(Object.entries(finalNorm?.params ?? {}).map(([key, param]) => [`finalNorm.${key}`, param])),
       ...(!spec.head?.tied && { 'head.weight': { shape: [V, D], init: normal(D ** -0.5) } }),
@@ -60,30 +65,55 @@ export class LanguageModelGraph {
   /** Logits of whole sequences, `[B, T, V]`, and the residual stream before each layer (`N.x`) as links. */
   forward(params: ModelParams, batch: TokenBatch): { logits: Tensor; links: Links; aux?: Tensor } {
     const positions = batch.positions ?? positionsFrom(batch);
-    const { y, links, aux } = this.stack.forward({ ...batch, params: stackParamsOf(params), config: {}, x: this.#embed(params, batch.tokens, positions), positions });
+    const { y, links, aux } = this.stack.forward({
+      ...batch,
+      params: stackParamsOf(params),
+      config: {},
+      x: this.#embed(params, batch.tokens, positions),
+      positions,
+    });
     return { logits: this.#head(params, y), links: links!, ...(aux && { aux }) };
   }
 
   /** The state before the first token. */
   init(params: ModelParams, size: { batch: number; capacity: number; chunk: number }): ModelState {
     const { dModel, layers } = this.resolved.spec;
-    const stack = this.stack.decoding!.init({ ...size, config: {}, dModel, layer: 0, layers: layers.length, params: stackParamsOf(params) });
+    const stack = this.stack.decoding!.init({
+      ...size,
+      config: {},
+      dModel,
+      layer: 0,
+      layers: layers.length,
+      params: stackParamsOf(params),
+    });
     return { position: zeros([size.batch], 'i32'), stack };
   }
 
   /** Bytes of {@link LanguageModelGraph.init}. */
   stateBytes(size: { batch: number; capacity: number; chunk: number }): number {
     const { dModel, layers } = this.resolved.spec;
-    return this.stack.decoding!.memory({ ...size, config: {}, dModel, layer: 0, layers: layers.length }).bytes + 4 * size.batch;
+    return (
+      this.stack.decoding!.memory({ ...size, config: {}, dModel, layer: 0, layers: layers.length }).bytes +
+      4 * size.batch
+    );
   }
 
   /**
    * One step over n ≥ 1 tokens a row.
    * @returns logits of the last token that counts `[B, 1, V]`, or of all `[B, n, V]`
    */
-  step(params: ModelParams, batch: TokenBatch, state: ModelState, logitsOf: 'last' | 'all'): { logits: Tensor; state: ModelState; links: Links } {
+  step(
+    params: ModelParams,
+    batch: TokenBatch,
+    state: ModelState,
+    logitsOf: 'last' | 'all',
+  ): { logits: Tensor; state: ModelState; links: Links } {
     const positions = batch.positions ?? add(expandDims(state.position, 1), positionsFrom(batch));
-    const { y, state: stack, links } = runStep(this.stack as never, {
+    const {
+      y,
+      state: stack,
+      links,
+    } = runStep(this.stack as never, {
       ...batch,
       params: stackParamsOf(params),
       config: {},
@@ -93,7 +123,11 @@ export class LanguageModelGraph {
     });
     const last = sub(add(batch.starts, batch.lengths), 1);
     const rows = logitsOf === 'all' ? y : gather(y, expandDims(last, 1), { batchDims: 1 });
-    return { logits: this.#head(params, rows), state: { position: add(state.position, batch.lengths), stack: stack as unknown as StackState }, links: links! };
+    return {
+      logits: this.#head(params, rows),
+      state: { position: add(state.position, batch.lengths), stack: stack as unknown as StackState },
+      links: links!,
+    };
   }
 
   #embed(params: ModelParams, tokens: Tensor, positions: Tensor): Tensor {
@@ -107,7 +141,9 @@ export class LanguageModelGraph {
 
   #head(params: ModelParams, x: Tensor): Tensor {
     const { spec, finalNorm } = this.resolved;
-    const normed = finalNorm ? finalNorm.part.forward({ params: subtree(params, 'finalNorm.'), config: finalNorm.config, x }) : x;
+    const normed = finalNorm
+      ? finalNorm.part.forward({ params: subtree(params, 'finalNorm.'), config: finalNorm.config, x })
+      : x;
     const weight = params[spec.head?.tied ? 'embedding.weight' : 'head.weight']!;
     let logits = linear(normed, weight, params['head.bias']);
     const { multiplier = 1, softCap } = spec.head ?? {};
@@ -122,10 +158,13 @@ function positionsFrom({ tokens, starts }: TokenBatch): Tensor {
 }
 
 function subtree(params: ModelParams, prefix: string): Record<string, Tensor> {
-  return Object.fromEntries(Object.entries(params).flatMap(([path, value]) => (path.startsWith(prefix) ? [[path.slice(prefix.length), value]] : [])));
+  return Object.fromEntries(
+    Object.entries(params).flatMap(([path, value]) =>
+      path.startsWith(prefix) ? [[path.slice(prefix.length), value]] : [],
+    ),
+  );
 }
 
 function stackParamsOf(params: ModelParams): StackParams {
   return subtree(params, stackPrefix);
 }
-

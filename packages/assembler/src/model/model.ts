@@ -1,8 +1,17 @@
 import type { FileSource, SafetensorsDtype } from '@tessera/checkpoints';
-import type { CheckpointLayout } from '@tessera/plugin';
+import type { TensorRule } from '@tessera/plugin';
 import { crossEntropy } from '@tessera/ops';
 import type { Device, Program, Tensor } from '@tessera/tensor-core';
-import { ContextOverflowError, FeatureUnavailableError, InvalidSpecError, ShapeError, TesseraError, fromHost, trace, zeros } from '@tessera/tensor-core';
+import {
+  ContextOverflowError,
+  FeatureUnavailableError,
+  InvalidSpecError,
+  ShapeError,
+  TesseraError,
+  fromHost,
+  trace,
+  zeros,
+} from '@tessera/tensor-core';
 import type { ChatMessage, Tokenizer } from '@tessera/text';
 import type { GenerateOptions, GenerateResult, StreamEvent } from '../generation/options.ts';
 import { streamTokens } from '../generation/stream.ts';
@@ -24,8 +33,9 @@ export interface ModelText {
 
 /** Where a loaded model came from, as far as saving needs it. */
 export interface Origin {
-  readonly layout: CheckpointLayout;
   readonly config: Readonly<Record<string, unknown>>;
+  /** Between published tensors and ours. */
+  readonly rules: readonly TensorRule[];
   /** Published tensors in the order of the file. */
   readonly published: ReadonlyMap<string, { readonly dtype: SafetensorsDtype; readonly shape: readonly number[] }>;
   /** Read again when the model is saved, for tokenizer files and tensors that are only carried along. */
@@ -108,6 +118,11 @@ export class Model {
     return this.#parts.origin?.generationConfig;
   }
 
+  /** `config.json` of the checkpoint. */
+  get config(): Origin['config'] | undefined {
+    return this.#parts.origin?.config;
+  }
+
   /** Milliseconds that loading took. */
   get loadMs(): number {
     return this.#parts.loadMs;
@@ -123,7 +138,10 @@ export class Model {
    * @param tokens - one list of ids a row
    * @throws {@link ShapeError} when rows differ in length or an id is outside the vocabulary
    */
-  async forward(tokens: readonly (readonly number[])[], { taps = [] }: { taps?: readonly number[] } = {}): Promise<ForwardResult> {
+  async forward(
+    tokens: readonly (readonly number[])[],
+    { taps = [] }: { taps?: readonly number[] } = {},
+  ): Promise<ForwardResult> {
     const inputs = this.#checkRows(tokens);
     const [B, T] = inputs.shape as [number, number];
     const { graph, params } = this.#parts;
@@ -131,7 +149,11 @@ export class Model {
       const made = graph.forward(params, batch);
       return [made.logits, ...taps.map((layer) => tapOf(made.links, layer))];
     });
-    return { logits: logits!, shape: [B, T, this.spec.vocabSize], taps: new Map(taps.map((layer, index) => [layer, tapped[index]!])) };
+    return {
+      logits: logits!,
+      shape: [B, T, this.spec.vocabSize],
+      taps: new Map(taps.map((layer, index) => [layer, tapped[index]!])),
+    };
   }
 
   /**
@@ -144,14 +166,19 @@ export class Model {
     const inputs = this.#checkRows(rows.map((row) => row.slice(0, -1)));
     const targets = this.#checkRows(rows.map((row) => row.slice(1)));
     const { graph, params } = this.#parts;
-    return this.#whole(`loss ${inputs.shape.join()}`, [inputs, targets], (batch, next) => [crossEntropy(graph.forward(params, batch).logits, next!)]).then(([loss]) => loss!);
+    return this.#whole(`loss ${inputs.shape.join()}`, [inputs, targets], (batch, next) => [
+      crossEntropy(graph.forward(params, batch).logits, next!),
+    ]).then(([loss]) => loss!);
   }
 
   /**
    * A session that reads tokens step by step.
    * @throws {@link FeatureUnavailableError} naming the layer that has no decoding
    */
-  async session({ batch = 1, capacity = this.contextLength }: { batch?: number; capacity?: number } = {}): Promise<Session> {
+  async session({
+    batch = 1,
+    capacity = this.contextLength,
+  }: { batch?: number; capacity?: number } = {}): Promise<Session> {
     this.#checkAlive();
     const refusal = refusesDecoding(this.#parts.graph.resolved.layers);
     if (refusal) throw refusal;
@@ -162,12 +189,18 @@ export class Model {
    * Generates token by token. Leaving the loop cancels the work.
    * @param prompt - text, token ids, or messages for the checkpoint's chat template
    */
-  stream(prompt: string | readonly number[] | readonly ChatMessage[], options: GenerateOptions = {}): AsyncGenerator<StreamEvent, void, undefined> {
+  stream(
+    prompt: string | readonly number[] | readonly ChatMessage[],
+    options: GenerateOptions = {},
+  ): AsyncGenerator<StreamEvent, void, undefined> {
     return streamTokens(this, prompt, options);
   }
 
   /** Generates to the end. */
-  async generate(prompt: string | readonly number[] | readonly ChatMessage[], options: GenerateOptions = {}): Promise<GenerateResult> {
+  async generate(
+    prompt: string | readonly number[] | readonly ChatMessage[],
+    options: GenerateOptions = {},
+  ): Promise<GenerateResult> {
     for await (const event of this.stream(prompt, options)) if (event.type === 'end') return event.result;
     throw new TesseraError('NO_RESULT', 'generate: the stream ended without a result.');
   }
@@ -182,7 +215,10 @@ export class Model {
   checkIds(ids: readonly number[]): void {
     const { vocabSize } = this.spec;
     ids.forEach((id, index) => {
-      if (!Number.isInteger(id) || id < 0 || id >= vocabSize) throw new ShapeError(`token ${index} has id ${id}, and the vocabulary has ids 0 to ${vocabSize - 1}.`, { facts: { index, id, vocabSize } });
+      if (!Number.isInteger(id) || id < 0 || id >= vocabSize)
+        throw new ShapeError(`token ${index} has id ${id}, and the vocabulary has ids 0 to ${vocabSize - 1}.`, {
+          facts: { index, id, vocabSize },
+        });
     });
   }
 
@@ -201,12 +237,20 @@ export class Model {
   }
 
   /** Runs a graph over whole sequences; the program of the last form of call is kept. */
-  async #whole(key: string, inputs: readonly Tensor[], build: (batch: TokenBatch, ...more: Tensor[]) => readonly Tensor[]): Promise<Float32Array[]> {
+  async #whole(
+    key: string,
+    inputs: readonly Tensor[],
+    build: (batch: TokenBatch, ...more: Tensor[]) => readonly Tensor[],
+  ): Promise<Float32Array[]> {
     const { device } = this.#parts;
     if (this.#lastWhole?.key !== key) {
       const [B, T] = inputs[0]!.shape as [number, number];
       const graph = trace(
-        (tokens, ...more) => build({ tokens: tokens!, starts: zeros([B], 'i32'), lengths: fromHost(new Int32Array(B).fill(T), [B], 'i32') }, ...more),
+        (tokens, ...more) =>
+          build(
+            { tokens: tokens!, starts: zeros([B], 'i32'), lengths: fromHost(new Int32Array(B).fill(T), [B], 'i32') },
+            ...more,
+          ),
         inputs.map(({ shape, dtype }) => ({ shape, dtype })),
       );
       this.#lastWhole?.program.dispose();
@@ -224,10 +268,15 @@ export class Model {
     this.#checkAlive();
     const B = tokens.length;
     const T = tokens[0]?.length ?? 0;
-    if (tokens.some((row) => row.length !== T)) throw new ShapeError(`rows have ${tokens.map((row) => row.length).join(', ')} tokens. Give them one length.`);
+    if (tokens.some((row) => row.length !== T))
+      throw new ShapeError(`rows have ${tokens.map((row) => row.length).join(', ')} tokens. Give them one length.`);
     for (const row of tokens) this.checkIds(row);
     const limit = this.spec.embedding?.positions;
-    if (limit !== undefined && T > limit) throw new ContextOverflowError(`${T} tokens, and the model has learned ${limit} positions. Give it shorter rows.`, { facts: { tokens: T, positions: limit } });
+    if (limit !== undefined && T > limit)
+      throw new ContextOverflowError(
+        `${T} tokens, and the model has learned ${limit} positions. Give it shorter rows.`,
+        { facts: { tokens: T, positions: limit } },
+      );
     return fromHost(Int32Array.from(tokens.flat()), [B, T], 'i32');
   }
 

@@ -24,7 +24,9 @@ export class StepPrograms {
 
   /** The program that makes the first state. */
   start(size: { batch: number; capacity: number }): Promise<Program> {
-    return this.#once(`start ${size.batch} ${size.capacity}`, () => this.#device.compile(trace(() => treeLeaves(this.#firstState(size)), [])));
+    return this.#once(`start ${size.batch} ${size.capacity}`, () =>
+      this.#device.compile(trace(() => treeLeaves(this.#firstState(size)), [])),
+    );
   }
 
   /** One step: tokens `[B, n]`, starts `[B]`, lengths `[B]`, state leaves (donated) → [logits], state leaves. */
@@ -33,9 +35,19 @@ export class StepPrograms {
       const form = this.#firstState(size);
       const leaves = treeLeaves(form);
       const { batch: B, n } = size;
-      const types: TensorType[] = [{ shape: [B, n], dtype: 'i32' }, { shape: [B], dtype: 'i32' }, { shape: [B], dtype: 'i32' }, ...leaves.map(({ shape, dtype }) => ({ shape, dtype }))];
+      const types: TensorType[] = [
+        { shape: [B, n], dtype: 'i32' },
+        { shape: [B], dtype: 'i32' },
+        { shape: [B], dtype: 'i32' },
+        ...leaves.map(({ shape, dtype }) => ({ shape, dtype })),
+      ];
       const graph = trace((tokens, starts, lengths, ...state) => {
-        const made = this.#graph.step(this.#params, { tokens: tokens!, starts: starts!, lengths: lengths! }, fillTree(form, state), size.logits === 'all' ? 'all' : 'last');
+        const made = this.#graph.step(
+          this.#params,
+          { tokens: tokens!, starts: starts!, lengths: lengths! },
+          fillTree(form, state),
+          size.logits === 'all' ? 'all' : 'last',
+        );
         return [...(size.logits === 'none' ? [] : [made.logits]), ...treeLeaves(made.state)];
       }, types);
       return this.#device.compile(graph, { donate: leaves.map((_, index) => index + 3) });
@@ -73,7 +85,12 @@ export class Session {
   #state: readonly Tensor[];
   #read: number;
 
-  private constructor(programs: StepPrograms, device: Device, size: { batch: number; capacity: number }, state: readonly Tensor[]) {
+  private constructor(
+    programs: StepPrograms,
+    device: Device,
+    size: { batch: number; capacity: number },
+    state: readonly Tensor[],
+  ) {
     this.#programs = programs;
     this.#device = device;
     this.#batch = size.batch;
@@ -83,7 +100,11 @@ export class Session {
   }
 
   /** A session with room for `capacity` positions a row. */
-  static async open(programs: StepPrograms, device: Device, size: { batch: number; capacity: number }): Promise<Session> {
+  static async open(
+    programs: StepPrograms,
+    device: Device,
+    size: { batch: number; capacity: number },
+  ): Promise<Session> {
     const program = await programs.start(size);
     return new Session(programs, device, size, program.run([]));
   }
@@ -95,7 +116,10 @@ export class Session {
 
   /** Bytes of the state, which stay the same however much is read. */
   get stateBytes(): number {
-    return this.#state.reduce((total, leaf) => total + (leaf.source.kind === 'resident' ? leaf.source.storage.bytes : 0), 0);
+    return this.#state.reduce(
+      (total, leaf) => total + (leaf.source.kind === 'resident' ? leaf.source.storage.bytes : 0),
+      0,
+    );
   }
 
   /**
@@ -103,14 +127,20 @@ export class Session {
    * @returns `[B, V]`, row-major
    * @throws {@link ContextOverflowError} when they do not fit
    */
-  async feed(rows: readonly (readonly number[])[], { signal, pause }: { signal?: AbortSignal | undefined; pause?: (() => Promise<void>) | undefined } = {}): Promise<Float32Array> {
+  async feed(
+    rows: readonly (readonly number[])[],
+    { signal, pause }: { signal?: AbortSignal | undefined; pause?: (() => Promise<void>) | undefined } = {},
+  ): Promise<Float32Array> {
     const longest = Math.max(0, ...rows.map((row) => row.length));
     if (this.#read + longest > this.#capacity)
-      throw new ContextOverflowError(`${this.#read + longest} positions do not fit the session's ${this.#capacity}. Open it with a larger capacity.`, {
-        facts: { positions: this.#read + longest, capacity: this.#capacity },
-      });
+      throw new ContextOverflowError(
+        `${this.#read + longest} positions do not fit the session's ${this.#capacity}. Open it with a larger capacity.`,
+        {
+          facts: { positions: this.#read + longest, capacity: this.#capacity },
+        },
+      );
     let logits: Float32Array | undefined;
-    for (let at = 0; at < longest; ) {
+    for (let at = 0; at < longest;) {
       signal?.throwIfAborted();
       const left = longest - at;
       // The last, padded step must end with the text, so that its logits are those asked for.
@@ -121,7 +151,8 @@ export class Session {
       if (made) {
         const V = made.length / this.#batch;
         logits ??= new Float32Array(this.#batch * V);
-        for (const [b, row] of rows.entries()) if (row.length > at && row.length <= at + n) logits.set(made.subarray(b * V, (b + 1) * V), b * V);
+        for (const [b, row] of rows.entries())
+          if (row.length > at && row.length <= at + n) logits.set(made.subarray(b * V, (b + 1) * V), b * V);
       }
       at += n;
       if (at < longest) await pause?.();

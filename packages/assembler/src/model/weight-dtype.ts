@@ -5,7 +5,13 @@ import { UnsupportedOptionError, bytesPerElement, packHalf, sizeOf } from '@tess
 /** How weights are stored, as users name it. `auto`: as in the checkpoint. */
 export type WeightDtype = 'auto' | 'fp32' | 'f32' | 'fp16' | 'f16' | 'bf16';
 
-const storage: Readonly<Record<Exclude<WeightDtype, 'auto'>, 'f32' | 'f16' | 'bf16'>> = { fp32: 'f32', f32: 'f32', fp16: 'f16', f16: 'f16', bf16: 'bf16' };
+const storage: Readonly<Record<Exclude<WeightDtype, 'auto'>, 'f32' | 'f16' | 'bf16'>> = {
+  fp32: 'f32',
+  f32: 'f32',
+  fp16: 'f16',
+  f16: 'f16',
+  bf16: 'bf16',
+};
 
 /**
  * Reads the `dtype` option.
@@ -13,7 +19,10 @@ const storage: Readonly<Record<Exclude<WeightDtype, 'auto'>, 'f32' | 'f16' | 'bf
  */
 export function checkWeightDtype(dtype: string): WeightDtype {
   if (dtype === 'auto' || Object.hasOwn(storage, dtype)) return dtype as WeightDtype;
-  throw new UnsupportedOptionError(`dtype is '${dtype}', expected one of 'auto', 'fp32', 'fp16', 'bf16'. Quantised weights are not honoured yet.`, { facts: { option: 'dtype', value: dtype } });
+  throw new UnsupportedOptionError(
+    `dtype is '${dtype}', expected one of 'auto', 'fp32', 'fp16', 'bf16'. Quantised weights are not honoured yet.`,
+    { facts: { option: 'dtype', value: dtype } },
+  );
 }
 
 /** Element type in which a parameter is kept: matrices as asked, everything small or precise in f32. */

@@ -1,4 +1,13 @@
-import type { AnyFeedForward, AnyMixer, AnyNorm, LayerSpec, LinkSpec, ModelSpec, ParamSpec, PartSpec } from '@tessera/plugin';
+import type {
+  AnyFeedForward,
+  AnyMixer,
+  AnyNorm,
+  LayerSpec,
+  LinkSpec,
+  ModelSpec,
+  ParamSpec,
+  PartSpec,
+} from '@tessera/plugin';
 import { modelSpecSchema, validate } from '@tessera/plugin';
 import { InvalidSpecError } from '@tessera/tensor-core';
 import type { Registry } from '../registry.ts';
@@ -31,7 +40,14 @@ export interface ResolvedModel {
 }
 
 /** Parts of a layer in the order in which they stand. */
-export const layerParts = ['mixerNorm', 'mixer', 'mixerOutputNorm', 'feedForwardNorm', 'feedForward', 'feedForwardOutputNorm'] as const;
+export const layerParts = [
+  'mixerNorm',
+  'mixer',
+  'mixerOutputNorm',
+  'feedForwardNorm',
+  'feedForward',
+  'feedForwardOutputNorm',
+] as const;
 
 /**
  * Checks a spec and finds its parts.
@@ -44,29 +60,49 @@ export function resolveSpec(given: unknown, registry: Registry): ResolvedModel {
   return {
     spec,
     layers: spec.layers.map((layer, index) => resolveLayer(layer, index, site, registry)),
-    finalNorm: resolvePart(spec.finalNorm, 'spec.finalNorm', (name, where) => registry.norm(name, where), { ...site, layer: site.layers }),
+    finalNorm: resolvePart(spec.finalNorm, 'spec.finalNorm', (name, where) => registry.norm(name, where), {
+      ...site,
+      layer: site.layers,
+    }),
   };
 }
 
-function resolveLayer(layer: LayerSpec, index: number, site: { dModel: number; layers: number }, registry: Registry): ResolvedLayer {
+function resolveLayer(
+  layer: LayerSpec,
+  index: number,
+  site: { dModel: number; layers: number },
+  registry: Registry,
+): ResolvedLayer {
   const at = `spec.layers.${index}`;
   const here = { ...site, layer: index };
-  const norm = (part: PartSpec | undefined, name: string): Resolved<AnyNorm> | undefined => resolvePart(part, `${at}.${name}`, (type, where) => registry.norm(type, where), here);
+  const norm = (part: PartSpec | undefined, name: string): Resolved<AnyNorm> | undefined =>
+    resolvePart(part, `${at}.${name}`, (type, where) => registry.norm(type, where), here);
   const mixer = resolvePart(layer.mixer, `${at}.mixer`, (type, where) => registry.mixer(type, where), here);
   const links = layer.mixer?.links ?? [];
   for (const link of links)
     if (link.layer >= index)
-      throw new InvalidSpecError(`${at}.mixer.links: '${link.input}' reads layer ${link.layer}, which is not an earlier one. Links go from earlier layers to later ones.`, {
-        facts: { layer: index, link },
-      });
+      throw new InvalidSpecError(
+        `${at}.mixer.links: '${link.input}' reads layer ${link.layer}, which is not an earlier one. Links go from earlier layers to later ones.`,
+        {
+          facts: { layer: index, link },
+        },
+      );
   for (const name of Object.keys(mixer?.part.reads ?? {}))
     if (!links.some((link) => link.input === name))
-      throw new InvalidSpecError(`${at}.mixer: ${mixer!.part.name} reads '${name}' of an earlier layer. Add { input: '${name}', layer, output } to its links.`, {
-        facts: { layer: index, input: name },
-      });
+      throw new InvalidSpecError(
+        `${at}.mixer: ${mixer!.part.name} reads '${name}' of an earlier layer. Add { input: '${name}', layer, output } to its links.`,
+        {
+          facts: { layer: index, input: name },
+        },
+      );
   return {
     mixer: mixer && { ...mixer, links },
-    feedForward: resolvePart(layer.feedForward, `${at}.feedForward`, (type, where) => registry.feedForward(type, where), here),
+    feedForward: resolvePart(
+      layer.feedForward,
+      `${at}.feedForward`,
+      (type, where) => registry.feedForward(type, where),
+      here,
+    ),
     mixerNorm: norm(layer.mixerNorm, 'mixerNorm'),
     mixerOutputNorm: norm(layer.mixerOutputNorm, 'mixerOutputNorm'),
     feedForwardNorm: norm(layer.feedForwardNorm, 'feedForwardNorm'),
@@ -78,7 +114,12 @@ function resolveLayer(layer: LayerSpec, index: number, site: { dModel: number; l
 
 type AnyPart = AnyMixer | AnyFeedForward | AnyNorm;
 
-function resolvePart<P extends AnyPart>(spec: PartSpec | undefined, where: string, find: (name: string, where: string) => P, site: { dModel: number; layers: number; layer: number }): Resolved<P> | undefined {
+function resolvePart<P extends AnyPart>(
+  spec: PartSpec | undefined,
+  where: string,
+  find: (name: string, where: string) => P,
+  site: { dModel: number; layers: number; layer: number },
+): Resolved<P> | undefined {
   if (!spec) return undefined;
   const part = find(spec.type, where);
   const config = validate(part.config, spec.config ?? {}, `${where}.config`) as object;

@@ -19,8 +19,16 @@ export interface StackState {
  */
 export function stackMixer(layers: readonly ResolvedLayer[]): SequenceMixer<object, StackParams, StackState> {
   const encoder = layers.findIndex((layer) => layer.mixer && !layer.mixer.part.decoding);
-  const site = (index: number, call: { readonly dModel: number }): { dModel: number; layer: number; layers: number } => ({ dModel: call.dModel, layer: index, layers: layers.length });
-  const sumOver = <T>(start: T, join: (total: T, layer: ResolvedLayer, index: number) => T): T => layers.reduce(join, start);
+  const site = (
+    index: number,
+    call: { readonly dModel: number },
+  ): { dModel: number; layer: number; layers: number } => ({
+    dModel: call.dModel,
+    layer: index,
+    layers: layers.length,
+  });
+  const sumOver = <T>(start: T, join: (total: T, layer: ResolvedLayer, index: number) => T): T =>
+    layers.reduce(join, start);
   const growths = ['constant', 'bounded', 'logarithmic', 'linear'] as const;
   return {
     contract: 'sequence-mixer/1',
@@ -29,11 +37,16 @@ export function stackMixer(layers: readonly ResolvedLayer[]): SequenceMixer<obje
     params: () => stackParams(layers),
     forward(call) {
       let aux: Tensor | undefined;
-      const { x, links } = runLayers(layers, call, (layer, index, mixerCall) => {
-        const made = layer.mixer!.part.forward(mixerCall);
-        if (made.aux) aux = aux ? add(aux, made.aux) : made.aux;
-        return made;
-      }, (loss) => (aux = aux ? add(aux, loss) : loss));
+      const { x, links } = runLayers(
+        layers,
+        call,
+        (layer, index, mixerCall) => {
+          const made = layer.mixer!.part.forward(mixerCall);
+          if (made.aux) aux = aux ? add(aux, made.aux) : made.aux;
+          return made;
+        },
+        (loss) => (aux = aux ? add(aux, loss) : loss),
+      );
       return { y: x, links, ...(aux && { aux }) };
     },
     ...(encoder < 0 && {
@@ -43,17 +56,31 @@ export function stackMixer(layers: readonly ResolvedLayer[]): SequenceMixer<obje
           sumOver({ growth: growths[0] as (typeof growths)[number], bytes: 0 }, (total, { mixer }, index) => {
             if (!mixer) return total;
             const own = mixer.part.decoding!.memory({ ...call, ...site(index, call), config: mixer.config });
-            return { growth: growths[Math.max(growths.indexOf(total.growth), growths.indexOf(own.growth))]!, bytes: total.bytes + own.bytes };
+            return {
+              growth: growths[Math.max(growths.indexOf(total.growth), growths.indexOf(own.growth))]!,
+              bytes: total.bytes + own.bytes,
+            };
           }),
         init: (call) => ({
           layers: layers.map(({ mixer }, index) =>
-            mixer ? (mixer.part.decoding!.init({ ...call, ...site(index, call), config: mixer.config, params: own(call.params, index, 'mixer', mixer) }) as AnyState) : {},
+            mixer
+              ? (mixer.part.decoding!.init({
+                  ...call,
+                  ...site(index, call),
+                  config: mixer.config,
+                  params: own(call.params, index, 'mixer', mixer),
+                }) as AnyState)
+              : {},
           ),
         }),
         step(call) {
           const states: AnyState[] = [];
           const { x, links } = runLayers(layers, call, (layer, index, mixerCall) => {
-            const made = runStep(layer.mixer!.part, { ...mixerCall, state: call.state.layers[index], ...(call.parents && { parents: call.parents }) });
+            const made = runStep(layer.mixer!.part, {
+              ...mixerCall,
+              state: call.state.layers[index],
+              ...(call.parents && { parents: call.parents }),
+            });
             states[index] = made.state;
             return made;
           });
@@ -70,21 +97,31 @@ export function refusesDecoding(layers: readonly ResolvedLayer[]): FeatureUnavai
   const index = layers.findIndex((layer) => layer.mixer && !layer.mixer.part.decoding);
   if (index < 0) return undefined;
   const { name } = layers[index]!.mixer!.part;
-  return new FeatureUnavailableError(`layers.${index}.mixer (${name}) has no decoding: it looks at the whole sequence. The model can run forward, not generate.`, {
-    facts: { layer: index, mixer: name },
-  });
+  return new FeatureUnavailableError(
+    `layers.${index}.mixer (${name}) has no decoding: it looks at the whole sequence. The model can run forward, not generate.`,
+    {
+      facts: { layer: index, mixer: name },
+    },
+  );
 }
 
 function stackParams(layers: readonly ResolvedLayer[]): Record<string, ParamSpec> {
   const entries: [string, ParamSpec][] = [];
   layers.forEach((layer, index) => {
-    for (const name of layerParts) for (const [key, spec] of Object.entries(layer[name]?.params ?? {})) entries.push([`${index}.${name}.${key}`, spec]);
+    for (const name of layerParts)
+      for (const [key, spec] of Object.entries(layer[name]?.params ?? {}))
+        entries.push([`${index}.${name}.${key}`, spec]);
   });
   return Object.fromEntries(entries);
 }
 
 /** The learned tensors of one part, under its own names. */
-function own(params: StackParams, index: number, name: (typeof layerParts)[number], part: Resolved<unknown>): Record<string, Tensor> {
+function own(
+  params: StackParams,
+  index: number,
+  name: (typeof layerParts)[number],
+  part: Resolved<unknown>,
+): Record<string, Tensor> {
   return Object.fromEntries(Object.keys(part.params).map((key) => [key, params[`${index}.${name}.${key}`]!]));
 }
 
@@ -99,19 +136,33 @@ function runLayers(
   const links: Record<string, Tensor> = {};
   let { x } = call;
   layers.forEach((layer, index) => {
-    const norm = (name: 'mixerNorm' | 'mixerOutputNorm' | 'feedForwardNorm' | 'feedForwardOutputNorm', value: Tensor): Tensor => {
+    const norm = (
+      name: 'mixerNorm' | 'mixerOutputNorm' | 'feedForwardNorm' | 'feedForwardOutputNorm',
+      value: Tensor,
+    ): Tensor => {
       const part = layer[name];
-      return part ? part.part.forward({ params: own(call.params, index, name, part), config: part.config, x: value }) : value;
+      return part
+        ? part.part.forward({ params: own(call.params, index, name, part), config: part.config, x: value })
+        : value;
     };
-    const join = (residual: Tensor, value: Tensor): Tensor => add(residual, layer.residualMultiplier === 1 ? value : mul(value, layer.residualMultiplier));
+    const join = (residual: Tensor, value: Tensor): Tensor =>
+      add(residual, layer.residualMultiplier === 1 ? value : mul(value, layer.residualMultiplier));
     links[`${index}.x`] = x;
     const before = x;
     if (layer.mixer) {
       const input = norm('mixerNorm', before);
       links[`${index}.input`] = input;
       const { links: _, ...shared } = call;
-      const read = Object.fromEntries(layer.mixer.links.map((link) => [link.input, links[`${link.layer}.${link.output}`]!]));
-      const made = mix(layer, index, { ...shared, params: own(call.params, index, 'mixer', layer.mixer), config: layer.mixer.config, x: input, ...(layer.mixer.links.length > 0 && { links: read }) });
+      const read = Object.fromEntries(
+        layer.mixer.links.map((link) => [link.input, links[`${link.layer}.${link.output}`]!]),
+      );
+      const made = mix(layer, index, {
+        ...shared,
+        params: own(call.params, index, 'mixer', layer.mixer),
+        config: layer.mixer.config,
+        x: input,
+        ...(layer.mixer.links.length > 0 && { links: read }),
+      });
       for (const [name, value] of Object.entries(made.links ?? {})) links[`${index}.${name}`] = value;
       x = join(x, norm('mixerOutputNorm', made.y));
     }
@@ -136,7 +187,9 @@ function runLayers(
 function commitLayer(layer: ResolvedLayer, index: number, call: CommitCall<object, StackParams, StackState>): AnyState {
   if (!layer.mixer) return {};
   const outputs = call.outputs ?? {};
-  const read = Object.fromEntries(layer.mixer.links.map((link) => [link.input, outputs[`${link.layer}.${link.output}`]!]));
+  const read = Object.fromEntries(
+    layer.mixer.links.map((link) => [link.input, outputs[`${link.layer}.${link.output}`]!]),
+  );
   return runCommit(layer.mixer.part, {
     params: own(call.params, index, 'mixer', layer.mixer),
     config: layer.mixer.config,

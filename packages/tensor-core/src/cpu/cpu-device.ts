@@ -8,6 +8,8 @@ import { sameShape, showShape, sizeOf } from '../shape.ts';
 import { Tensor } from '../tensor.ts';
 import type { CpuArray } from './array.ts';
 import { CpuPool, bytesOf, contiguous, view } from './array.ts';
+import { simdProducts } from './simd-products.ts';
+import type { SimdProducts } from './simd-products.ts';
 import { CpuRoutine, borrowHost } from './program.ts';
 
 /** How a CPU device computes. */
@@ -16,6 +18,11 @@ export interface CpuDeviceOptions {
   readonly precision?: 'f32' | 'f64';
   /** Runs every op from its definition, never from a kernel. @defaultValue false */
   readonly definitionsOnly?: boolean;
+  /**
+   * Larger products of matrices go four numbers at a time through a small WebAssembly module, accumulated in single
+   * precision, where WebAssembly may be compiled. Never with `f64` or `definitionsOnly`. @defaultValue true
+   */
+  readonly simd?: boolean;
   /** Fills fresh memory with NaN, so that an unwritten element shows. @defaultValue false */
   readonly poison?: boolean;
 }
@@ -33,7 +40,8 @@ class CpuHandle implements Storage {
 
 /**
  * Runs graphs on the CPU, in this thread: the reference that every other device is tested against. Sums and products of
- * matrices are accumulated in double precision and in order, so that a row never depends on its neighbours.
+ * matrices are accumulated in double precision and in order (larger products in single precision, see
+ * {@link CpuDeviceOptions.simd}), so that a row never depends on its neighbours.
  */
 export class CpuDevice implements Device {
   readonly kind = 'cpu';
@@ -41,11 +49,13 @@ export class CpuDevice implements Device {
   readonly #pool: CpuPool;
   readonly #wide: boolean;
   readonly #definitionsOnly: boolean;
+  readonly #simd: SimdProducts | undefined;
   #allocated = 0;
 
-  constructor({ precision = 'f32', definitionsOnly = false, poison = false }: CpuDeviceOptions = {}) {
+  constructor({ precision = 'f32', definitionsOnly = false, poison = false, simd = true }: CpuDeviceOptions = {}) {
     this.#wide = precision === 'f64';
     this.#definitionsOnly = definitionsOnly;
+    this.#simd = simd && !this.#wide && !definitionsOnly ? simdProducts() : undefined;
     this.#pool = new CpuPool(this.#wide, poison);
   }
 
@@ -64,6 +74,7 @@ export class CpuDevice implements Device {
       pool: this.#pool,
       wide: this.#wide,
       definitionsOnly: this.#definitionsOnly,
+      simd: this.#simd,
       constant: (of, index) => this.#arrayOf(of.constants[index]!),
     });
     const donated = new Set(donate);

@@ -2,31 +2,38 @@ import { unpackHalf } from '../half.ts';
 import { sizeOf } from '../shape.ts';
 import type { CpuArray } from './array.ts';
 import { broadcastStrides, forEachRun } from './array.ts';
+import type { SimdProducts } from './simd-products.ts';
 
 type Reals = Float32Array | Float64Array;
 
 /** Columns of the right operand that are unpacked at a time. */
 const panel = 16;
+const simdPanel = 64;
 
-/** `a [batch…, M, K]` · `b [batch…, K, N]` into row-major `out`. Each element is one sum over K in order, in double precision. */
-export function matmulInto(out: CpuArray, a: CpuArray, b: CpuArray): void {
+/** Below this many rows or this depth, packing the operands costs more than it saves. */
+const simdRows = 4;
+const simdDepth = 16;
+
+/**
+ * `a [batch…, M, K]` · `b [batch…, K, N]` into row-major `out`. Each element is one sum over K in order, in double precision;
+ * with `simd`, four sums in single precision.
+ */
+export function matmulInto(out: CpuArray, a: CpuArray, b: CpuArray, simd?: SimdProducts): void {
   const M = out.shape.at(-2)!;
   const N = out.shape.at(-1)!;
   const K = a.shape.at(-1)!;
-  const batch = out.shape.slice(0, -2);
   const wide = out.storage.data instanceof Float64Array;
   const left = { data: a.storage.data as Reals, row: a.strides.at(-2)!, inner: a.strides.at(-1)! };
   const right = { row: b.strides.at(-1)!, inner: b.strides.at(-2)! };
   const result = out.storage.data as Reals;
+  if (simd && !wide && M >= simdRows && K >= simdDepth) {
+    if (sizeOf(out.shape) > 0) simdMatmulInto(out, a, b, simd);
+    return;
+  }
   const scratchA = left.inner === 1 || K < 2 ? undefined : allocate(wide, M * K);
   const direct = b.dtype === 'f32' && (right.inner === 1 || K < 2);
   const scratchB = direct ? undefined : allocate(wide, Math.min(N, panel) * K);
   const words = scratchB instanceof Float32Array ? new Uint32Array(scratchB.buffer) : undefined;
-  const batchStrides = [
-    broadcastStrides({ ...a, shape: a.shape.slice(0, -2), strides: a.strides.slice(0, -2) }, batch),
-    broadcastStrides({ ...b, shape: b.shape.slice(0, -2), strides: b.strides.slice(0, -2) }, batch),
-    out.strides.slice(0, -2),
-  ];
   const multiply = (aStart: number, bStart: number, outStart: number): void => {
     let rows = left.data;
     let rowStart = aStart;
@@ -50,8 +57,54 @@ export function matmulInto(out: CpuArray, a: CpuArray, b: CpuArray): void {
     }
   };
   if (sizeOf(out.shape) === 0) return;
-  forEachRun(batch, batchStrides, [a.offset, b.offset, out.offset], ([i, j, o], length, [s, t, u]) => {
-    for (let r = 0; r < length; r++) multiply(i! + r * s!, j! + r * t!, o! + r * u!);
+  forEachMatrix(out, a, b, multiply);
+}
+
+/** Calls `multiply` with the first elements of the two matrices and of their product. */
+function forEachMatrix(
+  out: CpuArray,
+  a: CpuArray,
+  b: CpuArray,
+  multiply: (aStart: number, bStart: number, outStart: number) => void,
+): void {
+  const batch = out.shape.slice(0, -2);
+  const leading = (array: CpuArray): number[] =>
+    broadcastStrides({ ...array, shape: array.shape.slice(0, -2), strides: array.strides.slice(0, -2) }, batch);
+  forEachRun(
+    batch,
+    [leading(a), leading(b), out.strides.slice(0, -2)],
+    [a.offset, b.offset, out.offset],
+    ([i, j, o], length, [s, t, u]) => {
+      for (let r = 0; r < length; r++) multiply(i! + r * s!, j! + r * t!, o! + r * u!);
+    },
+  );
+}
+
+/** The same through {@link SimdProducts}: operands are packed row by row, padded with zeros. */
+function simdMatmulInto(out: CpuArray, a: CpuArray, b: CpuArray, simd: SimdProducts): void {
+  const [M, N, K] = [out.shape.at(-2)!, out.shape.at(-1)!, a.shape.at(-1)!];
+  const [rows, depth] = [Math.ceil(M / 2) * 2, Math.ceil(K / 4) * 4];
+  const [aRow, aInner] = [a.strides.at(-2)!, a.strides.at(-1)!];
+  const [bInner, bRow] = [b.strides.at(-2)!, b.strides.at(-1)!];
+  const source = a.storage.data as Float32Array;
+  const result = out.storage.data as Float32Array;
+  forEachMatrix(out, a, b, (aStart, bStart, outStart) => {
+    const packed = simd.reserve(rows, Math.min(simdPanel, Math.ceil(N / 4) * 4), depth).a;
+    if (depth > K || rows > M) packed.fill(0);
+    for (let m = 0; m < M; m++) {
+      const from = aStart + m * aRow;
+      if (aInner === 1) packed.set(source.subarray(from, from + K), m * depth);
+      else for (let k = 0; k < K; k++) packed[m * depth + k] = source[from + k * aInner]!;
+    }
+    for (let n = 0; n < N; n += simdPanel) {
+      const used = Math.min(simdPanel, N - n);
+      const columns = Math.ceil(used / 4) * 4;
+      const { b: panelOfB, words, out: products } = simd.reserve(rows, columns, depth);
+      if (depth > K || columns > used) panelOfB.fill(0);
+      for (let c = 0; c < used; c++) loadColumn(panelOfB, words, c * depth, b, bStart + (n + c) * bRow, bInner, K);
+      simd.multiply(rows, columns, depth);
+      for (let m = 0; m < M; m++) result.set(products.subarray(m * columns, m * columns + used), outStart + m * N + n);
+    }
   });
 }
 
@@ -80,7 +133,8 @@ function loadColumn(
     else for (let k = 0; k < K; k++) unpackHalf(b.dtype, data as Uint16Array, start + k * stride, target, at + k, 1);
     return;
   }
-  for (let k = 0; k < K; k++) target[at + k] = data[start + k * stride]!;
+  if (stride === 1) target.set((data as Reals).subarray(start, start + K), at);
+  else for (let k = 0; k < K; k++) target[at + k] = data[start + k * stride]!;
 }
 
 /** `out[m, n] = Σ_k a[m, k] · b[n, k]`, 4 × 4 results at a time so that each load is used four times. */

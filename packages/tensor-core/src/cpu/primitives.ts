@@ -38,9 +38,9 @@ function implementAll(): void {
   implement(sliceOp, sliced);
   implement(padOp, padded);
   implement(concatOp, joined);
-  implement(matmulOp, ({ inputs: [a, b], types: [type], pool }) => {
+  implement(matmulOp, ({ inputs: [a, b], types: [type], pool, simd }) => {
     const out = pool.allocate(type!.dtype, type!.shape);
-    matmulInto(out, a!, b!);
+    matmulInto(out, a!, b!, simd);
     return [out];
   });
   implement(reduceOp, reduced);

@@ -8,6 +8,7 @@ import type { ScanAttributes } from '../primitives/scan.ts';
 import type { HostArray } from '../dtype.ts';
 import { rowMajor, sizeOf } from '../shape.ts';
 import type { CpuArray, CpuPool } from './array.ts';
+import type { SimdProducts } from './simd-products.ts';
 import { CpuStorage, contiguous, view } from './array.ts';
 import { cpuPrimitives } from './primitives.ts';
 
@@ -17,6 +18,7 @@ export interface CpuContext {
   readonly wide: boolean;
   /** True: kernels are left aside and every op runs from its definition. */
   readonly definitionsOnly: boolean;
+  readonly simd: SimdProducts | undefined;
   /** The array of a constant. */
   constant(graph: Graph, index: number): CpuArray;
 }
@@ -33,6 +35,7 @@ interface Step {
     attributes: never;
     pool: CpuPool;
     dying: readonly boolean[];
+    simd: SimdProducts | undefined;
   }) => readonly CpuArray[];
   readonly attributes: Attributes;
   readonly id: string;
@@ -88,6 +91,7 @@ export class CpuRoutine {
         attributes: step.attributes as never,
         pool,
         dying: step.last,
+        simd: this.#context.simd,
       });
       step.outputs.forEach((index, position) => {
         values[index] = made[position]!;

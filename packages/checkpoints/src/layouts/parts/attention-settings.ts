@@ -1,0 +1,28 @@
+/** Rotary settings of an attention in a spec. */
+export interface RotarySettings {
+  readonly theta: number;
+  readonly dims?: number;
+  readonly scaling?: Readonly<Record<string, unknown>>;
+  readonly attentionFactor?: number;
+}
+
+/** Settings of an attention in a spec. */
+export interface AttentionSettings {
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+  readonly qkvBias?: boolean;
+  readonly outputBias?: boolean;
+  readonly qkNorm?: { readonly over: 'head' | 'full'; readonly eps: number; readonly offset?: number };
+  readonly rotary?: RotarySettings | undefined;
+  readonly scale?: number;
+  readonly window?: number | undefined;
+}
+
+/** Sizes of heads. */
+export type HeadSizes = Pick<AttentionSettings, 'heads' | 'kvHeads' | 'headDim'>;
+
+/** A record without the keys that are undefined or false, as a spec holds it. */
+export function compact(settings: object): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined && value !== false));
+}

@@ -1,0 +1,42 @@
+import type { CheckpointLayout, Plugin } from '@tessera/plugin';
+import { definePlugin } from '@tessera/plugin';
+import { gemma3 } from './families/gemma3.ts';
+import { gemma3Text } from './families/gemma3-text.ts';
+import { gpt2 } from './families/gpt2.ts';
+import { gptNeox } from './families/gpt-neox.ts';
+import { granite } from './families/granite.ts';
+import { lfm2 } from './families/lfm2.ts';
+import { llama } from './families/llama.ts';
+import { mistral } from './families/mistral.ts';
+import { olmo2 } from './families/olmo2.ts';
+import { olmoHybrid } from './families/olmo-hybrid.ts';
+import { phi3 } from './families/phi3.ts';
+import { qwen2 } from './families/qwen2.ts';
+import { qwen3 } from './families/qwen3.ts';
+import { smollm3 } from './families/smollm3.ts';
+import { nativeLayout } from './native-layout.ts';
+
+/** Layouts of the Hugging Face families that are understood. */
+export const publishedLayouts: readonly CheckpointLayout[] = [
+  llama,
+  qwen2,
+  qwen3,
+  mistral,
+  gemma3Text,
+  gemma3,
+  gpt2,
+  gptNeox,
+  phi3,
+  olmo2,
+  granite,
+  smollm3,
+  olmoHybrid,
+  lfm2,
+];
+
+/** The published layouts and our own, for an assembler. */
+export const huggingFace: Plugin = definePlugin({
+  contract: 'plugin/1',
+  name: '@tessera/checkpoints',
+  layouts: [...publishedLayouts, nativeLayout],
+});

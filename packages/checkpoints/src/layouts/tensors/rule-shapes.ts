@@ -1,0 +1,95 @@
+import type { TensorRule } from '@tessera/plugin';
+import { ModelFormatError } from '@tessera/tensor-core';
+import { quote } from '../../source/quote.ts';
+import { oursNames, publishedNames } from '../rule-names.ts';
+
+type Shape = readonly number[];
+
+/** Shapes of our tensors of a rule, in the order of {@link oursNames}, from the published ones. */
+export function oursShapes(rule: TensorRule, published: (name: string) => Shape): readonly Shape[] {
+  const shapes = publishedNames(rule).map((name) => inner(rule, name, published(name)));
+  if (rule.kind === 'copy') return [];
+  if (rule.kind === 'rename') return shapes;
+  const wanted = rule.kind === 'split' ? [(rule.blocks ?? 1) * sum(rule.sizes)] : rule.rows;
+  const rest = shapes[0]?.slice(1) ?? [];
+  for (const [index, name] of publishedNames(rule).entries()) {
+    const fitting = [wanted[index] as number, ...rest];
+    if (!sameShape(shapes[index] as Shape, fitting)) throw wrongShape(name, published(name), outer(rule, fitting));
+  }
+  // A regroup keeps the rows in all, which its rows and its sizes may not agree on.
+  if (rule.kind === 'regroup' && sum(rule.rows) !== sum(rule.sizes))
+    throw new ModelFormatError(
+      `tensors ${rule.published.map(quote).join(', ')} have ${sum(rule.rows)} rows in all, expected ${sum(rule.sizes)}. ${belong}`,
+      { facts: { tensors: rule.published, rows: rule.rows, expected: sum(rule.sizes) } },
+    );
+  const blocks = rule.kind === 'split' ? (rule.blocks ?? 1) : 1;
+  return rule.sizes.map((size) => [blocks * size, ...rest]);
+}
+
+/** Shapes of the published tensors of a rule, in the order of {@link publishedNames}, from ours. */
+export function publishedShapes(rule: TensorRule, ours: (name: string) => Shape): readonly Shape[] {
+  const first = rule.kind === 'copy' ? ours(rule.ours) : ours(oursNames(rule)[0] as string);
+  switch (rule.kind) {
+    case 'copy':
+      return [first];
+    case 'rename':
+      return [outer(rule, first)];
+    case 'split':
+      return [outer(rule, [(rule.blocks ?? 1) * sum(rule.sizes), ...first.slice(1)])];
+    case 'regroup':
+      return rule.rows.map((rows) => outer(rule, [rows, ...first.slice(1)]));
+  }
+}
+
+/** The error of a published tensor whose shape does not fit. */
+export function wrongShape(name: string, actual: Shape, expected: Shape): ModelFormatError {
+  return new ModelFormatError(
+    `tensor ${quote(name)} has shape [${actual.join(', ')}], expected [${expected.join(', ')}]. ${belong}`,
+    { facts: { tensor: name, actual, expected } },
+  );
+}
+
+/** True for equal shapes. */
+export function sameShape(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((size, axis) => size === b[axis]);
+}
+
+/** The mend of tensors that do not fit a config. */
+export const belong = 'Check that config.json belongs to these tensors.';
+
+/** The shape after swapping or dropping axes, as ours are. */
+function inner(rule: TensorRule, name: string, shape: Shape): Shape {
+  if ('transposed' in rule && rule.transposed) {
+    if (shape.length !== 2) throw wrongAxes(name, shape, 'two axes');
+    return shape.toReversed();
+  }
+  if ('squeezed' in rule && rule.squeezed !== undefined) {
+    const axis = rule.squeezed;
+    if (shape[axis] !== 1) throw wrongAxes(name, shape, `length 1 of axis ${axis}`);
+    return shape.toSpliced(axis, 1);
+  }
+  if (rule.kind !== 'rename' && rule.kind !== 'copy' && shape.length === 0)
+    throw wrongAxes(name, shape, 'an axis of rows');
+  return shape;
+}
+
+/** The published form of a shape in our order of axes. */
+function outer(rule: TensorRule, shape: Shape): Shape {
+  if ('transposed' in rule && rule.transposed) return shape.toReversed();
+  if ('squeezed' in rule && rule.squeezed !== undefined) return shape.toSpliced(rule.squeezed, 0, 1);
+  return shape;
+}
+
+function wrongAxes(name: string, actual: Shape, expected: string): ModelFormatError {
+  return new ModelFormatError(
+    `tensor ${quote(name)} has shape [${actual.join(', ')}], expected ${expected}. ${belong}`,
+    {
+      facts: { tensor: name, actual, expected },
+    },
+  );
+}
+
+/** The sum. */
+export function sum(sizes: readonly number[]): number {
+  return sizes.reduce((total, size) => total + size, 0);
+}
