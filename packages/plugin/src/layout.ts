@@ -3,38 +3,81 @@ import type { ModelSpec } from './spec.ts';
 /** Published config of a checkpoint, as read from `config.json`. */
 export type PublishedConfig = Readonly<Record<string, unknown>>;
 
+/** Tensors of a checkpoint: shapes by published name. */
+export type PublishedShapes = ReadonlyMap<string, readonly number[]>;
+
+/** The same tensor under another name. */
+export interface RenameRule {
+  readonly kind: 'rename';
+  readonly published: string;
+  readonly ours: string;
+  /** The two axes are swapped. */
+  readonly transposed?: boolean;
+  /** Axis of length 1 of the published tensor that ours lacks. */
+  readonly squeezed?: number;
+}
+
+/** One published tensor is several of ours, one after another along the first axis. */
+export interface SplitRule {
+  readonly kind: 'split';
+  readonly published: string;
+  readonly ours: readonly string[];
+  /** Rows of each of ours in a block. */
+  readonly sizes: readonly number[];
+  /** The first axis is that many blocks, each split alike (interleaved heads). @defaultValue 1 */
+  readonly blocks?: number;
+  /** The two axes are swapped first, so that the published tensor is split along its last one. */
+  readonly transposed?: boolean;
+}
+
+/** Several published tensors, in order along the first axis, are several of ours, split at other places. */
+export interface RegroupRule {
+  readonly kind: 'regroup';
+  readonly published: readonly string[];
+  /** Rows of each published tensor. */
+  readonly rows: readonly number[];
+  readonly ours: readonly string[];
+  /** Rows of each of ours. */
+  readonly sizes: readonly number[];
+  /** Axis of length 1 of the published tensors that ours lack. */
+  readonly squeezed?: number;
+}
+
+/**
+ * A published tensor that repeats one of ours, which another rule reads: both names of a tied matrix in one file. If its
+ * values differ, the model is not tied and the tensor is `untied`.
+ */
+export interface CopyRule {
+  readonly kind: 'copy';
+  readonly published: string;
+  /** The tensor of ours that is repeated. */
+  readonly ours: string;
+  /** The name that it has when it differs. */
+  readonly untied: string;
+}
+
 /**
  * One invertible linear rule between published tensors and ours. Shapes follow from the published ones, so the same rule
  * serves weights, gradients and optimiser states.
  */
-export type TensorRule =
-  /** The same tensor under another name; `transposed`: its two axes swapped; `shape`: reshaped to (ours). */
-  | {
-      readonly kind: 'rename';
-      readonly published: string;
-      readonly ours: string;
-      readonly transposed?: boolean;
-      readonly shape?: readonly number[];
-    }
+export type TensorRule = RenameRule | SplitRule | RegroupRule | CopyRule;
+
+/** Options of {@link CheckpointLayout.toSpec}. */
+export interface SpecOptions {
   /**
-   * One published tensor is several of ours, one after another along its first axis (the last one if `transposed`).
-   * `blocks`: the first axis is that many blocks, each split alike (interleaved heads).
+   * Positions that prompt and new tokens may have together. Rotary rules that depend on the length (dynamic, longrope) are
+   * fixed at it.
+   * @defaultValue as far as the published frequencies for short contexts go
    */
-  | {
-      readonly kind: 'split';
-      readonly published: string;
-      readonly ours: readonly string[];
-      readonly sizes: readonly number[];
-      readonly blocks?: number;
-      readonly transposed?: boolean;
-    }
-  /** Several published tensors, in order along the first axis, are several of ours, split at other places. */
-  | {
-      readonly kind: 'regroup';
-      readonly published: readonly string[];
-      readonly ours: readonly string[];
-      readonly sizes: readonly number[];
-    };
+  readonly contextLength?: number;
+}
+
+/** What a config says. */
+export interface SpecReading {
+  readonly spec: ModelSpec;
+  /** Sentences about what is odd and harmless. */
+  readonly warnings: readonly string[];
+}
 
 /** A published checkpoint layout: its config to a spec, its tensors to ours, and back. */
 export interface CheckpointLayout {
@@ -43,15 +86,15 @@ export interface CheckpointLayout {
   /**
    * The spec of a published config.
    * @throws {@link UnsupportedArchitectureError} naming a field that is not understood or not neutral
+   * @throws {@link ModelFormatError} naming a field whose value is of the wrong type or out of range
    */
-  toSpec(config: PublishedConfig): { readonly spec: ModelSpec; readonly warnings: readonly string[] };
+  toSpec(config: PublishedConfig, options?: SpecOptions): SpecReading;
   /**
    * Rules that cover every tensor of the model.
-   * @param present - names in the checkpoint, where spellings differ between versions
+   * @param present - the tensors of the checkpoint, where spellings and borders differ between versions; absent: those of a
+   *   new file
    */
-  rules(config: PublishedConfig, present?: ReadonlySet<string>): readonly TensorRule[];
-  /** Published tensors that hold nothing learned and are left out. */
+  rules(config: PublishedConfig, present?: PublishedShapes): readonly TensorRule[];
+  /** Published tensors that hold nothing of this model: buffers, parts for other inputs. A save carries them along. */
   readonly ignored?: readonly RegExp[];
-  /** Prefix that files of the bare model lack. */
-  readonly basePrefix?: string;
 }
