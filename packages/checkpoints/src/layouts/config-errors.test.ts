@@ -16,7 +16,8 @@ function errorOf(fields: Record<string, unknown>, modelType = 'llama'): unknown 
 
 function messageOf(fields: Record<string, unknown>, modelType = 'llama'): string {
   const error = errorOf(fields, modelType);
-  return isTesseraError(error) ? error.message : 'no error';
+  if (error === undefined) return 'no error';
+  return isTesseraError(error) ? error.message : `not a Tessera error: ${(error as Error).stack}`;
 }
 
 test('a field that nobody knows is refused by name', () => {
@@ -112,11 +113,9 @@ test('no value of any field of any family makes another error than a named one',
     expect(known.length).toBeGreaterThan(10);
     for (const key of known)
       for (const value of values) {
-        const error = errorOf({ [key]: value }, modelType);
-        if (error !== undefined) {
-          expect(isTesseraError(error), `${modelType} ${key} ${String(value)}: ${String(error)}`).toBe(true);
-          expect((error as Error).message).toMatch(/^config\.json \(model_type "[a-z0-9_]+"\): field '/);
-        }
+        expect(messageOf({ [key]: value }, modelType)).toMatch(
+          /^no error$|^config\.json \(model_type "\w+"\): field '/,
+        );
       }
   }
 });

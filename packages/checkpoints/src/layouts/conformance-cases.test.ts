@@ -25,8 +25,8 @@ function rawReader(file: SafetensorsReader): ReadRawTensor {
 
 /** Bytes are compared as one value: element by element takes seconds. */
 function expectSame(name: string, actual: RawTensor, expected: RawTensor): void {
-  expect([name, actual.dtype, actual.shape]).toEqual([name, expected.dtype, expected.shape]);
-  expect(Buffer.compare(actual.bytes, expected.bytes), name).toBe(0);
+  const summary = ({ dtype, shape }: RawTensor, difference: number): unknown => ({ name, dtype, shape, difference });
+  expect(summary(actual, Buffer.compare(actual.bytes, expected.bytes))).toEqual(summary(expected, 0));
 }
 
 test('all models of the repository are tried', () => {

@@ -84,6 +84,8 @@ test('an odd number of rotated elements is the next even one with another base',
 test('gemma has frequencies of its own in layers with a window', () => {
   const fields = {
     model_type: 'gemma3_text',
+    num_key_value_heads: 2,
+    head_dim: 8,
     layer_types: ['full_attention', 'sliding_attention'],
     rope_theta: 50_000,
     rope_local_base_freq: 100,
