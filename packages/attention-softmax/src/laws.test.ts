@@ -1,6 +1,7 @@
 import { describeMixer, mixerLaws } from '@tessera/plugin-testing';
 import type { AnyMixer } from '@tessera/plugin';
 import { windowCache } from '@tessera/plugin';
+import { CpuDevice } from '@tessera/tensor-core';
 import { describe, expect, test } from 'vitest';
 import { bidirectionalAttention } from './bidirectional-attention.ts';
 import type { AttentionConfig } from './projections.ts';
@@ -22,6 +23,12 @@ const configs: readonly [string, AttentionConfig][] = [
 describe.each(configs)('%s', (_, config) => {
   describeMixer(softmaxAttention, config, 12, { test });
   describeMixer(bidirectionalAttention, config, 12, { test });
+});
+
+describe('from definitions alone, in double precision, a window of 5', () => {
+  const devices = [new CpuDevice({ precision: 'f64', definitionsOnly: true })];
+  // `empty`: the definition of softmax has no maximum over no key.
+  describeMixer(softmaxAttention, { heads: 2, window: 5 }, 12, { test, devices, tolerance: 1e-12, empty: false });
 });
 
 test('a ring that is one slot too small is noticed by the laws', async () => {

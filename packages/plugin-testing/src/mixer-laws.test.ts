@@ -23,7 +23,7 @@ import type { MixerLawsOptions } from './mixer-laws.ts';
 import { firstValues } from './trial/first-values.ts';
 import { gatedDeltaNet } from './trial/gated-delta-net.ts';
 import { growingCache } from './trial/growing-cache.ts';
-import { cacheWriter } from './trial/shared-cache.ts';
+import { cacheWriter } from './trial/cache-writer.ts';
 
 /** The laws that a mixer breaks, with what they say. */
 async function broken(mixer: AnyMixer, options: Partial<MixerLawsOptions> = {}): Promise<Map<string, LawError>> {
@@ -208,6 +208,34 @@ const faults: Readonly<
     mixer: faulty(firstValues, { reads: { values: 'memory' } }),
     options: { segments: false, links: { values: [12] } },
     laws: ['after accepted parts of chains it goes on as if the rest had never been'],
+  },
+  'a step depends on how much room there is': {
+    mixer: faulty(growingCache, {
+      decoding: {
+        step(call) {
+          const { y, state } = step(call);
+          const room = (state as Record<'positions', Tensor>).positions.shape[1]!;
+          return { y: room > 40 ? mul(y, 1.01) : y, state };
+        },
+      },
+    }),
+    laws: ['room to spare changes nothing'],
+  },
+  'a single entry is treated apart': {
+    mixer: faulty(growingCache, { forward: (call) => ({ y: mul(forward(call).y, call.x.shape[1] === 1 ? 2 : 1) }) }),
+    laws: ['forward takes a sequence of one entry and of none'],
+  },
+  'a step of seven entries takes the cache for empty': {
+    mixer: faulty(growingCache, {
+      decoding: {
+        step(call) {
+          const { y, state } = step(call);
+          const { count, ...rest } = state as Record<'count', Tensor>;
+          return { y, state: { ...rest, count: call.x.shape[1] === 7 ? mul(count, 0) : count } };
+        },
+      },
+    }),
+    laws: ['chunks of uneven sizes equal forward'],
   },
   'a setting is lost in JSON': {
     mixer: faulty(growingCache, {

@@ -4,7 +4,8 @@ import { expect, test } from 'vitest';
 import { mixerLaws } from './mixer-laws.ts';
 import { stackMixers } from './stack-mixers.ts';
 import { growingCache } from './trial/growing-cache.ts';
-import { cacheReader, cacheWriter } from './trial/shared-cache.ts';
+import { cacheReader } from './trial/cache-reader.ts';
+import { cacheWriter } from './trial/cache-writer.ts';
 import { testTimeTraining } from './trial/test-time-training.ts';
 import { wholeSequenceEncoder } from './trial/whole-sequence-encoder.ts';
 

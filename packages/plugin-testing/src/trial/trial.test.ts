@@ -8,7 +8,8 @@ import { firstValues } from './first-values.ts';
 import { gatedDeltaNet } from './gated-delta-net.ts';
 import { growingCache } from './growing-cache.ts';
 import { memoryMosaic } from './memory-mosaic.ts';
-import { cacheReader, cacheWriter } from './shared-cache.ts';
+import { cacheReader } from './cache-reader.ts';
+import { cacheWriter } from './cache-writer.ts';
 import { testTimeTraining } from './test-time-training.ts';
 import { wholeSequenceEncoder } from './whole-sequence-encoder.ts';
 

@@ -1,5 +1,5 @@
-import { ancestors, attention, linear } from '@tessera/ops';
-import type { Links, MixerFactory } from '@tessera/plugin';
+import { ancestors, linear } from '@tessera/ops';
+import type { MixerFactory } from '@tessera/plugin';
 import { contiguousCache, defineMixer, fields, linearWeight, validEntries } from '@tessera/plugin';
 import {
   add,
@@ -14,13 +14,14 @@ import {
   or,
   ones,
   scatterSet,
-  squeeze,
   sub,
   transpose,
   where,
   zeros,
 } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
+import { attend } from './cache-reader.ts';
+import type { Shared } from './cache-reader.ts';
 
 interface WriterParams {
   /** `[D, D]` each. */
@@ -38,18 +39,6 @@ interface Cache {
   readonly positions: Tensor;
   /** `[B]`, i32 */
   readonly count: Tensor;
-}
-
-/** What the reader sees of the writer: the memory, and which of its slots each entry may see, `[B, n, S]`. */
-interface Shared extends Links {
-  readonly k: Tensor;
-  readonly v: Tensor;
-  readonly positions: Tensor;
-  readonly mask: Tensor;
-}
-
-function attend(q: Tensor, queryPositions: Tensor, { k, v, positions, mask }: Shared): Tensor {
-  return squeeze(attention({ q: expandDims(q, 2), k, v, queryPositions, keyPositions: positions, mask }), 2);
 }
 
 /** The layer that makes the cache, and hands it on: whole keys and values in forward, the slots of its state in a step. */
@@ -105,26 +94,3 @@ function treeMask(parents: Tensor, slots: Tensor, S: number): Tensor {
   const seen = gather(transpose(ancestors(parents)), writer, { batchDims: 1 }); // [B, S, n]
   return or(expandDims(less(writer, 0), 1), transpose(seen));
 }
-
-/** A later layer that reads the cache of an earlier one and remembers nothing itself. */
-export const cacheReader: MixerFactory<
-  Record<never, never>,
-  { readonly q_proj: Tensor },
-  Record<never, never>
-> = defineMixer({
-  contract: 'sequence-mixer/1',
-  name: '@tessera/plugin-testing:cache-reader',
-  config: fields<Record<never, never>>({}),
-  params: ({ dModel: D }) => ({ q_proj: linearWeight(D, D) }),
-  reads: { k: 'memory', v: 'memory', positions: 'memory', mask: 'positions' },
-  forward: ({ params, x, positions, links }) => ({ y: attend(linear(x, params.q_proj), positions, links as Shared) }),
-  decoding: {
-    trees: true,
-    memory: () => ({ growth: 'constant', bytes: 0 }),
-    init: () => ({}),
-    step: ({ params, x, positions, links, state }) => ({
-      y: attend(linear(x, params.q_proj), positions, links as Shared),
-      state,
-    }),
-  },
-});
