@@ -23,8 +23,16 @@ function* indices(shape: Shape): Generator<number[]> {
 
 /** Numbers by a rule. */
 export function nested(shape: Shape, rule: (...index: number[]) => number): Nested {
-  const values = new Map([...indices(shape)].map((index) => [index.join(), rule(...index)]));
-  return { shape, at: (...index) => values.get(index.join()) ?? Number.NaN };
+  const values = Float64Array.from(indices(shape), (index) => rule(...index));
+  const at = (...index: readonly number[]): number => {
+    let place = 0;
+    for (let axis = 0; axis < shape.length; axis++) {
+      if (!(index[axis]! >= 0 && index[axis]! < shape[axis]!)) return Number.NaN;
+      place = place * shape[axis]! + index[axis]!;
+    }
+    return values[place]!;
+  };
+  return { shape, at };
 }
 
 /** All numbers, row-major. */
