@@ -6,6 +6,7 @@ export const minusInfinity = -1e30;
 
 /** Softmax along the last axis over the entries where `visible` is true; zeros for rows that see nothing. */
 export function maskedSoftmax(scores: Tensor, visible: Tensor): Tensor {
+  if (scores.shape.at(-1) === 0) return scores; // there is no largest element of nothing
   const shown = where(visible, scores, minusInfinity);
   const e = where(visible, exp(sub(shown, stopGradient(max(shown, { axis: -1, keepDims: true })))), 0);
   return div(e, maximum(sum(e, { axis: -1, keepDims: true }), 1e-30));
