@@ -1,4 +1,4 @@
-import { TesseraError } from './errors.ts';
+import { ShapeError, TesseraError } from './errors.ts';
 import type { Attributes, Op, TensorType } from './op.ts';
 import { showShape } from './shape.ts';
 import type { Tensor } from './tensor.ts';
@@ -201,12 +201,24 @@ export function expand(
               'UNKNOWN_PRIMITIVE',
               `${node.op.id} has no definition and this device does not know it. Give the op a definition from simpler ops.`,
             );
-          return node.op.definition(read, node.attributes);
+          const made = node.op.definition(read, node.attributes);
+          checkDefinition(node, made, types);
+          return made;
         }),
       current.types.slice(0, current.inputs),
     );
   }
   return current;
+}
+
+function checkDefinition(node: GraphNode, made: readonly Tensor[], types: readonly TensorType[]): void {
+  const show = (list: readonly TensorType[]): string =>
+    list.map(({ dtype, shape }) => dtype + showShape(shape)).join(', ');
+  const promised = show(node.outputs.map((index) => types[index]!));
+  if (show(made) !== promised)
+    throw new ShapeError(
+      `${node.op.id}: its definition makes ${show(made)}, its shape rule says ${promised}. Make them agree.`,
+    );
 }
 
 const keys = new WeakMap<object, string>();

@@ -50,7 +50,7 @@ export function stretched(x: Nested, shape: Shape): Nested {
 }
 
 /** A source of numbers that does not use the generator under test. */
-function numbers(seed: number): () => number {
+export function numbers(seed: number): () => number {
   let state = seed * 2654435761 + 1;
   return () => {
     state = (Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x6d2b79f5) | 0;
