@@ -1,14 +1,16 @@
 // Installs every package alone, with npm, in an empty folder: only what it depends on may arrive, and it must run.
-// The packages it depends on come as tarballs too, since the ones here may be ahead of the registry. Wants `pnpm build` first.
+// The packages it depends on come as tarballs too, since the ones here may be ahead of the registry. Then runs the example mixer
+// against the tarballs, outside the workspace. Wants `pnpm build` first.
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { runExampleOutside } from './example-outside.ts';
+import { installOptions } from './install-options.ts';
 import { withPackedPackages, type PackedPackage } from './packed-packages.ts';
 import { runtimeDependencies } from './workspace.ts';
 
 const run = promisify(execFile);
-const npmOptions = ['--no-audit', '--no-fund', '--no-package-lock', '--prefer-offline', '--loglevel=error'];
 
 /** A package and everything of the workspace that it needs, itself first. */
 function closureOf(name: string, packages: ReadonlyMap<string, PackedPackage>): Set<string> {
@@ -48,7 +50,7 @@ async function checkAlone(packed: PackedPackage, packages: ReadonlyMap<string, P
   writeFileSync(join(directory, 'package.json'), '{ "private": true, "type": "module" }\n');
   const closure = closureOf(name, packages);
   const tarballs = [...closure].map((each) => packages.get(each)!.tarball);
-  await run('npm', ['install', ...npmOptions, ...tarballs], { cwd: directory });
+  await run('npm', ['install', ...installOptions, ...tarballs], { cwd: directory });
 
   const externals = externalsOf(closure, packages);
   const installed = installedNames(directory);
@@ -89,4 +91,11 @@ await withPackedPackages(async (packages, scratch) => {
     }
   };
   await Promise.all([worker(), worker()]);
+  try {
+    await runExampleOutside(packages, scratch);
+    console.log('ok     example-custom-attention runs outside the workspace');
+  } catch (error) {
+    console.log(`FAILED example-custom-attention: ${error instanceof Error ? error.message : String(error)}`);
+    process.exitCode = 1;
+  }
 });
