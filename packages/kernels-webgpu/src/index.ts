@@ -1,0 +1,2 @@
+export { WebGpuDevice } from './runtime/webgpu-device.ts';
+export type { WebGpuDeviceOptions } from './runtime/webgpu-device.ts';

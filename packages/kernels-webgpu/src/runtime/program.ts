@@ -1,0 +1,151 @@
+import type { Graph, Program, Tensor } from '@tessera/tensor-core';
+import { TesseraError, sameShape, showShape } from '@tessera/tensor-core';
+import type { CompiledGraph, Step } from '../compile/compile-graph.ts';
+import type { Slot } from '../compile/slot.ts';
+import { planMemory } from './plan-memory.ts';
+import type { BufferPool } from './gpu-storage.ts';
+import { GpuStorage } from './gpu-storage.ts';
+
+/** What a program needs of its device. */
+export interface ProgramContext {
+  readonly device: GPUDevice;
+  readonly pool: BufferPool;
+  /** The storage of an input, uploaded if it is still on the host. */
+  storageOf(tensor: Tensor): GpuStorage;
+  /** Wraps an output. */
+  hold(storage: GpuStorage, type: Graph['types'][number]): Tensor;
+  /** Counts for tests and benchmarks. */
+  readonly counters: { dispatches: number; submits: number; bindGroups: number };
+}
+
+interface Flat {
+  readonly pipeline: GPUComputePipeline;
+  readonly grid: readonly [number, number, number];
+  readonly slots: readonly Slot[];
+}
+
+/** A compiled graph with its pipelines and memory. Bind groups are kept for each set of buffers that it is run with. */
+export class WebGpuProgram implements Program {
+  readonly graph: Graph;
+  readonly #compiled: CompiledGraph;
+  readonly #context: ProgramContext;
+  readonly #donated: ReadonlySet<number>;
+  readonly #order: readonly number[];
+  readonly #flat: readonly Flat[];
+  readonly #temporaries: ReadonlyMap<Slot, number>;
+  readonly #arena: readonly GPUBuffer[];
+  readonly #bindGroups = new Map<string, GPUBindGroup[]>();
+  #disposed = false;
+
+  constructor(graph: Graph, compiled: CompiledGraph, pipelines: ReadonlyMap<string, GPUComputePipeline>, donated: ReadonlySet<number>, context: ProgramContext) {
+    this.graph = graph;
+    this.#compiled = compiled;
+    this.#context = context;
+    this.#donated = donated;
+    const flat: Flat[] = [];
+    const order: number[] = [];
+    const visit = (steps: readonly Step[]): void => {
+      const own: number[] = [];
+      for (const step of steps) {
+        if (step.kind === 'dispatch') {
+          flat.push({ pipeline: pipelines.get(step.source)!, grid: step.grid, slots: step.slots });
+          own.push(flat.length - 1);
+          order.push(flat.length - 1);
+          continue;
+        }
+        const start = order.length;
+        visit(step.steps);
+        const turn = order.slice(start);
+        for (let i = 1; i < step.times; i++) order.push(...turn);
+      }
+    };
+    visit(compiled.steps);
+    this.#flat = flat;
+    this.#order = order;
+    const plan = planMemory(compiled);
+    this.#temporaries = plan.places;
+    this.#arena = plan.sizes.map((bytes) => context.pool.take(bytes));
+  }
+
+  /** Dispatches of one run. */
+  get dispatches(): number {
+    return this.#order.length;
+  }
+
+  run(inputs: readonly Tensor[]): readonly Tensor[] {
+    const { graph } = this;
+    if (this.#disposed) throw new TesseraError('DISPOSED', 'program: it was disposed. Compile the graph again.');
+    if (inputs.length !== graph.inputs) throw new TesseraError('SHAPE', `program: takes ${graph.inputs} inputs, got ${inputs.length}.`);
+    inputs.forEach((input, index) => {
+      const type = graph.types[index]!;
+      if (input.dtype !== type.dtype || !sameShape(input.shape, type.shape))
+        throw new TesseraError('SHAPE', `program: input ${index} is ${input.dtype}${showShape(input.shape)}, expected ${type.dtype}${showShape(type.shape)}.`);
+    });
+    const { device, pool, counters } = this.#context;
+    const storages = inputs.map((input) => this.#context.storageOf(input));
+    const made = new Map<Slot, GPUBuffer>();
+    for (const slot of this.#compiled.outputs) if (slot.role.kind === 'temporary' && !made.has(slot)) made.set(slot, pool.take(slot.bytes));
+    const bufferOf = (slot: Slot): GPUBuffer => {
+      if (slot.role.kind === 'fixed') return slot.role.buffer;
+      if (slot.role.kind === 'input') return storages[slot.role.index]!.buffer;
+      return made.get(slot) ?? this.#arena[this.#temporaries.get(slot)!]!;
+    };
+    const groups = this.#groupsFor([...storages.map((storage) => storage.buffer), ...made.values()], bufferOf);
+    const encoder = device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    let current: GPUComputePipeline | undefined;
+    for (const index of this.#order) {
+      const { pipeline, grid } = this.#flat[index]!;
+      if (pipeline !== current) pass.setPipeline((current = pipeline));
+      pass.setBindGroup(0, groups[index]!);
+      pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
+    }
+    pass.end();
+    device.queue.submit([encoder.finish()]);
+    counters.dispatches += this.#order.length;
+    counters.submits++;
+    const outputs = this.#compiled.outputs.map((slot, position) => {
+      const type = graph.types[graph.outputs[position]!]!;
+      if (slot.role.kind === 'input') {
+        const storage = storages[slot.role.index]!;
+        storage.references++;
+        return this.#context.hold(storage, type);
+      }
+      return this.#context.hold(new GpuStorage(made.get(slot)!, slot.bytes), type);
+    });
+    inputs.forEach((input, index) => {
+      if (this.#donated.has(index)) input.dispose();
+      else if (input.source.kind === 'host') this.#release(storages[index]!);
+    });
+    return outputs;
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    for (const buffer of this.#arena) this.#context.pool.give(buffer);
+    this.#bindGroups.clear();
+  }
+
+  #release(storage: GpuStorage): void {
+    storage.references--;
+    if (storage.references === 0) this.#context.pool.give(storage.buffer);
+  }
+
+  #groupsFor(external: readonly GPUBuffer[], bufferOf: (slot: Slot) => GPUBuffer): GPUBindGroup[] {
+    const { device, pool, counters } = this.#context;
+    const key = external.map((buffer) => pool.numberOf(buffer)).join();
+    const known = this.#bindGroups.get(key);
+    if (known) return known;
+    const groups = this.#flat.map(({ pipeline, slots }) =>
+      device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries: slots.map((slot, binding) => ({ binding, resource: { buffer: bufferOf(slot) } })) }),
+    );
+    counters.bindGroups += groups.length;
+    // A handful of sets of buffers alternate; more would mean that nothing recurs.
+    if (this.#bindGroups.size >= mostSets) this.#bindGroups.delete(this.#bindGroups.keys().next().value!);
+    this.#bindGroups.set(key, groups);
+    return groups;
+  }
+}
+
+const mostSets = 16;
