@@ -1,11 +1,8 @@
 import type { Tensor } from '@tessera/tensor-core';
 import {
-  abs,
   add,
   div,
   erf,
-  exp,
-  log,
   maximum,
   minimum,
   mul,
@@ -18,6 +15,7 @@ import {
   where,
   less,
 } from '@tessera/tensor-core';
+import { softplus } from './softplus.ts';
 
 /** max(x, 0). */
 export function relu(x: Tensor): Tensor {
@@ -38,11 +36,6 @@ export function gelu(x: Tensor): Tensor {
 export function geluTanh(x: Tensor): Tensor {
   const inner = mul(add(x, mul(mul(square(x), x), 0.044715)), Math.sqrt(2 / Math.PI));
   return mul(mul(x, 0.5), add(tanh(inner), 1));
-}
-
-/** log(1 + e^x), without overflow. */
-export function softplus(x: Tensor): Tensor {
-  return add(maximum(x, 0), log(add(exp(neg(abs(x))), 1)));
 }
 
 /** log σ(x), stable at both ends. */

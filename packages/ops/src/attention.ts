@@ -1,4 +1,4 @@
-import type { CpuKernel, HostView, Op, Tensor } from '@tessera/tensor-core';
+import type { CpuKernel, HostView, Op, Tensor, TensorType } from '@tessera/tensor-core';
 import {
   ShapeError,
   add,
@@ -13,6 +13,7 @@ import {
   mul,
   permute,
   reshape,
+  sameShape,
   showShape,
   sizeOf,
   sub,
@@ -118,10 +119,16 @@ function weightedSum(
   }
 }
 
+function isOf(type: TensorType, dtype: TensorType['dtype'], shape: readonly number[]): boolean {
+  return type.dtype === dtype && sameShape(type.shape, shape);
+}
+
 /** Op: softmax attention with positions as data. See {@link attention}. */
 export const attentionOp: Op<AttentionAttributes> = {
   id: '@tessera/ops:attention',
-  infer([q, k, v, qPositions, kPositions]) {
+  infer([q, k, v, qPositions, kPositions, mask]) {
+    const [B, n] = q!.shape;
+    const S = k!.shape[1];
     const fits =
       q!.shape.length === 4 &&
       k!.shape.length === 4 &&
@@ -131,12 +138,13 @@ export const attentionOp: Op<AttentionAttributes> = {
       k!.shape[1] === v!.shape[1] &&
       k!.shape[2] === v!.shape[2] &&
       q!.shape[2]! % k!.shape[2]! === 0 &&
-      qPositions!.shape[1] === q!.shape[1] &&
-      kPositions!.shape[1] === k!.shape[1];
+      isOf(qPositions!, 'i32', [B!, n!]) &&
+      isOf(kPositions!, 'i32', [B!, S!]) &&
+      (!mask || isOf(mask, 'bool', [B!, n!, S!]));
     if (!fits)
       throw new ShapeError(
-        `attention: q ${showShape(q!.shape)}, k ${showShape(k!.shape)}, v ${showShape(v!.shape)}, positions ${showShape(qPositions!.shape)} and ${showShape(kPositions!.shape)} do not fit: ` +
-          `expected [B, n, heads, K], [B, S, kvHeads, K], [B, S, kvHeads, V], [B, n], [B, S] with heads a multiple of kvHeads.`,
+        `attention: q ${showShape(q!.shape)}, k ${showShape(k!.shape)}, v ${showShape(v!.shape)}, positions ${qPositions!.dtype}${showShape(qPositions!.shape)} and ${kPositions!.dtype}${showShape(kPositions!.shape)}${mask ? `, mask ${mask.dtype}${showShape(mask.shape)}` : ''} do not fit: ` +
+          `expected [B, n, heads, K], [B, S, kvHeads, K], [B, S, kvHeads, V], i32[B, n], i32[B, S]${mask ? ', bool[B, n, S]' : ''} with heads a multiple of kvHeads.`,
       );
     return [{ shape: [...q!.shape.slice(0, 3), v!.shape[3]!], dtype: 'f32' }];
   },

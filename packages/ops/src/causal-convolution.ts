@@ -1,5 +1,5 @@
 import type { CpuKernel, Op, Tensor } from '@tessera/tensor-core';
-import { ShapeError, add, apply1, at, concat, mul, showShape, slice } from '@tessera/tensor-core';
+import { ShapeError, add, apply1, at, concat, mul, sameShape, showShape, slice } from '@tessera/tensor-core';
 
 const kernel: CpuKernel<Record<never, never>> = {
   backend: 'cpu',
@@ -27,16 +27,18 @@ const kernel: CpuKernel<Record<never, never>> = {
 /** Op: depthwise causal convolution. See {@link causalConvolution}. */
 export const causalConvolutionOp: Op<Record<never, never>> = {
   id: '@tessera/ops:causal-convolution',
-  infer([x, weight, history]) {
+  infer([x, weight, history, bias]) {
     const J = weight!.shape[1]!;
+    const [B, , C] = x!.shape;
     if (
       x!.shape.length !== 3 ||
-      weight!.shape[0] !== x!.shape[2] ||
-      history!.shape[1] !== J - 1 ||
-      history!.shape[2] !== x!.shape[2]
+      !sameShape(weight!.shape, [C!, J]) ||
+      J < 1 ||
+      !sameShape(history!.shape, [B!, J - 1, C!]) ||
+      (bias && !sameShape(bias.shape, [C!]))
     )
       throw new ShapeError(
-        `causalConvolution: x ${showShape(x!.shape)}, weight ${showShape(weight!.shape)}, history ${showShape(history!.shape)} do not fit: expected [B, T, C], [C, J], [B, J − 1, C].`,
+        `causalConvolution: x ${showShape(x!.shape)}, weight ${showShape(weight!.shape)}, history ${showShape(history!.shape)}${bias ? `, bias ${showShape(bias.shape)}` : ''} do not fit: expected [B, T, C], [C, J], [B, J − 1, C]${bias ? ', [C]' : ''} with J from 1.`,
       );
     return [{ shape: x!.shape, dtype: 'f32' }];
   },

@@ -128,7 +128,7 @@ export const gatedDeltaRuleChunkedOp: Op<{ readonly chunk: number }> = {
   id: '@tessera/ops:gated-delta-rule-chunked',
   infer: inferRule,
   definition([q, k, v, g, beta, S0], { chunk: C }) {
-    const [B, T, H, K] = q!.shape as [number, number, number, number];
+    const [B, T, H] = q!.shape as [number, number, number];
     const V = v!.shape[3]!;
     const N = Math.ceil(T / C);
     // [B, T, H, …] → [N, B, H, C, …]; zeros at the end neither decay nor write.
@@ -144,7 +144,8 @@ export const gatedDeltaRuleChunkedOp: Op<{ readonly chunk: number }> = {
       sequences: { q: chunks(q!), k: chunks(k!), v: chunks(v!), g: chunks(g!), beta: chunks(beta!) },
       step: ({ S }, { q, k, v, g, beta }) => {
         const G = cumsum(g, -1); // [B, H, C]
-        const between = sub(expandDims(G, 3), expandDims(G, 2)); // G_r − G_s
+        // Σ of g over s < u ≤ r, summed for each s alone: in G_r − G_s one strong gate would wipe out the weak ones after it.
+        const between = cumsum(where(before, expandDims(g, 3), 0), 2); // [B, H, C, C]
         const decay = exp(where(upTo, between, minusInfinity)); // masked before exp: above the diagonal it would overflow
         const scores = matmul(k, transpose(k));
         const L = where(before, mul(mul(expandDims(beta, 3), scores), decay), 0);
@@ -156,7 +157,7 @@ export const gatedDeltaRuleChunkedOp: Op<{ readonly chunk: number }> = {
         const P = mul(matmul(q, transpose(k)), decay);
         const o = add(matmul(mul(q, fromStart), S), matmul(P, written));
         const last = slice(G, 2, -1); // [B, H, 1]
-        const toEnd = expandDims(exp(sub(last, G)), 3);
+        const toEnd = exp(transpose(slice(between, 2, -1))); // [B, H, C, 1]
         const next = add(mul(S, exp(expandDims(last, 3))), matmul(transpose(mul(k, toEnd)), written));
         return { carry: { S: next }, output: { o } };
       },

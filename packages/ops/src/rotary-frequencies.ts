@@ -1,11 +1,16 @@
-/** How the frequencies of a rotary embedding follow from its base; one of the published rules. */
+/**
+ * How the frequencies of a rotary embedding follow from its base; one of the published rules.
+ *
+ * - `linear`: positions divided by `factor` (Chen et al. 2023, arXiv:2306.15595)
+ * - `dynamic`: a larger base for longer contexts, fixed here at `contextLength`
+ * - `yarn`: interpolation by wavelength between two turns of the original context (Peng et al. 2023, arXiv:2309.00071)
+ * - `llama3`: interpolation by wavelength with one ramp (Grattafiori et al. 2024, arXiv:2407.21783)
+ * - `longrope`: a factor for each frequency, found by search (Ding et al. 2024, arXiv:2402.13753)
+ */
 export type RotaryScaling =
   | { readonly type: 'default' }
-  /** Positions divided by `factor`. @see Chen et al. 2023, arXiv:2306.15595. */
   | { readonly type: 'linear'; readonly factor: number }
-  /** A larger base for longer contexts; fixed here at `contextLength`. */
   | { readonly type: 'dynamic'; readonly factor: number; readonly maxPositions: number; readonly contextLength: number }
-  /** Interpolation by wavelength. @see Peng et al. 2023, arXiv:2309.00071. */
   | {
       readonly type: 'yarn';
       readonly factor: number;
@@ -14,7 +19,6 @@ export type RotaryScaling =
       readonly betaSlow: number;
       readonly truncate: boolean;
     }
-  /** Interpolation by wavelength with one ramp. @see Grattafiori et al. 2024, arXiv:2407.21783. */
   | {
       readonly type: 'llama3';
       readonly factor: number;
@@ -22,7 +26,6 @@ export type RotaryScaling =
       readonly highFreqFactor: number;
       readonly originalMaxPositions: number;
     }
-  /** A factor for each frequency, found by search. @see Ding et al. 2024, arXiv:2402.13753. */
   | { readonly type: 'longrope'; readonly factors: readonly number[] };
 
 /**

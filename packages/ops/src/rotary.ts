@@ -10,6 +10,7 @@ import {
   gather,
   mul,
   reshape,
+  sameShape,
   shiftRight,
   showShape,
   slice,
@@ -102,10 +103,13 @@ const kernel: CpuKernel<RotaryAttributes> = {
 /** Op: rotates the first `2 · pairs` elements of each head. `x [B, n, H, D]`, `cos`, `sin [B, n, pairs]`. */
 export const rotaryOp: Op<RotaryAttributes> = {
   id: '@tessera/ops:rotary',
-  infer([x, cos]) {
-    if (x!.shape.length !== 4 || cos!.shape.length !== 3 || 2 * cos!.shape[2]! > x!.shape[3]!)
+  infer([x, cos, sin]) {
+    const pairs = cos!.shape[2]!;
+    const angles = [...x!.shape.slice(0, 2), pairs];
+    const fits = x!.shape.length === 4 && sameShape(cos!.shape, angles) && sameShape(sin!.shape, angles);
+    if (!fits || 2 * pairs > x!.shape[3]!)
       throw new ShapeError(
-        `rotary: x is ${showShape(x!.shape)} and the angles are ${showShape(cos!.shape)}, expected [B, n, heads, headDim] and [B, n, pairs] with 2 · pairs ≤ headDim.`,
+        `rotary: x is ${showShape(x!.shape)} and the angles are ${showShape(cos!.shape)} and ${showShape(sin!.shape)}, expected [B, n, heads, headDim] and twice [B, n, pairs] with 2 · pairs ≤ headDim.`,
       );
     return [{ shape: x!.shape, dtype: 'f32' }];
   },
