@@ -1,9 +1,15 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
-import { program } from 'commander';
+import { exitStatus } from './exit-status.ts';
+import { run } from './run.ts';
 
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
+const interrupt = new AbortController();
+// The first Ctrl-C ends the command in order; a second one does not wait for that.
+process.on('SIGINT', () => {
+  if (interrupt.signal.aborted) process.exit(exitStatus.interrupted);
+  interrupt.abort(new Error('Interrupted.'));
+});
 
-await program.name('tessera').version(version).parseAsync();
+const { stdout, stderr, stdin } = process;
+// What is flushed after the command is done may find the reader gone too.
+stdout.on('error', () => {});
+process.exitCode = await run(process.argv.slice(2), { stdout, stderr, stdin, signal: interrupt.signal });

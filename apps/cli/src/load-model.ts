@@ -1,0 +1,53 @@
+import { totalmem } from 'node:os';
+import { createAssembler } from '@tessera/assembler';
+import type { Assembler, DeviceOption, Model, ProgressEvent, WeightDtype } from '@tessera/assembler';
+import type { ModelOptions } from './options/model-options.ts';
+import { plugins } from './plugins.ts';
+import { showBytes, showSeconds } from './terminal/numbers.ts';
+import { StatusLine } from './terminal/status-line.ts';
+import type { Terminal } from './terminal/terminal.ts';
+import { isInteractive } from './terminal/terminal.ts';
+
+/** Part of the machine's memory that a model may take. */
+const memoryShare = 0.9;
+
+/** The assembler of this command, with all its plugins. */
+export function cliAssembler(): Assembler {
+  return createAssembler({ plugins });
+}
+
+/**
+ * Loads a model, with a bar for a person who waits. Names of devices and dtypes are checked by the assembler.
+ * @param label - what stands before a notice
+ */
+export async function loadModel(
+  source: string,
+  options: ModelOptions,
+  terminal: Terminal,
+  label = 'note',
+): Promise<Model> {
+  const status = new StatusLine(terminal.stderr);
+  const bar = isInteractive(terminal.stderr);
+  try {
+    return await cliAssembler().load(source, {
+      device: (options.device ?? 'auto') as DeviceOption,
+      dtype: (options.dtype ?? 'auto') as WeightDtype,
+      memoryLimit: memoryShare * totalmem(),
+      signal: terminal.signal,
+      ...(options.contextLength !== undefined && { contextLength: options.contextLength }),
+      ...(bar && { onProgress: (event) => status.update(() => loadingBar(event)) }),
+      onWarning: (warning) => {
+        status.clear();
+        terminal.stderr.write(`${label}: ${warning}\n`);
+      },
+    });
+  } finally {
+    status.clear();
+  }
+}
+
+function loadingBar({ ratio, loaded, total, etaMs }: ProgressEvent): string {
+  const filled = Math.round(20 * ratio);
+  const left = etaMs === undefined ? '' : `, ${showSeconds(etaMs / 1000)} left`;
+  return `loading [${'='.repeat(filled)}${' '.repeat(20 - filled)}] ${showBytes(loaded)} of ${showBytes(total)}${left}`;
+}

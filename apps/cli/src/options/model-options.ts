@@ -1,0 +1,36 @@
+import type { Command } from 'commander';
+import { integerArgument } from './number-arguments.ts';
+
+/** Options about how a model is loaded. */
+export interface ModelOptions {
+  readonly device?: string;
+  readonly dtype?: string;
+  readonly contextLength?: number;
+}
+
+/** Adds `--model`, without which the command ends. Checked last, so that a mistyped option is told of first. */
+export function addModelOption(command: Command): Command {
+  return command.option('-m, --model <source>', 'directory or address of a checkpoint').hook('preAction', () => {
+    if (command.getOptionValue('model') === undefined)
+      command.error('error: --model is missing, expected the directory or address of a checkpoint.');
+  });
+}
+
+/** Adds `--device`, `--dtype` and `--context-length`. Which devices and dtypes there are, the assembler knows. */
+export function addModelOptions(command: Command): Command {
+  return addDeviceOptions(command).option(
+    '--context-length <n>',
+    'positions of prompt and new tokens together (default: those of the checkpoint)',
+    integerArgument(1),
+  );
+}
+
+/** Adds `--device` and `--dtype`. */
+export function addDeviceOptions(
+  command: Command,
+  dtype: { default: string; help: string } = { default: 'auto', help: 'auto keeps that of the checkpoint' },
+): Command {
+  return command
+    .option('--device <device>', 'auto, cpu or webgpu', 'auto')
+    .option('--dtype <dtype>', `how weights are kept: auto, fp32, fp16 or bf16; ${dtype.help}`, dtype.default);
+}

@@ -1,0 +1,22 @@
+import type { Writable } from 'node:stream';
+import { isTesseraError } from '@tessera/tensor-core';
+
+/** The stable identifier of an error: its `code`, which system errors have as well. */
+export function codeOf(error: unknown): string {
+  if (isTesseraError(error)) return error.code;
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' ? code : 'UNEXPECTED';
+}
+
+/** The sentence of an error. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error || isTesseraError(error) ? error.message : String(error);
+}
+
+/** Writes `tessera <command>: message` and the code; the stack only for those who ask with `DEBUG=tessera`. */
+export function reportError(stderr: Writable, command: string, error: unknown): void {
+  const code = codeOf(error);
+  stderr.write(`tessera ${command}: ${messageOf(error)}\ncode: ${code}\n`);
+  if (process.env['DEBUG'] === 'tessera') stderr.write(`${(error as Partial<Error> | null)?.stack ?? ''}\n`);
+  else if (code === 'UNEXPECTED') stderr.write('This was not expected. DEBUG=tessera shows where it happened.\n');
+}

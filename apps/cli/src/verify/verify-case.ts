@@ -1,0 +1,126 @@
+import type { Model } from '@tessera/assembler';
+import type { FileSource } from '@tessera/checkpoints';
+import { directorySource, readJsonIfPresent } from '@tessera/checkpoints';
+import { ShapeError, showShape } from '@tessera/tensor-core';
+import { loadModel } from '../load-model.ts';
+import type { ModelOptions } from '../options/model-options.ts';
+import { codeOf, messageOf } from '../report-error.ts';
+import type { Terminal } from '../terminal/terminal.ts';
+import { difference, within } from './difference.ts';
+import { divergingLayer } from './diverging-layer.ts';
+import type { Golden } from './golden.ts';
+import { readGolden } from './golden.ts';
+import { compareGreedy } from './greedy.ts';
+import { halfTolerance, referenceTolerance } from './tolerances.ts';
+import type { Verdict } from './verdict.ts';
+import { openVerdict } from './verdict.ts';
+
+/** How a conformance directory is verified. */
+export type VerifyOptions = Pick<ModelOptions, 'device' | 'dtype'>;
+
+/** What our logits are compared with. */
+interface Reference {
+  readonly logits: Float32Array;
+  /** Largest |Δ| as a part of the largest |logit|. */
+  readonly tolerance: number;
+  /** False when it is our own fp32, against which greedy decoding proves nothing. */
+  readonly published: boolean;
+}
+
+/** Verifies one directory. What is wrong with it becomes part of the verdict; only an abort rejects. */
+export async function verifyCase(directory: string, options: VerifyOptions, terminal: Terminal): Promise<Verdict> {
+  const { signal } = terminal;
+  const { dtype = 'fp32' } = options;
+  let verdict = openVerdict(directory, dtype);
+  let model: Model | undefined;
+  try {
+    const source = await directorySource(directory);
+    verdict = { ...verdict, family: await familyOf(source, signal) };
+    const golden = await readGolden(source, signal);
+    const reference = await referenceOf(golden, directory, { ...options, dtype }, terminal);
+    model = await load(directory, { ...options, dtype }, golden, terminal);
+    verdict = { ...verdict, device: model.device.kind, adapter: model.device.name };
+    verdict = { ...verdict, ...(await compareLogits(model, golden, reference)) };
+    verdict = await compareTexts(model, golden, reference, verdict, terminal);
+  } catch (error) {
+    signal.throwIfAborted();
+    verdict = { ...verdict, pass: false, error: messageOf(error), code: codeOf(error) };
+  } finally {
+    await model?.dispose();
+  }
+  return verdict;
+}
+
+async function familyOf(source: FileSource, signal: AbortSignal): Promise<string | null> {
+  for (const [file, field] of [
+    ['meta.json', 'family'],
+    ['config.json', 'model_type'],
+  ] as const) {
+    const json = (await readJsonIfPresent(source, file, { signal })) as Readonly<Record<string, unknown>> | undefined;
+    const family = json?.[field];
+    if (typeof family === 'string') return family;
+  }
+  return null;
+}
+
+function load(directory: string, options: ModelOptions, { contextLength }: Golden, terminal: Terminal): Promise<Model> {
+  return loadModel(
+    directory,
+    { ...options, ...(contextLength !== undefined && { contextLength }) },
+    terminal,
+    directory,
+  );
+}
+
+/** The published logits, or for 16-bit weights those of our own fp32. */
+async function referenceOf(
+  golden: Golden,
+  directory: string,
+  options: ModelOptions & { readonly dtype: string },
+  terminal: Terminal,
+): Promise<Reference> {
+  const tolerance = halfTolerance(options.dtype);
+  if (tolerance === undefined) return { logits: golden.logits.values, tolerance: referenceTolerance, published: true };
+  const exact = await load(directory, { ...options, dtype: 'fp32' }, golden, terminal);
+  try {
+    return { logits: (await exact.forward(golden.inputIds)).logits, tolerance, published: false };
+  } finally {
+    await exact.dispose();
+  }
+}
+
+type LogitsPart = Pick<Verdict, 'maxAbsDiff' | 'maxAbsReference' | 'relative' | 'pass' | 'firstDivergingLayer'>;
+
+async function compareLogits(model: Model, golden: Golden, { logits, tolerance }: Reference): Promise<LogitsPart> {
+  const ours = await model.forward(golden.inputIds);
+  const expected = golden.logits.shape;
+  if (expected.some((size, axis) => size !== ours.shape[axis]))
+    throw new ShapeError(
+      `logits have shape ${showShape(ours.shape)}, and those of the reference ${showShape(expected)}.`,
+    );
+  const compared = difference(ours.logits, logits);
+  const pass = within(compared, tolerance);
+  if (pass) return { ...compared, pass };
+  const [B, T] = ours.shape;
+  const layers = [...golden.hidden.keys()].filter((layer) => layer <= model.spec.layers.length);
+  const { taps } = await model.forward(golden.inputIds, { taps: layers });
+  return { ...compared, pass, firstDivergingLayer: divergingLayer(taps, [B, T], golden.hidden, tolerance) ?? null };
+}
+
+/** Adds to the verdict whether greedy decoding gives the texts of the reference. */
+async function compareTexts(
+  model: Model,
+  { greedy }: Golden,
+  { tolerance, published }: Reference,
+  verdict: Verdict,
+  { signal, stderr }: Terminal,
+): Promise<Verdict> {
+  if (!greedy) return verdict;
+  let greedyEqual = true;
+  for (const text of greedy) {
+    const { equal, remarks } = await compareGreedy(model, text, tolerance * (verdict.maxAbsReference ?? 0), signal);
+    greedyEqual &&= equal;
+    for (const remark of remarks) stderr.write(`${verdict.directory}: greedy, ${remark}\n`);
+  }
+  return { ...verdict, greedyEqual, pass: verdict.pass && (greedyEqual || !published) };
+}
