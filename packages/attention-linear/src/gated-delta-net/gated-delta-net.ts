@@ -23,6 +23,7 @@ import {
   number,
   oneOf,
   optional,
+  refuseSegments,
   zeroInvalid,
 } from '@tessera/plugin';
 import {
@@ -117,12 +118,16 @@ function sizesOf({
 }: Required<GatedDeltaNetConfig>): Sizes {
   const H = (valueHeads as number | undefined) ?? P;
   if (H % P !== 0)
-    throw new InvalidSpecError(`gated-delta-net: ${H} valueHeads are not a multiple of ${P} keyHeads.`, {
-      facts: { keyHeads: P, valueHeads: H },
-    });
+    throw new InvalidSpecError(
+      `gated-delta-net: valueHeads is ${H}, expected a multiple of keyHeads = ${P}, since value heads share key heads evenly.`,
+      { facts: { keyHeads: P, valueHeads: H } },
+    );
   return { P, H, K, V, J };
 }
 
+const name = '@tessera/attention-linear:gated-delta-net';
+
+/** Up to here one entry after another is less work than products of matrices over a chunk. */
 const longestStepByRecurrence = 16;
 
 /** One call over rows that go on from a state. */
@@ -130,6 +135,7 @@ function run(
   call: Call<GatedDeltaNetConfig, GatedDeltaNetParams>,
   state: GatedDeltaNetState,
 ): { y: Tensor; state: GatedDeltaNetState } {
+  refuseSegments(name, call);
   const { params: p, config, lengths } = call;
   const { P, H, K, V } = sizesOf(config);
   const [B, n] = call.x.shape as [number, number, number];
@@ -178,7 +184,7 @@ const convolutionWeight = (channels: number, taps: number): ParamSpec => ({
  */
 export const gatedDeltaNet: MixerFactory<GatedDeltaNetConfig, GatedDeltaNetParams, GatedDeltaNetState> = defineMixer({
   contract: 'sequence-mixer/1',
-  name: '@tessera/attention-linear:gated-delta-net',
+  name,
   config: fields<GatedDeltaNetConfig>({
     keyHeads: int({ min: 1 }),
     valueHeads: optional(int({ min: 1 })),

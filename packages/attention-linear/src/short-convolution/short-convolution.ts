@@ -1,6 +1,17 @@
 import { linear } from '@tessera/ops';
 import type { Call, MixerFactory } from '@tessera/plugin';
-import { alignRows, bias, bool, defineMixer, fields, int, linearWeight, normal, zeroInvalid } from '@tessera/plugin';
+import {
+  alignRows,
+  bias,
+  bool,
+  defineMixer,
+  fields,
+  int,
+  linearWeight,
+  normal,
+  refuseSegments,
+  zeroInvalid,
+} from '@tessera/plugin';
 import { mul, split, zeros } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
 import { convolveOn } from '../convolution-state.ts';
@@ -35,10 +46,13 @@ export interface ShortConvolutionState {
   readonly conv: Tensor;
 }
 
+const name = '@tessera/attention-linear:short-convolution';
+
 function run(
   call: Call<ShortConvolutionConfig, ShortConvolutionParams>,
   state: ShortConvolutionState,
 ): { y: Tensor; state: ShortConvolutionState } {
+  refuseSegments(name, call);
   const { params, lengths } = call;
   const [, n, D] = call.x.shape as [number, number, number];
   const rows = alignRows(call, n);
@@ -56,7 +70,7 @@ function run(
 export const shortConvolution: MixerFactory<ShortConvolutionConfig, ShortConvolutionParams, ShortConvolutionState> =
   defineMixer({
     contract: 'sequence-mixer/1',
-    name: '@tessera/attention-linear:short-convolution',
+    name,
     config: fields<ShortConvolutionConfig>(
       { kernel: int({ min: 1, default: 3 }), bias: bool({ default: false }) },
       { default: {} },
