@@ -132,6 +132,7 @@ describe('an option', () => {
     [['generate', '--context-length', '0'], 'Expected a whole number from 1 on.'],
     [['generate', '--prompt-ids', '1,-2'], 'Expected token ids, such as 1,2,3.'],
     [['generate', '--seed'], "option '--seed <n>' argument missing"],
+    [['generate', '--model', 'x', '--prompt', 'a', '--logprobs', '2'], '--logprobs is only shown with --json.'],
     [['generate', 'stray'], 'too many arguments'],
     [['verify'], "missing required argument 'directory'"],
     [['eval', '--model', 'x'], "missing required argument 'text-file'"],

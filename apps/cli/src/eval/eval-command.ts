@@ -64,6 +64,8 @@ async function evaluate(files: readonly string[], given: EvalArguments, terminal
   const status = new StatusLine(terminal.stderr);
   try {
     const context = given.context ?? Math.min(usualContext, model.contextLength);
+    if (context > model.contextLength)
+      await writeLine(terminal.stderr, `note: the model was made for ${model.contextLength} positions.`);
     const stride = given.stride ?? context;
     const parts = files.map((file, index) => ({
       file,

@@ -53,8 +53,9 @@ export function generateCommand(terminal: Terminal): Command {
 }
 
 async function generate(given: GenerateArguments, command: Command, terminal: Terminal): Promise<void> {
-  const prompt = await readPrompt(given, command, terminal);
   const { json = false, logprobs, addSpecialTokens, parseSpecial } = given;
+  if (logprobs !== undefined && !json) command.error('error: --logprobs is only shown with --json.');
+  const prompt = await readPrompt(given, command, terminal);
   const options = {
     ...generateOptionsOf(given),
     signal: terminal.signal,
