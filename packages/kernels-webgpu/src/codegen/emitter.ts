@@ -24,13 +24,18 @@ export class Emitter {
   readonly #lines: string[] = [];
   readonly #known = new Map<string, string>();
   readonly #reads = new Map<number, string>();
-  /** Replaces single values, as an epilogue does with a product. */
-  readonly #given: ReadonlyMap<number, { readonly coordinates: string; readonly code: string }>;
+  readonly #given: ReadonlyMap<number, string>;
+  readonly #prefix: string;
   #names = 0;
 
-  constructor(region: Region, given: ReadonlyMap<number, { readonly coordinates: string; readonly code: string }> = new Map()) {
+  /**
+   * @param given - code of single values, as an epilogue has a product; they are only read at the element being written
+   * @param prefix - of the names of bindings
+   */
+  constructor(region: Region, given: ReadonlyMap<number, string> = new Map(), prefix = 'b') {
     this.#region = region;
     this.#given = given;
+    this.#prefix = prefix;
   }
 
   /** Stored values that were read, in the order of their bindings. */
@@ -79,7 +84,7 @@ export class Emitter {
   /** The element of a value at coordinates, as WGSL of type {@link scalarOf} its dtype. */
   element(value: number, coordinates: readonly string[]): string {
     const given = this.#given.get(value);
-    if (given && given.coordinates === coordinates.join()) return given.code;
+    if (given !== undefined) return given;
     const key = `${value}@${coordinates.join()}`;
     const known = this.#known.get(key);
     if (known !== undefined) return known;
@@ -99,7 +104,7 @@ export class Emitter {
 
   #load(value: number, dtype: DType, index: string): string {
     let binding = this.#reads.get(value);
-    if (binding === undefined) this.#reads.set(value, (binding = `b${this.#reads.size}`));
+    if (binding === undefined) this.#reads.set(value, (binding = `${this.#prefix}${this.#reads.size}`));
     const offset = this.#region.offsetOf?.(value);
     const i = this.name(offset === undefined ? index : `${offset} + ${index}`, 'i');
     switch (dtype) {

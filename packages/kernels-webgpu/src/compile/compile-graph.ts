@@ -115,11 +115,12 @@ class GraphCompiler {
     this.#dispatch(mapDispatch(region, value, value), new Map([[value, slot]]));
   }
 
-  #task({ node, writes }: Task, index: number): void {
+  #task({ node, product, writes }: Task, index: number): void {
     if (writes.every((value) => sizeOf(this.#graph.types[value]!.shape) === 0) && node.op.id !== scanOp.id) {
       for (const value of writes) this.#slot(value);
       return;
     }
+    if (product) return this.#matmul(product, writes[0]!);
     const kernel = webgpuKernel(node, this.#graph, this.#context.capabilities);
     if (kernel) {
       const call = { inputs: node.inputs.map((i) => this.#graph.types[i]!), outputs: node.outputs.map((i) => this.#graph.types[i]!), attributes: node.attributes };
@@ -139,7 +140,7 @@ class GraphCompiler {
       case 'sort':
         return this.#dispatch(sortDispatch(this.#region, node));
       case 'matmul':
-        return this.#matmul(node);
+        return this.#matmul(node, node.outputs[0]!);
       case 'scatter':
         return this.#scatter(node, index);
       case 'scan':
@@ -161,12 +162,13 @@ class GraphCompiler {
     return value;
   }
 
-  #matmul(node: GraphNode): void {
+  /** A product, up to the value that is written: the product itself, or what an expression makes of it. */
+  #matmul(node: GraphNode, target: number): void {
     const [left, right] = node.inputs as [number, number];
     for (const value of [left, right]) if (literalOf(this.#graph, value) !== undefined) this.#buffered(value);
     const view = (value: number): ReturnType<typeof stridedView> =>
       literalOf(this.#graph, value) === undefined ? stridedView(this.#graph, this.#makers, this.#stored, value) : { leaf: value, strides: this.#graph.types[value]!.shape.map(() => 0), offset: 0 };
-    this.#dispatch(matmulDispatch({ graph: this.#graph, node, a: view(left)!, b: view(right)! }));
+    this.#dispatch(matmulDispatch({ region: this.#region, node, a: view(left)!, b: view(right)!, target, capabilities: this.#context.capabilities }));
   }
 
   #scatter(node: GraphNode, index: number): void {

@@ -6,6 +6,8 @@ import { literalOf, makersOf } from '../codegen/region.ts';
 /** One unit of work: it makes the stored values of one node, or of the expression that ends in it. */
 export interface Task {
   readonly node: GraphNode;
+  /** The product of matrices whose result the expression of `node` goes on from, element by element. */
+  readonly product?: GraphNode;
   /** Stored values that it reads, directly or through expressions. */
   readonly reads: readonly number[];
   readonly writes: readonly number[];
@@ -64,14 +66,44 @@ export function planTasks(graph: Graph, kernelOf: (node: GraphNode) => WebGpuKer
     if (outputs.has(value) || (readers[value]! > 1 && expressions.get(value)!.work > 1)) stored.add(value);
   }
   for (const node of graph.nodes) if (node.op.id === `${prefix}scatter`) keepUpdatesApart(graph, makers, stored, node);
-  return { tasks: tasksOf(graph, makers, stored), stored };
+  const products = fuseEpilogues(graph, stored, readers);
+  return { tasks: tasksOf(graph, makers, stored, products), stored };
 }
 
-function tasksOf(graph: Graph, makers: readonly (GraphNode | undefined)[], stored: ReadonlySet<number>): Task[] {
+const elementwise = new Set(['unary', 'binary', 'compare', 'where', 'cast', 'stop-gradient', 'reshape'].map((name) => prefix + name));
+
+/**
+ * Lets a product of matrices end in the expression that alone reads it, if that goes element by element: bias, activation,
+ * residual. The product then has no buffer; the expression's value is written by the product's shader.
+ * @returns the product of each value so written
+ */
+function fuseEpilogues(graph: Graph, stored: Set<number>, readers: readonly number[]): Map<number, GraphNode> {
+  const readerOf = new Map<number, GraphNode>();
+  for (const node of graph.nodes) for (const input of node.inputs) readerOf.set(input, node);
+  const products = new Map<number, GraphNode>();
+  const size = (value: number): number => sizeOf(graph.types[value]!.shape);
+  for (const product of graph.nodes) {
+    if (product.op.id !== `${prefix}matmul`) continue;
+    const [result] = product.outputs as [number];
+    let value = result;
+    while ((value === result || !stored.has(value)) && readers[value] === 1 && !graph.outputs.includes(value)) {
+      const reader = readerOf.get(value)!;
+      if (!elementwise.has(reader.op.id) || writesPacked(graph, reader) || size(reader.outputs[0]!) !== size(result)) break;
+      value = reader.outputs[0]!;
+    }
+    if (value === result || !stored.has(value) || products.has(value)) continue;
+    stored.delete(result);
+    products.set(value, product);
+  }
+  return products;
+}
+
+function tasksOf(graph: Graph, makers: readonly (GraphNode | undefined)[], stored: ReadonlySet<number>, products: ReadonlyMap<number, GraphNode>): Task[] {
   return graph.nodes.flatMap((node) => {
     const writes = node.outputs.filter((value) => stored.has(value));
     if (writes.length === 0) return [];
-    return [{ node, reads: [...new Set(node.inputs.flatMap((input) => [...leavesOf(makers, stored, input)]))], writes }];
+    const product = products.get(writes[0]!);
+    return [{ node, ...(product && { product }), reads: [...new Set(node.inputs.flatMap((input) => [...leavesOf(makers, stored, input)]))], writes }];
   });
 }
 
