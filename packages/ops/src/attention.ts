@@ -20,6 +20,7 @@ import {
   tanh,
   transpose,
 } from '@tessera/tensor-core';
+import { decodeAttentionKernel, prefillAttentionKernel } from './attention.wgsl.ts';
 import { maskedSoftmax } from './softmax.ts';
 
 /** Attributes of {@link attentionOp}. */
@@ -171,7 +172,7 @@ export const attentionOp: Op<AttentionAttributes> = {
     const o = matmul(reshape(weights, [B, G, R * n, S]), permute(v!, [0, 2, 1, 3])); // [B, G, R · n, V]
     return [transpose(reshape(o, [B, H, n, V]), 1, 2)];
   },
-  kernels: [kernel],
+  kernels: [kernel, decodeAttentionKernel, prefillAttentionKernel],
   cost: ([q, k, v, , kp], [o]) => {
     const keys = kp!.shape[1]!;
     const [, n, H, K] = q!.shape as [number, number, number, number];

@@ -1,5 +1,11 @@
 import type { CpuKernel, Op, Tensor, TensorType } from '@tessera/tensor-core';
 import { ShapeError, add, apply1, mean, mul, rsqrt, showShape, square, sub, sum } from '@tessera/tensor-core';
+import { normKernel } from './norm.wgsl.ts';
+
+/** A number as a WGSL literal. */
+function float(value: number): string {
+  return `${Math.fround(value)}f`;
+}
 
 /** Attributes of {@link rmsNormOp}. */
 export interface RmsNormAttributes {
@@ -44,7 +50,10 @@ export const rmsNormOp: Op<RmsNormAttributes> = {
     const scale = rsqrt(add(mean(square(x!), { axis: -1, keepDims: true }), eps));
     return [mul(mul(x!, scale), offset === 0 ? w! : add(w!, offset))];
   },
-  kernels: [rmsKernel],
+  kernels: [
+    rmsKernel,
+    normKernel<RmsNormAttributes>('a workgroup a row', 'mean square', ({ offset }) => `v * (p0[i] + ${float(offset)})`),
+  ],
 };
 
 /** Attributes of {@link layerNormOp}. */
@@ -84,7 +93,10 @@ export const layerNormOp: Op<LayerNormAttributes> = {
     const scale = rsqrt(add(mean(square(centred), { axis: -1, keepDims: true }), eps));
     return [add(mul(mul(centred, scale), w!), b!)];
   },
-  kernels: [layerKernel],
+  kernels: [
+    layerKernel,
+    normKernel<LayerNormAttributes>('a workgroup a row', 'mean and variance', () => 'v * p0[i] + p1[i]'),
+  ],
 };
 
 /**

@@ -1,4 +1,11 @@
-import type { BinaryFunction, Comparison, DType, GraphNode, SliceAttributes, UnaryFunction } from '@tessera/tensor-core';
+import type {
+  BinaryFunction,
+  Comparison,
+  DType,
+  GraphNode,
+  SliceAttributes,
+  UnaryFunction,
+} from '@tessera/tensor-core';
 import { rowMajor, sizeOf } from '@tessera/tensor-core';
 import { binaryCode, castCode, compareCode, library, unaryCode } from './functions.ts';
 import { literal } from './literal.ts';
@@ -9,11 +16,29 @@ const prefix = '@tessera/tensor-core:';
 
 /** Ops that are computed where they are read. */
 export const inlined: ReadonlySet<string> = new Set(
-  ['unary', 'binary', 'compare', 'where', 'cast', 'stop-gradient', 'reshape', 'permute', 'broadcast', 'slice', 'pad', 'concat', 'gather', 'iota', 'random-bits'].map((name) => prefix + name),
+  [
+    'unary',
+    'binary',
+    'compare',
+    'where',
+    'cast',
+    'stop-gradient',
+    'reshape',
+    'permute',
+    'broadcast',
+    'slice',
+    'pad',
+    'concat',
+    'gather',
+    'iota',
+    'random-bits',
+  ].map((name) => prefix + name),
 );
 
 /** Of these, the ones that only say where an element is. */
-export const views: ReadonlySet<string> = new Set(['stop-gradient', 'reshape', 'permute', 'broadcast', 'slice'].map((name) => prefix + name));
+export const views: ReadonlySet<string> = new Set(
+  ['stop-gradient', 'reshape', 'permute', 'broadcast', 'slice'].map((name) => prefix + name),
+);
 
 /**
  * Writes WGSL for single elements of values: a value without a buffer becomes an expression of those that have one. Equal
@@ -70,14 +95,19 @@ export class Emitter {
       const stride = strides[axis]!;
       const quotient = stride === 1 ? linear : `${linear} / ${stride}u`;
       const leading = shape.slice(0, axis).every((size) => size === 1);
-      return this.name(leading ? quotient : stride === 1 ? `${linear} % ${extent}u` : `(${quotient}) % ${extent}u`, 'c');
+      return this.name(
+        leading ? quotient : stride === 1 ? `${linear} % ${extent}u` : `(${quotient}) % ${extent}u`,
+        'c',
+      );
     });
   }
 
   /** Element index of coordinates in a row-major array. */
   linear(coordinates: readonly string[], shape: readonly number[]): string {
     const strides = rowMajor(shape);
-    const terms = coordinates.flatMap((c, axis) => (c === '0u' || shape[axis] === 1 ? [] : [strides[axis] === 1 ? c : `${c} * ${strides[axis]}u`]));
+    const terms = coordinates.flatMap((c, axis) =>
+      c === '0u' || shape[axis] === 1 ? [] : [strides[axis] === 1 ? c : `${c} * ${strides[axis]}u`],
+    );
     return terms.length === 0 ? '0u' : terms.join(' + ');
   }
 
@@ -143,11 +173,17 @@ export class Emitter {
         return this.element(inputs[0]!, reshaped(this, at, types[value]!.shape, shapeOf(0)));
       case 'permute': {
         const { axes } = node.attributes as { axes: readonly number[] };
-        return this.element(inputs[0]!, axes.map((_, axis) => at[axes.indexOf(axis)]!));
+        return this.element(
+          inputs[0]!,
+          axes.map((_, axis) => at[axes.indexOf(axis)]!),
+        );
       }
       case 'slice': {
         const { starts, steps } = node.attributes as SliceAttributes;
-        return this.element(inputs[0]!, at.map((c, axis) => this.name(affine(c, starts[axis]!, steps[axis]!), 'c')));
+        return this.element(
+          inputs[0]!,
+          at.map((c, axis) => this.name(affine(c, starts[axis]!, steps[axis]!), 'c')),
+        );
       }
       case 'pad':
         return this.#padded(node, at, types[value]!.dtype);
@@ -178,7 +214,9 @@ export class Emitter {
       inside.push(`${position} < ${shape[axis]}u`);
       return this.name(`min(${position}, ${shape[axis]! - 1}u)`, 'c');
     });
-    return inside.length === 0 ? this.element(node.inputs[0]!, moved) : `select(${fill}, ${this.element(node.inputs[0]!, moved)}, ${inside.join(' && ')})`;
+    return inside.length === 0
+      ? this.element(node.inputs[0]!, moved)
+      : `select(${fill}, ${this.element(node.inputs[0]!, moved)}, ${inside.join(' && ')})`;
   }
 
   #joined(node: GraphNode, at: readonly string[]): string {
@@ -232,12 +270,22 @@ function reshaped(emitter: Emitter, at: readonly string[], from: readonly number
   const middleFrom = from.slice(head, from.length - tail);
   const middleTo = to.slice(head, to.length - tail);
   const linear = emitter.name(emitter.linear(at.slice(head, from.length - tail), middleFrom), 'i');
-  const middle = middleTo.every((extent) => extent === 1) ? middleTo.map(() => '0u') : emitter.coordinates(linear, middleTo);
+  const middle = middleTo.every((extent) => extent === 1)
+    ? middleTo.map(() => '0u')
+    : emitter.coordinates(linear, middleTo);
   return [...at.slice(0, head), ...middle, ...at.slice(from.length - tail)];
 }
 
 /** A shader around a body: bindings for what it reads, then for what it writes, and the functions that it calls. */
-export function shader({ region, reads, writes, body, workgroup = 64, declarations = '', extra = '' }: {
+export function shader({
+  region,
+  reads,
+  writes,
+  body,
+  workgroup = 64,
+  declarations = '',
+  extra = '',
+}: {
   readonly region: Region;
   readonly reads: readonly number[];
   /** Element types of what is written, bound as `o0`, `o1`… */
@@ -250,8 +298,14 @@ export function shader({ region, reads, writes, body, workgroup = 64, declaratio
   readonly extra?: string;
 }): string {
   const bindings = [
-    ...reads.map((value, i) => `@group(0) @binding(${i}) var<storage, read> b${i}: array<${storedAs(region.types[value]!.dtype)}>;`),
-    ...writes.map((dtype, i) => `@group(0) @binding(${reads.length + i}) var<storage, read_write> o${i}: array<${storedAs(dtype)}>;`),
+    ...reads.map(
+      (value, i) =>
+        `@group(0) @binding(${i}) var<storage, read> b${i}: array<${storedAs(region.types[value]!.dtype)}>;`,
+    ),
+    ...writes.map(
+      (dtype, i) =>
+        `@group(0) @binding(${reads.length + i}) var<storage, read_write> o${i}: array<${storedAs(dtype)}>;`,
+    ),
   ];
   const called = Object.entries(library).filter(([name]) => body.includes(`${name}(`));
   return [

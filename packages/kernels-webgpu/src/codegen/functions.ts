@@ -69,7 +69,14 @@ const unary: Readonly<Record<UnaryFunction, (x: string, type: Scalar) => string>
   not: (x) => `(!${x})`,
 };
 
-const operators: Readonly<Partial<Record<BinaryFunction, string>>> = { add: '+', sub: '-', mul: '*', div: '/', rem: '%', xor: '^' };
+const operators: Readonly<Partial<Record<BinaryFunction, string>>> = {
+  add: '+',
+  sub: '-',
+  mul: '*',
+  div: '/',
+  rem: '%',
+  xor: '^',
+};
 
 /** WGSL of a function of one number. */
 export function unaryCode(fn: UnaryFunction, x: string, type: Scalar): string {

@@ -15,7 +15,13 @@ import type { Task } from './tasks.ts';
 
 /** What a program does, in order. */
 export type Step =
-  | { readonly kind: 'dispatch'; readonly label: string; readonly source: string; readonly grid: readonly [number, number, number]; readonly slots: readonly Slot[] }
+  | {
+      readonly kind: 'dispatch';
+      readonly label: string;
+      readonly source: string;
+      readonly grid: readonly [number, number, number];
+      readonly slots: readonly Slot[];
+    }
   | { readonly kind: 'repeat'; readonly times: number; readonly steps: readonly Step[] };
 
 /** A graph as steps over slots. */
@@ -35,14 +41,21 @@ export interface CompileContext {
 const prefix = '@tessera/tensor-core:';
 
 /** Ops that this package computes without a kernel of the op. */
-export const primitives: ReadonlySet<string> = new Set(['reduce', 'matmul', 'scatter', 'cumsum', 'sort', 'scan'].map((name) => prefix + name));
+export const primitives: ReadonlySet<string> = new Set(
+  ['reduce', 'matmul', 'scatter', 'cumsum', 'sort', 'scan'].map((name) => prefix + name),
+);
 
 /**
  * Compiles a graph whose ops are all known here.
  * @param inputs - the slots of its inputs
  * @param mayOverwrite - whether the last reader of an input may write over it
  */
-export function compileGraph(graph: Graph, inputs: readonly Slot[], mayOverwrite: (input: number) => boolean, context: CompileContext): CompiledGraph {
+export function compileGraph(
+  graph: Graph,
+  inputs: readonly Slot[],
+  mayOverwrite: (input: number) => boolean,
+  context: CompileContext,
+): CompiledGraph {
   const compiler = new GraphCompiler(graph, inputs, mayOverwrite, context);
   return compiler.compile();
 }
@@ -58,7 +71,12 @@ class GraphCompiler {
   readonly #tasks: readonly Task[];
   readonly #region: Region;
 
-  constructor(graph: Graph, inputs: readonly Slot[], mayOverwrite: (input: number) => boolean, context: CompileContext) {
+  constructor(
+    graph: Graph,
+    inputs: readonly Slot[],
+    mayOverwrite: (input: number) => boolean,
+    context: CompileContext,
+  ) {
     this.#graph = graph;
     this.#context = context;
     this.#mayOverwrite = mayOverwrite;
@@ -70,7 +88,11 @@ class GraphCompiler {
     inputs.forEach((slot, index) => this.#slots.set(index, slot));
     graph.constants.forEach((tensor, index) => {
       const value = graph.inputs + index;
-      if (plan.stored.has(value)) this.#slots.set(value, { bytes: bufferBytes(tensor), role: { kind: 'fixed', buffer: context.constant(tensor) } });
+      if (plan.stored.has(value))
+        this.#slots.set(value, {
+          bytes: bufferBytes(tensor),
+          role: { kind: 'fixed', buffer: context.constant(tensor) },
+        });
     });
   }
 
@@ -105,7 +127,13 @@ class GraphCompiler {
 
   #dispatch({ label, source, bindings, grid }: Dispatch, override?: ReadonlyMap<number, Slot>): void {
     if (grid[0] === 0) return;
-    this.#steps.push({ kind: 'dispatch', label, source, grid, slots: bindings.map(({ value, write }) => (write ? override?.get(value) : undefined) ?? this.#slot(value)) });
+    this.#steps.push({
+      kind: 'dispatch',
+      label,
+      source,
+      grid,
+      slots: bindings.map(({ value, write }) => (write ? override?.get(value) : undefined) ?? this.#slot(value)),
+    });
   }
 
   /** Writes the elements of a value into a slot of its type. */
@@ -123,11 +151,18 @@ class GraphCompiler {
     if (product) return this.#matmul(product, writes[0]!);
     const kernel = webgpuKernel(node, this.#graph, this.#context.capabilities);
     if (kernel) {
-      const call = { inputs: node.inputs.map((i) => this.#graph.types[i]!), outputs: node.outputs.map((i) => this.#graph.types[i]!), attributes: node.attributes };
+      const call = {
+        inputs: node.inputs.map((i) => this.#graph.types[i]!),
+        outputs: node.outputs.map((i) => this.#graph.types[i]!),
+        attributes: node.attributes,
+      };
       this.#dispatch({
         label: `${node.op.id} (${kernel.name})`,
         source: kernel.source(call, this.#context.capabilities),
-        bindings: [...node.inputs.map((value) => ({ value: this.#buffered(value), write: false })), ...node.outputs.map((value) => ({ value, write: true }))],
+        bindings: [
+          ...node.inputs.map((value) => ({ value: this.#buffered(value), write: false })),
+          ...node.outputs.map((value) => ({ value, write: true })),
+        ],
         grid: kernel.grid(call),
       });
       return;
@@ -158,7 +193,10 @@ class GraphCompiler {
   #buffered(value: number): number {
     const number = literalOf(this.#graph, value);
     if (number !== undefined && !this.#slots.has(value))
-      this.#slots.set(value, { bytes: 4, role: { kind: 'fixed', buffer: this.#context.constant(this.#graph.constants[value - this.#graph.inputs]!) } });
+      this.#slots.set(value, {
+        bytes: 4,
+        role: { kind: 'fixed', buffer: this.#context.constant(this.#graph.constants[value - this.#graph.inputs]!) },
+      });
     return value;
   }
 
@@ -167,8 +205,19 @@ class GraphCompiler {
     const [left, right] = node.inputs as [number, number];
     for (const value of [left, right]) if (literalOf(this.#graph, value) !== undefined) this.#buffered(value);
     const view = (value: number): ReturnType<typeof stridedView> =>
-      literalOf(this.#graph, value) === undefined ? stridedView(this.#graph, this.#makers, this.#stored, value) : { leaf: value, strides: this.#graph.types[value]!.shape.map(() => 0), offset: 0 };
-    this.#dispatch(matmulDispatch({ region: this.#region, node, a: view(left)!, b: view(right)!, target, capabilities: this.#context.capabilities }));
+      literalOf(this.#graph, value) === undefined
+        ? stridedView(this.#graph, this.#makers, this.#stored, value)
+        : { leaf: value, strides: this.#graph.types[value]!.shape.map(() => 0), offset: 0 };
+    this.#dispatch(
+      matmulDispatch({
+        region: this.#region,
+        node,
+        a: view(left)!,
+        b: view(right)!,
+        target,
+        capabilities: this.#context.capabilities,
+      }),
+    );
   }
 
   #scatter(node: GraphNode, index: number): void {
@@ -177,13 +226,23 @@ class GraphCompiler {
     const [target] = node.outputs as [number];
     if (mode === 'add') return this.#dispatch(scatterAddDispatch(this.#region, node));
     const slot = this.#slots.get(base);
-    if (slot && this.#stored.has(base) && this.#isLastReader(base, index) && (slot.role.kind === 'temporary' || (slot.role.kind === 'input' && this.#mayOverwrite(slot.role.index)))) this.#slots.set(target, slot);
+    if (
+      slot &&
+      this.#stored.has(base) &&
+      this.#isLastReader(base, index) &&
+      (slot.role.kind === 'temporary' || (slot.role.kind === 'input' && this.#mayOverwrite(slot.role.index)))
+    )
+      this.#slots.set(target, slot);
     else this.#map(base, this.#slot(target));
     if (sizeOf(this.#graph.types[node.inputs[2]!]!.shape) > 0) this.#dispatch(scatterSetDispatch(this.#region, node));
   }
 
   #isLastReader(value: number, task: number): boolean {
-    return !this.#graph.outputs.includes(value) && !this.#tasks.slice(task + 1).some(({ reads }) => reads.includes(value)) && !this.#graph.outputs.some((output) => !this.#stored.has(output));
+    return (
+      !this.#graph.outputs.includes(value) &&
+      !this.#tasks.slice(task + 1).some(({ reads }) => reads.includes(value)) &&
+      !this.#graph.outputs.some((output) => !this.#stored.has(output))
+    );
   }
 
   /** A loop: each turn loads its elements, runs the body, and keeps carries and outputs. */
@@ -196,15 +255,29 @@ class GraphCompiler {
     const carrySlots = Array.from({ length: carries }, (_, i) => this.#slot(node.outputs[i]!));
     const elementSlots = Array.from({ length: sequences }, (_, i) => temporary(carries + i));
     const clock: Slot = { bytes: 16, role: { kind: 'temporary' } };
-    const push = (steps: Step[], made: { label: string; source: string; grid: readonly [number, number, number] } | undefined, slots: readonly Slot[]): void => {
+    const push = (
+      steps: Step[],
+      made: { label: string; source: string; grid: readonly [number, number, number] } | undefined,
+      slots: readonly Slot[],
+    ): void => {
       if (made) steps.push({ kind: 'dispatch', ...made, slots });
     };
     for (let i = 0; i < carries; i++) push(this.#steps, copyElement(bodyTypes(i)), [outer[first + i]!, carrySlots[i]!]);
     push(this.#steps, resetClock(), [clock]);
-    const inner = compileGraph(body, [...carrySlots, ...elementSlots, ...outer.slice(first + carries + sequences)], () => false, this.#context);
+    const inner = compileGraph(
+      body,
+      [...carrySlots, ...elementSlots, ...outer.slice(first + carries + sequences)],
+      () => false,
+      this.#context,
+    );
     const turn: Step[] = [];
     push(turn, advanceClock({ length, reverse, counted }), counted ? [outer[0]!, clock] : [clock]);
-    for (let i = 0; i < sequences; i++) push(turn, copyElement(bodyTypes(carries + i), 'clocked'), [outer[first + carries + i]!, elementSlots[i]!, clock]);
+    for (let i = 0; i < sequences; i++)
+      push(turn, copyElement(bodyTypes(carries + i), 'clocked'), [
+        outer[first + carries + i]!,
+        elementSlots[i]!,
+        clock,
+      ]);
     turn.push(...inner.steps);
     node.outputs.forEach((value, i) => {
       const type = bodyTypes(body.outputs[i]!);

@@ -36,10 +36,14 @@ export function planTasks(graph: Graph, kernelOf: (node: GraphNode) => WebGpuKer
   const makers = makersOf(graph);
   const readers = countReaders(graph);
   const stored = new Set<number>();
-  for (let value = 0; value < graph.inputs + graph.constants.length; value++) if (literalOf(graph, value) === undefined) stored.add(value);
+  for (let value = 0; value < graph.inputs + graph.constants.length; value++)
+    if (literalOf(graph, value) === undefined) stored.add(value);
   const outputs = new Set(graph.outputs);
   const expressions = new Map<number, Expression>();
-  const expressionOf = (value: number): Expression => (stored.has(value) ? { work: 0, reads: new Set([value]) } : (expressions.get(value) ?? { work: 0, reads: new Set() }));
+  const expressionOf = (value: number): Expression =>
+    stored.has(value)
+      ? { work: 0, reads: new Set([value]) }
+      : (expressions.get(value) ?? { work: 0, reads: new Set() });
   const store = (value: number): void => {
     if (literalOf(graph, value) === undefined) stored.add(value);
   };
@@ -47,7 +51,9 @@ export function planTasks(graph: Graph, kernelOf: (node: GraphNode) => WebGpuKer
   for (const node of graph.nodes) {
     if (!inlined.has(node.op.id) || writesPacked(graph, node)) {
       for (const value of node.outputs) stored.add(value);
-      if (readsBuffers(node, kernelOf)) for (const input of node.inputs) if (!(node.op.id === `${prefix}matmul` && isStridedView(graph, makers, stored, input))) store(input);
+      if (readsBuffers(node, kernelOf))
+        for (const input of node.inputs)
+          if (!(node.op.id === `${prefix}matmul` && isStridedView(graph, makers, stored, input))) store(input);
       continue;
     }
     // What is read many times over is computed once.
@@ -60,9 +66,13 @@ export function planTasks(graph: Graph, kernelOf: (node: GraphNode) => WebGpuKer
     const reads = new Set(parts.flatMap((part) => [...part.reads]));
     const work = parts.reduce((total, part) => total + part.work, views.has(node.op.id) ? 0 : 1);
     const [value] = node.outputs as [number];
-    if (reads.size > mostReads || work > longest) for (const input of node.inputs) if (expressionOf(input).work > 0) store(input);
+    if (reads.size > mostReads || work > longest)
+      for (const input of node.inputs) if (expressionOf(input).work > 0) store(input);
     const rest = node.inputs.map(expressionOf);
-    expressions.set(value, { work: rest.reduce((total, part) => total + part.work, views.has(node.op.id) ? 0 : 1), reads: new Set(rest.flatMap((part) => [...part.reads])) });
+    expressions.set(value, {
+      work: rest.reduce((total, part) => total + part.work, views.has(node.op.id) ? 0 : 1),
+      reads: new Set(rest.flatMap((part) => [...part.reads])),
+    });
     if (outputs.has(value) || (readers[value]! > 1 && expressions.get(value)!.work > 1)) stored.add(value);
   }
   for (const node of graph.nodes) if (node.op.id === `${prefix}scatter`) keepUpdatesApart(graph, makers, stored, node);
@@ -70,7 +80,9 @@ export function planTasks(graph: Graph, kernelOf: (node: GraphNode) => WebGpuKer
   return { tasks: tasksOf(graph, makers, stored, products), stored };
 }
 
-const elementwise = new Set(['unary', 'binary', 'compare', 'where', 'cast', 'stop-gradient', 'reshape'].map((name) => prefix + name));
+const elementwise = new Set(
+  ['unary', 'binary', 'compare', 'where', 'cast', 'stop-gradient', 'reshape'].map((name) => prefix + name),
+);
 
 /**
  * Lets a product of matrices end in the expression that alone reads it, if that goes element by element: bias, activation,
@@ -88,7 +100,8 @@ function fuseEpilogues(graph: Graph, stored: Set<number>, readers: readonly numb
     let value = result;
     while ((value === result || !stored.has(value)) && readers[value] === 1 && !graph.outputs.includes(value)) {
       const reader = readerOf.get(value)!;
-      if (!elementwise.has(reader.op.id) || writesPacked(graph, reader) || size(reader.outputs[0]!) !== size(result)) break;
+      if (!elementwise.has(reader.op.id) || writesPacked(graph, reader) || size(reader.outputs[0]!) !== size(result))
+        break;
       value = reader.outputs[0]!;
     }
     if (value === result || !stored.has(value) || products.has(value)) continue;
@@ -98,26 +111,50 @@ function fuseEpilogues(graph: Graph, stored: Set<number>, readers: readonly numb
   return products;
 }
 
-function tasksOf(graph: Graph, makers: readonly (GraphNode | undefined)[], stored: ReadonlySet<number>, products: ReadonlyMap<number, GraphNode>): Task[] {
+function tasksOf(
+  graph: Graph,
+  makers: readonly (GraphNode | undefined)[],
+  stored: ReadonlySet<number>,
+  products: ReadonlyMap<number, GraphNode>,
+): Task[] {
   return graph.nodes.flatMap((node) => {
     const writes = node.outputs.filter((value) => stored.has(value));
     if (writes.length === 0) return [];
     const product = products.get(writes[0]!);
-    return [{ node, ...(product && { product }), reads: [...new Set(node.inputs.flatMap((input) => [...leavesOf(makers, stored, input)]))], writes }];
+    return [
+      {
+        node,
+        ...(product && { product }),
+        reads: [...new Set(node.inputs.flatMap((input) => [...leavesOf(makers, stored, input)]))],
+        writes,
+      },
+    ];
   });
 }
 
 /** Stored values below an expression. */
-export function leavesOf(makers: readonly (GraphNode | undefined)[], stored: ReadonlySet<number>, value: number, found: Set<number> = new Set()): Set<number> {
+export function leavesOf(
+  makers: readonly (GraphNode | undefined)[],
+  stored: ReadonlySet<number>,
+  value: number,
+  found: Set<number> = new Set(),
+): Set<number> {
   if (stored.has(value)) found.add(value);
   else for (const input of makers[value]?.inputs ?? []) leavesOf(makers, stored, input, found);
   return found;
 }
 
 /** Rows written over a buffer must not be computed from that buffer in the same task. */
-function keepUpdatesApart(graph: Graph, makers: readonly (GraphNode | undefined)[], stored: Set<number>, { inputs }: GraphNode): void {
+function keepUpdatesApart(
+  graph: Graph,
+  makers: readonly (GraphNode | undefined)[],
+  stored: Set<number>,
+  { inputs }: GraphNode,
+): void {
   const [base, index, updates] = inputs as [number, number, number];
-  for (const value of [index, updates]) if (!stored.has(value) && literalOf(graph, value) === undefined && leavesOf(makers, stored, value).has(base)) stored.add(value);
+  for (const value of [index, updates])
+    if (!stored.has(value) && literalOf(graph, value) === undefined && leavesOf(makers, stored, value).has(base))
+      stored.add(value);
 }
 
 function countReaders(graph: Graph): number[] {
@@ -153,7 +190,12 @@ export interface StridedView {
 }
 
 /** A value as a strided view of a stored one, if it is no more than that. */
-export function stridedView(graph: Graph, makers: readonly (GraphNode | undefined)[], stored: ReadonlySet<number>, value: number): StridedView | undefined {
+export function stridedView(
+  graph: Graph,
+  makers: readonly (GraphNode | undefined)[],
+  stored: ReadonlySet<number>,
+  value: number,
+): StridedView | undefined {
   const { shape } = graph.types[value]!;
   if (stored.has(value)) {
     let stride = 1;
@@ -174,10 +216,18 @@ export function stridedView(graph: Graph, makers: readonly (GraphNode | undefine
     case 'stop-gradient':
       return inner;
     case 'permute':
-      return { ...inner, strides: (node.attributes as { axes: readonly number[] }).axes.map((axis) => inner.strides[axis]!) };
+      return {
+        ...inner,
+        strides: (node.attributes as { axes: readonly number[] }).axes.map((axis) => inner.strides[axis]!),
+      };
     case 'broadcast': {
       const missing = shape.length - from.length;
-      return { ...inner, strides: shape.map((_, axis) => (axis < missing || from[axis - missing] === 1 ? 0 : inner.strides[axis - missing]!)) };
+      return {
+        ...inner,
+        strides: shape.map((_, axis) =>
+          axis < missing || from[axis - missing] === 1 ? 0 : inner.strides[axis - missing]!,
+        ),
+      };
     }
     case 'slice': {
       const { starts, steps } = node.attributes as { starts: readonly number[]; steps: readonly number[] };
@@ -190,7 +240,12 @@ export function stridedView(graph: Graph, makers: readonly (GraphNode | undefine
   }
 }
 
-function isStridedView(graph: Graph, makers: readonly (GraphNode | undefined)[], stored: ReadonlySet<number>, value: number): boolean {
+function isStridedView(
+  graph: Graph,
+  makers: readonly (GraphNode | undefined)[],
+  stored: ReadonlySet<number>,
+  value: number,
+): boolean {
   return stridedView(graph, makers, stored, value) !== undefined;
 }
 
@@ -209,8 +264,12 @@ function reshapedView(inner: StridedView, from: readonly number[], to: readonly 
       else b *= to[j++] ?? 0;
       if (a === 0 || b === 0) return undefined;
     }
-    const axes = from.slice(startI, i).map((extent, k) => ({ extent, stride: inner.strides[startI + k]! })).filter(({ extent }) => extent !== 1);
-    for (let k = 0; k + 1 < axes.length; k++) if (axes[k]!.stride !== axes[k + 1]!.stride * axes[k + 1]!.extent) return undefined;
+    const axes = from
+      .slice(startI, i)
+      .map((extent, k) => ({ extent, stride: inner.strides[startI + k]! }))
+      .filter(({ extent }) => extent !== 1);
+    for (let k = 0; k + 1 < axes.length; k++)
+      if (axes[k]!.stride !== axes[k + 1]!.stride * axes[k + 1]!.extent) return undefined;
     let stride = axes.at(-1)?.stride ?? 0;
     for (let k = j - 1; k >= startJ; k--) {
       strides[k] = stride;
@@ -221,7 +280,18 @@ function reshapedView(inner: StridedView, from: readonly number[], to: readonly 
 }
 
 /** The kernel that a package brings for a node, if the device can run it. */
-export function webgpuKernel(node: GraphNode, graph: Pick<Graph, 'types'>, capabilities: GpuCapabilities): WebGpuKernel<object> | undefined {
-  const call = { inputs: node.inputs.map((i) => graph.types[i]!), outputs: node.outputs.map((i) => graph.types[i]!), attributes: node.attributes };
-  return node.op.kernels?.find((kernel): kernel is WebGpuKernel<object> => kernel.backend === 'webgpu' && (kernel.when?.(capabilities, call) ?? true));
+export function webgpuKernel(
+  node: GraphNode,
+  graph: Pick<Graph, 'types'>,
+  capabilities: GpuCapabilities,
+): WebGpuKernel<object> | undefined {
+  const call = {
+    inputs: node.inputs.map((i) => graph.types[i]!),
+    outputs: node.outputs.map((i) => graph.types[i]!),
+    attributes: node.attributes,
+  };
+  return node.op.kernels?.find(
+    (kernel): kernel is WebGpuKernel<object> =>
+      kernel.backend === 'webgpu' && (kernel.when?.(capabilities, call) ?? true),
+  );
 }

@@ -19,7 +19,9 @@ export function mapDispatch(region: Region, source: number, target: number, targ
     const element = (index: string): string => emitter.element(source, emitter.coordinates(index, shape));
     const low = emitter.name(element(emitter.name(`${start} * 2u`, 'i')));
     const high = size === 1 ? '0.0' : emitter.name(element(emitter.name(`min(${start} * 2u + 1u, ${size - 1}u)`, 'i')));
-    emitter.line(`o0[${start}] = ${dtype === 'f16' ? `pack2x16float(vec2f(${low}, ${high}))` : `bf16_bits(${low}) | (bf16_bits(${high}) << 16u)`};`);
+    emitter.line(
+      `o0[${start}] = ${dtype === 'f16' ? `pack2x16float(vec2f(${low}, ${high}))` : `bf16_bits(${low}) | (bf16_bits(${high}) << 16u)`};`,
+    );
   } else {
     const code = stored(emitter.element(source, emitter.coordinates(start, shape)), dtype);
     emitter.line(`o0[${targetOffset === undefined ? start : `${targetOffset} + ${start}`}] = ${code};`);

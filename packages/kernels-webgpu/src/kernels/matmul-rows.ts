@@ -19,7 +19,8 @@ export function rowsShader(plan: MatmulPlan): MatmulShader {
   const perLoad = b.dtype === 'f32' ? 4 : 8;
   const aligned = (operand: Operand, along: number, across: number, unit: number): boolean =>
     along === 1 && across % unit === 0 && operand.offset % unit === 0 && operand.batchAlignment % unit === 0;
-  const wide = K % perLoad === 0 && a.dtype === 'f32' && aligned(a, a.column, a.row, 4) && aligned(b, b.row, b.column, perLoad);
+  const wide =
+    K % perLoad === 0 && a.dtype === 'f32' && aligned(a, a.column, a.row, 4) && aligned(b, b.row, b.column, perLoad);
   return wide && M <= 4 ? wideRows(plan, perLoad) : plainRows(plan);
 }
 

@@ -11,15 +11,27 @@ export function tilesShader(plan: MatmulPlan): MatmulShader {
   const { M, N, K, batches, a, b } = plan;
   const [across, down] = [Math.ceil(N / tile), Math.ceil(M / tile)];
   const lastK = Math.max(K, 1) - 1;
-  const load = (operand: Operand, start: string, origin: string, extent: number, along: number, other: number, into: string): string => {
+  const load = (
+    operand: Operand,
+    start: string,
+    origin: string,
+    extent: number,
+    along: number,
+    other: number,
+    into: string,
+  ): string => {
     // Neighbouring lanes read neighbouring memory, whichever way an operand lies.
-    const place = along <= other ? `let k = e % ${depth}u; let r = e / ${depth}u;` : `let r = e % ${tile}u; let k = e / ${tile}u;`;
+    const place =
+      along <= other ? `let k = e % ${depth}u; let r = e / ${depth}u;` : `let r = e % ${tile}u; let k = e / ${tile}u;`;
     const whole = extent % tile === 0 && K % depth === 0;
-    const index = whole ? `${start} + (${origin} + r) * ${other}u + (k0 + k) * ${along}u` : `${start} + min(${origin} + r, ${extent - 1}u) * ${other}u + min(k0 + k, ${lastK}u) * ${along}u`;
+    const index = whole
+      ? `${start} + (${origin} + r) * ${other}u + (k0 + k) * ${along}u`
+      : `${start} + min(${origin} + r, ${extent - 1}u) * ${other}u + min(k0 + k, ${lastK}u) * ${along}u`;
     const value = operand.read('i');
     return `{ ${place} let i = ${index}; ${into}[k * ${tile + 4}u + r] = ${whole ? value : `select(0.0, ${value}, ${origin} + r < ${extent}u && k0 + k < ${K}u)`}; }`;
   };
-  const four = (array: string, at: string): string => `vec4f(${[0, 1, 2, 3].map((i) => `${array}[${at} + ${i}u]`).join(', ')})`;
+  const four = (array: string, at: string): string =>
+    `vec4f(${[0, 1, 2, 3].map((i) => `${array}[${at} + ${i}u]`).join(', ')})`;
   const body = `var<workgroup> left: array<f32, ${(tile + 4) * depth}>;
 var<workgroup> right: array<f32, ${(tile + 4) * depth}>;
 @compute @workgroup_size(256)
@@ -58,5 +70,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   }
 }`;
   const word = (operand: Operand): string => (operand.dtype === 'f32' ? 'f32' : 'u32');
-  return { name: 'tiles', source: plan.frame({ a: word(a), b: word(b) }, '', body), grid: grid(across * down * batches) };
+  return {
+    name: 'tiles',
+    source: plan.frame({ a: word(a), b: word(b) }, '', body),
+    grid: grid(across * down * batches),
+  };
 }

@@ -60,7 +60,11 @@ export function matmulDispatch(call: MatmulCall): Dispatch {
   const batch = out.slice(0, -2);
   const [M, N] = out.slice(-2) as [number, number];
   // The target is its own expression here, not a buffer to read.
-  const emitter = new Emitter({ ...region, isStored: (value) => value !== target && region.isStored(value) }, new Map([[node.outputs[0]!, 'acc']]), 'e');
+  const emitter = new Emitter(
+    { ...region, isStored: (value) => value !== target && region.isStored(value) },
+    new Map([[node.outputs[0]!, 'acc']]),
+    'e',
+  );
   const { shape, dtype } = region.types[target]!;
   const epilogue = target === node.outputs[0]! ? 'acc' : emitter.element(target, emitter.coordinates('at', shape));
   const writing = `${emitter.take()} o[at] = ${stored(epilogue, dtype)};`;
@@ -79,7 +83,10 @@ export function matmulDispatch(call: MatmulCall): Dispatch {
         enables,
         `@group(0) @binding(0) var<storage, read> a: array<${operands.a}>;`,
         `@group(0) @binding(1) var<storage, read> b: array<${operands.b}>;`,
-        ...extra.map((value, i) => `@group(0) @binding(${2 + i}) var<storage, read> e${i}: array<${storedAs(region.types[value]!.dtype)}>;`),
+        ...extra.map(
+          (value, i) =>
+            `@group(0) @binding(${2 + i}) var<storage, read> e${i}: array<${storedAs(region.types[value]!.dtype)}>;`,
+        ),
         `@group(0) @binding(${2 + extra.length}) var<storage, read_write> o: array<${storedAs(dtype)}>;`,
         ...Object.entries(library).flatMap(([name, code]) => (writing.includes(`${name}(`) ? [code] : [])),
         body,
@@ -91,7 +98,9 @@ export function matmulDispatch(call: MatmulCall): Dispatch {
     label: `matmul ${M}×${plan.K}×${N} (${made.name})`,
     source: made.source,
     grid: made.grid,
-    bindings: [a.leaf, b.leaf, ...extra].map((value) => ({ value, write: false })).concat([{ value: target, write: true }]),
+    bindings: [a.leaf, b.leaf, ...extra]
+      .map((value) => ({ value, write: false }))
+      .concat([{ value: target, write: true }]),
   };
 }
 
@@ -110,7 +119,9 @@ function operand(name: 'a' | 'b', region: Region, { leaf, strides, offset }: Str
 }
 
 function unpacked(dtype: 'f16' | 'bf16', name: string, i: string): string {
-  return dtype === 'f16' ? `unpack2x16float(${name}[(${i}) / 2u])[(${i}) % 2u]` : `bitcast<f32>((${name}[(${i}) / 2u] >> (16u * ((${i}) % 2u))) << 16u)`;
+  return dtype === 'f16'
+    ? `unpack2x16float(${name}[(${i}) / 2u])[(${i}) % 2u]`
+    : `bitcast<f32>((${name}[(${i}) / 2u] >> (16u * ((${i}) % 2u))) << 16u)`;
 }
 
 /** Start of a matrix of a batch in the buffer of an operand. */
@@ -122,7 +133,8 @@ function batchStart(view: StridedView, operandShape: readonly number[], batch: r
   for (let axis = batch.length - 1; axis >= 0; axis--) {
     const extent = batch[axis]!;
     const own = axis - missing;
-    if (own >= 0 && operandShape[own] !== 1 && strides[own] !== 0) terms.push(`((${rest}) % ${extent}u) * ${strides[own]}u`);
+    if (own >= 0 && operandShape[own] !== 1 && strides[own] !== 0)
+      terms.push(`((${rest}) % ${extent}u) * ${strides[own]}u`);
     rest = `(${rest}) / ${extent}u`;
   }
   return terms.join(' + ');

@@ -30,7 +30,10 @@ export function reduceDispatch(region: Region, node: GraphNode): Dispatch {
   const emitter = new Emitter(region);
   const result = emitter.name(together ? groupNumber : `(${groupNumber}) * ${workgroup}u + lane`, 'e');
   if (!together) emitter.line(`if (${result} >= ${sizeOf(out.shape)}u) { return; }`);
-  const outer = emitter.coordinates(together ? emitter.name(`min(${result}, ${Math.max(1, sizeOf(out.shape)) - 1}u)`, 'e') : result, out.shape);
+  const outer = emitter.coordinates(
+    together ? emitter.name(`min(${result}, ${Math.max(1, sizeOf(out.shape)) - 1}u)`, 'e') : result,
+    out.shape,
+  );
   const head = emitter.take();
   const within = emitter.coordinates('k', inner);
   const coordinates = shape.map((_, axis) => (axes.includes(axis) ? within[axes.indexOf(axis)]! : outer[axis]!));
@@ -58,7 +61,9 @@ export function reduceDispatch(region: Region, node: GraphNode): Dispatch {
       writes: [out.dtype],
       body,
       workgroup,
-      declarations: together ? `var<workgroup> bests: array<${scalar}, ${workgroup}>;${index ? `\nvar<workgroup> ats: array<u32, ${workgroup}>;` : ''}` : '',
+      declarations: together
+        ? `var<workgroup> bests: array<${scalar}, ${workgroup}>;${index ? `\nvar<workgroup> ats: array<u32, ${workgroup}>;` : ''}`
+        : '',
     }),
     bindings: [...reads.map((value) => ({ value, write: false })), { value: target, write: true }],
     grid: grid(together ? sizeOf(out.shape) : Math.ceil(sizeOf(out.shape) / workgroup)),
@@ -66,7 +71,9 @@ export function reduceDispatch(region: Region, node: GraphNode): Dispatch {
 }
 
 function joinCode(fn: Reduction): (a: string, b: string) => string {
-  return fn === 'sum' ? (a, b) => `${a} + ${b}` : (a, b) => `${fn === 'max' || fn === 'argmax' ? 'max' : 'min'}(${a}, ${b})`;
+  return fn === 'sum'
+    ? (a, b) => `${a} + ${b}`
+    : (a, b) => `${fn === 'max' || fn === 'argmax' ? 'max' : 'min'}(${a}, ${b})`;
 }
 
 /** A tree over the workgroup; ties of an index go to the lower one. */

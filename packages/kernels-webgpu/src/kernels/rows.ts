@@ -22,7 +22,10 @@ export function scatterSetDispatch(region: Region, node: GraphNode): Dispatch {
   const at = emitter.coordinates(e, wide);
   const row = emitter.element(index, at.slice(0, rank));
   emitter.line(`if (${row} < 0i || ${row} >= ${shape[batchDims]}i) { return; }`);
-  const place = emitter.name(emitter.linear([...at.slice(0, batchDims), emitter.name(`u32(${row})`, 'c'), ...at.slice(rank)], shape), 'i');
+  const place = emitter.name(
+    emitter.linear([...at.slice(0, batchDims), emitter.name(`u32(${row})`, 'c'), ...at.slice(rank)], shape),
+    'i',
+  );
   emitter.line(`o0[${place}] = ${stored(emitter.element(updates, at), dtype)};`);
   const reads = emitter.reads;
   return {
@@ -127,7 +130,11 @@ export function sortDispatch(region: Region, node: GraphNode): Dispatch {
   return {
     label: 'sort',
     source: shader({ region, reads, writes: [dtype, 'i32'], body, workgroup }),
-    bindings: [...reads.map((value) => ({ value, write: false })), { value: values, write: true }, { value: indices, write: true }],
+    bindings: [
+      ...reads.map((value) => ({ value, write: false })),
+      { value: values, write: true },
+      { value: indices, write: true },
+    ],
     grid: grid(Math.ceil(size / workgroup)),
   };
 }

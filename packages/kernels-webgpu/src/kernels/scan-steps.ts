@@ -10,17 +10,30 @@ interface ScanStep {
 }
 
 // The clock: turn, element of this turn, whether the turn counts.
-const clockRead = (binding: number): string => `@group(0) @binding(${binding}) var<storage, read> clock: array<u32, 4>;`;
+const clockRead = (binding: number): string =>
+  `@group(0) @binding(${binding}) var<storage, read> clock: array<u32, 4>;`;
 const main = (workgroup: number, body: string): string =>
   `@compute @workgroup_size(${workgroup}) fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {\n  ${body}\n}`;
 
 /** Before the first turn. */
 export function resetClock(): ScanStep {
-  return { label: 'scan: reset', grid: [1, 1, 1], source: `@group(0) @binding(0) var<storage, read_write> clock: array<u32, 4>;\n${main(1, 'clock[0] = 0xffffffffu;')}` };
+  return {
+    label: 'scan: reset',
+    grid: [1, 1, 1],
+    source: `@group(0) @binding(0) var<storage, read_write> clock: array<u32, 4>;\n${main(1, 'clock[0] = 0xffffffffu;')}`,
+  };
 }
 
 /** Begins a turn. */
-export function advanceClock({ length, reverse, counted }: { readonly length: number; readonly reverse: boolean; readonly counted: boolean }): ScanStep {
+export function advanceClock({
+  length,
+  reverse,
+  counted,
+}: {
+  readonly length: number;
+  readonly reverse: boolean;
+  readonly counted: boolean;
+}): ScanStep {
   const bindings = counted
     ? `@group(0) @binding(0) var<storage, read> count: array<i32>;\n@group(0) @binding(1) var<storage, read_write> clock: array<u32, 4>;`
     : `@group(0) @binding(0) var<storage, read_write> clock: array<u32, 4>;`;
@@ -43,10 +56,16 @@ function words(type: TensorType): number {
   return isPacked(type.dtype) ? sizeOf(type.shape) / 2 : sizeOf(type.shape);
 }
 
-function copying(label: string, type: TensorType, bindings: string, line: (i: string, size: number) => string): ScanStep | undefined {
+function copying(
+  label: string,
+  type: TensorType,
+  bindings: string,
+  line: (i: string, size: number) => string,
+): ScanStep | undefined {
   const size = words(type);
   if (size === 0) return undefined;
-  if (!Number.isInteger(size)) throw new Error(`scan: an element of an odd number of 16-bit floats cannot be moved by words.`);
+  if (!Number.isInteger(size))
+    throw new Error(`scan: an element of an odd number of 16-bit floats cannot be moved by words.`);
   return {
     label,
     grid: grid(Math.ceil(size / 64)),
@@ -59,16 +78,31 @@ const from = `@group(0) @binding(0) var<storage, read> from_: array<u32>;\n@grou
 /** Copies a value; `clocked`: the element of this turn. */
 export function copyElement(type: TensorType, clocked?: 'clocked'): ScanStep | undefined {
   return clocked
-    ? copying('scan: load', type, `${from}\n${clockRead(2)}`, (i, size) => `to[${i}] = from_[clock[1] * ${size}u + ${i}];`)
+    ? copying(
+        'scan: load',
+        type,
+        `${from}\n${clockRead(2)}`,
+        (i, size) => `to[${i}] = from_[clock[1] * ${size}u + ${i}];`,
+      )
     : copying('scan: copy', type, from, (i) => `to[${i}] = from_[${i}];`);
 }
 
 /** Puts an output of the body into its place, zero for a turn that does not count. */
 export function storeElement(type: TensorType): ScanStep | undefined {
-  return copying('scan: store', type, `${from}\n${clockRead(2)}`, (i, size) => `to[clock[1] * ${size}u + ${i}] = select(0u, from_[${i}], clock[2] == 1u);`);
+  return copying(
+    'scan: store',
+    type,
+    `${from}\n${clockRead(2)}`,
+    (i, size) => `to[clock[1] * ${size}u + ${i}] = select(0u, from_[${i}], clock[2] == 1u);`,
+  );
 }
 
 /** Keeps the next carry if the turn counts. */
 export function keepCarry(type: TensorType): ScanStep | undefined {
-  return copying('scan: carry', type, `${from}\n${clockRead(2)}`, (i) => `if (clock[2] == 1u) { to[${i}] = from_[${i}]; }`);
+  return copying(
+    'scan: carry',
+    type,
+    `${from}\n${clockRead(2)}`,
+    (i) => `if (clock[2] == 1u) { to[${i}] = from_[${i}]; }`,
+  );
 }

@@ -47,7 +47,8 @@ export function planMemory({ steps, outputs }: CompiledGraph): MemoryPlan {
   for (const [slot, { first, last }] of [...lives].toSorted(([, a], [, b]) => a.first - b.first)) {
     // The free buffer that wastes least.
     let best = -1;
-    for (let i = 0; i < sizes.length; i++) if (freeFrom[i]! <= first && sizes[i]! >= slot.bytes && (best < 0 || sizes[i]! < sizes[best]!)) best = i;
+    for (let i = 0; i < sizes.length; i++)
+      if (freeFrom[i]! <= first && sizes[i]! >= slot.bytes && (best < 0 || sizes[i]! < sizes[best]!)) best = i;
     if (best < 0 || sizes[best]! > 4 * slot.bytes + 4096) best = sizes.push(slot.bytes) - 1;
     freeFrom[best] = last + 1;
     places.set(slot, best);

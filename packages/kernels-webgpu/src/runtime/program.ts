@@ -37,7 +37,13 @@ export class WebGpuProgram implements Program {
   readonly #bindGroups = new Map<string, GPUBindGroup[]>();
   #disposed = false;
 
-  constructor(graph: Graph, compiled: CompiledGraph, pipelines: ReadonlyMap<string, GPUComputePipeline>, donated: ReadonlySet<number>, context: ProgramContext) {
+  constructor(
+    graph: Graph,
+    compiled: CompiledGraph,
+    pipelines: ReadonlyMap<string, GPUComputePipeline>,
+    donated: ReadonlySet<number>,
+    context: ProgramContext,
+  ) {
     this.graph = graph;
     this.#compiled = compiled;
     this.#context = context;
@@ -75,16 +81,21 @@ export class WebGpuProgram implements Program {
   run(inputs: readonly Tensor[]): readonly Tensor[] {
     const { graph } = this;
     if (this.#disposed) throw new TesseraError('DISPOSED', 'program: it was disposed. Compile the graph again.');
-    if (inputs.length !== graph.inputs) throw new TesseraError('SHAPE', `program: takes ${graph.inputs} inputs, got ${inputs.length}.`);
+    if (inputs.length !== graph.inputs)
+      throw new TesseraError('SHAPE', `program: takes ${graph.inputs} inputs, got ${inputs.length}.`);
     inputs.forEach((input, index) => {
       const type = graph.types[index]!;
       if (input.dtype !== type.dtype || !sameShape(input.shape, type.shape))
-        throw new TesseraError('SHAPE', `program: input ${index} is ${input.dtype}${showShape(input.shape)}, expected ${type.dtype}${showShape(type.shape)}.`);
+        throw new TesseraError(
+          'SHAPE',
+          `program: input ${index} is ${input.dtype}${showShape(input.shape)}, expected ${type.dtype}${showShape(type.shape)}.`,
+        );
     });
     const { device, pool, counters } = this.#context;
     const storages = inputs.map((input) => this.#context.storageOf(input));
     const made = new Map<Slot, GPUBuffer>();
-    for (const slot of this.#compiled.outputs) if (slot.role.kind === 'temporary' && !made.has(slot)) made.set(slot, pool.take(slot.bytes));
+    for (const slot of this.#compiled.outputs)
+      if (slot.role.kind === 'temporary' && !made.has(slot)) made.set(slot, pool.take(slot.bytes));
     const bufferOf = (slot: Slot): GPUBuffer => {
       if (slot.role.kind === 'fixed') return slot.role.buffer;
       if (slot.role.kind === 'input') return storages[slot.role.index]!.buffer;
@@ -138,7 +149,10 @@ export class WebGpuProgram implements Program {
     const known = this.#bindGroups.get(key);
     if (known) return known;
     const groups = this.#flat.map(({ pipeline, slots }) =>
-      device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries: slots.map((slot, binding) => ({ binding, resource: { buffer: bufferOf(slot) } })) }),
+      device.createBindGroup({
+        layout: pipeline.getBindGroupLayout(0),
+        entries: slots.map((slot, binding) => ({ binding, resource: { buffer: bufferOf(slot) } })),
+      }),
     );
     counters.bindGroups += groups.length;
     // A handful of sets of buffers alternate; more would mean that nothing recurs.

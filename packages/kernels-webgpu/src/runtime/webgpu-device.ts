@@ -1,5 +1,24 @@
-import type { CompileOptions, Device, GpuCapabilities, Graph, HostArray, Op, Program, Storage, TensorType } from '@tessera/tensor-core';
-import { DeviceLostError, Tensor, TesseraError, allocateHost, expand, isPacked, showShape, sizeOf } from '@tessera/tensor-core';
+import type {
+  CompileOptions,
+  Device,
+  GpuCapabilities,
+  Graph,
+  HostArray,
+  Op,
+  Program,
+  Storage,
+  TensorType,
+} from '@tessera/tensor-core';
+import {
+  DeviceLostError,
+  Tensor,
+  TesseraError,
+  allocateHost,
+  expand,
+  isPacked,
+  showShape,
+  sizeOf,
+} from '@tessera/tensor-core';
 import { inlined } from '../codegen/emitter.ts';
 import { compileGraph, primitives } from '../compile/compile-graph.ts';
 import type { Step } from '../compile/compile-graph.ts';
@@ -23,7 +42,12 @@ export class WebGpuDevice implements Device {
   readonly kind = 'webgpu';
   readonly name: string;
   /** What was done so far, for tests and benchmarks. */
-  readonly counters: { dispatches: number; submits: number; bindGroups: number; pipelines: number } = { dispatches: 0, submits: 0, bindGroups: 0, pipelines: 0 };
+  readonly counters: { dispatches: number; submits: number; bindGroups: number; pipelines: number } = {
+    dispatches: 0,
+    submits: 0,
+    bindGroups: 0,
+    pipelines: 0,
+  };
   readonly #device: GPUDevice;
   readonly #pool: BufferPool;
   readonly #capabilities: GpuCapabilities;
@@ -42,7 +66,10 @@ export class WebGpuDevice implements Device {
     this.name = [description, vendor, architecture].find((part) => part) ?? 'WebGPU adapter';
     this.#capabilities = { features: new Set(device.features), limits: limitsOf(device) };
     void device.lost.then((info) => {
-      this.#lost = new DeviceLostError(`The GPU device was lost (${info.reason}): ${info.message} Load the model again.`, { facts: { reason: info.reason } });
+      this.#lost = new DeviceLostError(
+        `The GPU device was lost (${info.reason}): ${info.message} Load the model again.`,
+        { facts: { reason: info.reason } },
+      );
     });
   }
 
@@ -59,15 +86,22 @@ export class WebGpuDevice implements Device {
     this.#checkAlive();
     const known = expandScans(graph, (op, types, attributes) => this.#supports(op, types, attributes));
     const donated = new Set(donate);
-    const inputs = known.types.slice(0, known.inputs).map((type, index) => ({ bytes: bufferBytes(type), role: { kind: 'input', index } as const }));
+    const inputs = known.types
+      .slice(0, known.inputs)
+      .map((type, index) => ({ bytes: bufferBytes(type), role: { kind: 'input', index } as const }));
     const compiled = compileGraph(known, inputs, (input) => donated.has(input), {
       capabilities: this.#kernelCapabilities(),
       constant: (tensor) => this.#constant(tensor),
     });
     const sources = new Map<string, string>();
-    const collect = (steps: readonly Step[]): void => steps.forEach((step) => (step.kind === 'dispatch' ? sources.set(step.source, step.label) : collect(step.steps)));
+    const collect = (steps: readonly Step[]): void =>
+      steps.forEach((step) => (step.kind === 'dispatch' ? sources.set(step.source, step.label) : collect(step.steps)));
     collect(compiled.steps);
-    const pipelines = new Map(await Promise.all([...sources].map(async ([source, label]) => [source, await this.#pipeline(source, label)] as const)));
+    const pipelines = new Map(
+      await Promise.all(
+        [...sources].map(async ([source, label]) => [source, await this.#pipeline(source, label)] as const),
+      ),
+    );
     return new WebGpuProgram(known, compiled, pipelines, donated, {
       device: this.#device,
       pool: this.#pool,
@@ -85,7 +119,11 @@ export class WebGpuDevice implements Device {
   async read(tensor: Tensor): Promise<HostArray> {
     this.#checkAlive();
     const { source } = tensor;
-    if (source.kind !== 'resident' || source.device !== this) throw new TesseraError('NOT_RESIDENT', `A tensor of shape ${showShape(tensor.shape)} is not on this device. Evaluate it here first.`);
+    if (source.kind !== 'resident' || source.device !== this)
+      throw new TesseraError(
+        'NOT_RESIDENT',
+        `A tensor of shape ${showShape(tensor.shape)} is not on this device. Evaluate it here first.`,
+      );
     const size = sizeOf(tensor.shape);
     if (size === 0) return allocateHost(tensor.dtype, 0);
     const bytes = bufferBytes(tensor);
@@ -115,9 +153,18 @@ export class WebGpuDevice implements Device {
     if (this.#owned) this.#device.destroy();
   }
 
-  #supports(op: Op, types: { inputs: readonly TensorType[]; outputs: readonly TensorType[] }, attributes: object): boolean {
+  #supports(
+    op: Op,
+    types: { inputs: readonly TensorType[]; outputs: readonly TensorType[] },
+    attributes: object,
+  ): boolean {
     if (inlined.has(op.id) || primitives.has(op.id)) return true;
-    return op.kernels?.some((kernel) => kernel.backend === 'webgpu' && (kernel.when?.(this.#kernelCapabilities(), { ...types, attributes }) ?? true)) === true && !this.#definitionsOnly;
+    return (
+      op.kernels?.some(
+        (kernel) =>
+          kernel.backend === 'webgpu' && (kernel.when?.(this.#kernelCapabilities(), { ...types, attributes }) ?? true),
+      ) === true && !this.#definitionsOnly
+    );
   }
 
   #kernelCapabilities(): GpuCapabilities {
@@ -140,10 +187,21 @@ export class WebGpuDevice implements Device {
     const module = this.#device.createShaderModule({ code: source, label });
     const problem = this.#device.popErrorScope();
     try {
-      return await this.#device.createComputePipelineAsync({ label, layout: 'auto', compute: { module, entryPoint: 'main' } });
+      return await this.#device.createComputePipelineAsync({
+        label,
+        layout: 'auto',
+        compute: { module, entryPoint: 'main' },
+      });
     } catch (error) {
       const validation = await problem;
-      throw this.#lost ?? new TesseraError('SHADER', `The shader '${label}' does not compile: ${validation?.message ?? String(error)}\n${source}`, { cause: error });
+      throw (
+        this.#lost ??
+        new TesseraError(
+          'SHADER',
+          `The shader '${label}' does not compile: ${validation?.message ?? String(error)}\n${source}`,
+          { cause: error },
+        )
+      );
     } finally {
       await problem;
     }
@@ -162,7 +220,10 @@ export class WebGpuDevice implements Device {
     const { source } = tensor;
     if (source.kind === 'resident' && source.device === this) return source.storage as GpuStorage;
     if (source.kind === 'host') return this.#write(source.data, tensor);
-    throw new TesseraError('NOT_RESIDENT', `A tensor of shape ${showShape(tensor.shape)} is not on this device${source.kind === 'disposed' ? ': it was disposed before its last use' : ''}.`);
+    throw new TesseraError(
+      'NOT_RESIDENT',
+      `A tensor of shape ${showShape(tensor.shape)} is not on this device${source.kind === 'disposed' ? ': it was disposed before its last use' : ''}.`,
+    );
   }
 
   #write(data: HostArray, type: TensorType): GpuStorage {
@@ -178,11 +239,22 @@ export class WebGpuDevice implements Device {
 }
 
 /** Expands definitions inside the bodies of loops too. */
-function expandScans(graph: Graph, supports: (op: Op, types: { inputs: readonly TensorType[]; outputs: readonly TensorType[] }, attributes: object) => boolean): Graph {
+function expandScans(
+  graph: Graph,
+  supports: (
+    op: Op,
+    types: { inputs: readonly TensorType[]; outputs: readonly TensorType[] },
+    attributes: object,
+  ) => boolean,
+): Graph {
   const expanded = expand(graph, supports);
   return {
     ...expanded,
-    nodes: expanded.nodes.map((node) => ('body' in node.attributes ? { ...node, attributes: { ...node.attributes, body: expandScans(node.attributes.body as Graph, supports) } } : node)),
+    nodes: expanded.nodes.map((node) =>
+      'body' in node.attributes
+        ? { ...node, attributes: { ...node.attributes, body: expandScans(node.attributes.body as Graph, supports) } }
+        : node,
+    ),
   };
 }
 
