@@ -7,18 +7,24 @@ export type DeviceOption = 'auto' | 'cpu' | 'webgpu' | Device;
 /** Makes devices that are not built in. An app hands it over; no family imports it. */
 export interface Backends {
   /** A WebGPU device, or undefined when there is no adapter. */
-  readonly webgpu?: () => Promise<Device | undefined>;
+  readonly webgpu?: (() => Promise<Device | undefined>) | undefined;
 }
+
+/** A device, and whether the model disposes of it. */
+export interface ChosenDevice {
+  readonly device: Device;
+  readonly owned: boolean;
+}
+
+/** Makes or takes the device of an option. */
+export type ChooseDevice = (option: DeviceOption) => Promise<ChosenDevice>;
 
 /**
  * The device of an option. `auto`: WebGPU where a backend offers it, else the CPU.
  * @throws {@link UnsupportedOptionError} for a name that is not known
  * @throws {@link FeatureUnavailableError} when WebGPU is asked for and not there
  */
-export async function chooseDevice(
-  option: DeviceOption,
-  backends: Backends,
-): Promise<{ device: Device; owned: boolean }> {
+export async function chooseDevice(option: DeviceOption, backends: Backends): Promise<ChosenDevice> {
   if (typeof option === 'object' && option !== null && typeof option.compile === 'function')
     return { device: option, owned: false };
   if (option === 'cpu') return { device: new CpuDevice(), owned: true };

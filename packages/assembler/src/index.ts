@@ -1,18 +1,30 @@
 export { createAssembler } from './assembler.ts';
-export type { AssembleOptions, Assembler, AssemblerOptions } from './assembler.ts';
+export type { Assembler, AssemblerOptions } from './assembler.ts';
+export type { AssembleOptions } from './assemble.ts';
+export type { LayerSpecInput, MixerInput, ModelSpecInput } from './model-spec-input.ts';
 export type { Backends, DeviceOption } from './devices.ts';
-export type { LoadOptions, OpenedCheckpoint } from './loading/load.ts';
-export type { SaveOptions } from './loading/save.ts';
+export type { LoadOptions } from './loading/load.ts';
+export type { OpenOptions, OpenedCheckpoint } from './loading/open-checkpoint.ts';
+export type { SaveOptions } from './saving/save.ts';
 export type { OnProgress, ProgressEvent } from './progress.ts';
 export { Model } from './model/model.ts';
 export type { ForwardResult, ModelParts, ModelText, Origin } from './model/model.ts';
 export { LanguageModelGraph } from './model/language-model.ts';
 export type { ModelParams, ModelState, TokenBatch } from './model/language-model.ts';
-export { Session, StepPrograms } from './model/session.ts';
+export { Session } from './model/session.ts';
+export type { FeedOptions } from './model/session.ts';
+export { StepPrograms } from './model/step-programs.ts';
+export type { LogitsOf, SessionSize } from './model/step-programs.ts';
 export { estimateMemory, longestStep } from './model/estimate.ts';
 export type { MemoryEstimate } from './model/estimate.ts';
 export type { WeightDtype } from './model/weight-dtype.ts';
-export type { GenerateOptions, GenerateResult, StreamEvent, TokenLogprob } from './generation/options.ts';
+export type {
+  ChosenTokenLogprob,
+  GenerateOptions,
+  GenerateResult,
+  StreamEvent,
+  TokenLogprob,
+} from './generation/options.ts';
 export type { Prompt } from './generation/prompt.ts';
 export { capabilityTable } from './capability-table.ts';
 export type { MixerCapabilities } from './capability-table.ts';
@@ -20,4 +32,5 @@ export { Registry } from './registry.ts';
 export { resolveSpec } from './stack/resolve.ts';
 export type { Resolved, ResolvedLayer, ResolvedModel } from './stack/resolve.ts';
 export { stackMixer } from './stack/stack-mixer.ts';
-export type { StackParams, StackState } from './stack/stack-mixer.ts';
+export type { StackState } from './stack/stack-mixer.ts';
+export type { StackParams } from './stack/stack-params.ts';

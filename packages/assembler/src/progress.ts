@@ -1,10 +1,14 @@
-/** What happens while a model is loaded, at most every 100 ms for one file. */
+/**
+ * What happens while a model is loaded. Of each file: `file-start`, `file-progress` at most every 100 ms, `file-done`; of all
+ * together: `total` at most every 100 ms and once at the end; then `ready`. A bar shows `total` and `ready`.
+ */
 export interface ProgressEvent {
   readonly type: 'file-start' | 'file-progress' | 'file-done' | 'total' | 'compile' | 'ready';
+  /** Name of the file, for events of one file. */
   readonly file?: string;
-  /** Bytes. */
+  /** Bytes of tensors read so far: of the file, or of all. */
   readonly loaded: number;
-  /** Bytes. */
+  /** Bytes of tensors to be read: of the file, or of all. */
   readonly total: number;
   /** 0 to 1. */
   readonly ratio: number;
@@ -18,46 +22,76 @@ export type OnProgress = (event: ProgressEvent) => void;
 
 const interval = 100;
 
+interface Count {
+  loaded: number;
+  readonly total: number;
+  /** When it began. */
+  started: number | undefined;
+  /** When it was last told of. */
+  told: number;
+}
+
 /** Counts bytes and tells of them, not too often. */
 export class ProgressMeter {
   readonly #report: OnProgress | undefined;
-  readonly #total: number;
-  readonly #started = performance.now();
-  #loaded = 0;
-  #last = -Infinity;
+  readonly #files: ReadonlyMap<string, Count>;
+  readonly #all: Count;
 
-  constructor(report: OnProgress | undefined, total: number) {
+  /** @param files - bytes that will be read of each file */
+  constructor(report: OnProgress | undefined, files: ReadonlyMap<string, number>) {
     this.#report = report;
-    this.#total = total;
-    this.#tell('file-start');
+    this.#files = new Map([...files].map(([file, total]) => [file, newCount(total)]));
+    this.#all = newCount([...files.values()].reduce((sum, total) => sum + total, 0));
+    this.#all.started = performance.now();
   }
 
-  /** `bytes` more have been read. */
-  add(bytes: number): void {
-    this.#loaded += bytes;
-    const now = performance.now();
-    if (now - this.#last < interval) return;
-    this.#last = now;
-    this.#tell('file-progress');
+  /** A read from `file` begins. */
+  begin(file: string): void {
+    const count = this.#files.get(file);
+    if (!count || count.started !== undefined) return;
+    count.started = performance.now();
+    this.#tell('file-start', count, file);
   }
 
-  /** Everything is there. */
+  /** `bytes` more of `file` have been read. */
+  add(file: string, bytes: number): void {
+    const count = this.#files.get(file);
+    if (!count) return;
+    count.loaded += bytes;
+    this.#all.loaded += bytes;
+    if (count.loaded >= count.total) this.#tell('file-done', count, file);
+    else this.#tellSometimes('file-progress', count, file);
+    this.#tellSometimes('total', this.#all);
+  }
+
+  /** The model can be used. */
   finish(): void {
-    this.#loaded = this.#total;
-    this.#tell('file-done');
-    this.#tell('ready');
+    this.#tell('total', this.#all);
+    this.#tell('ready', this.#all);
   }
 
-  #tell(type: ProgressEvent['type']): void {
-    const elapsed = performance.now() - this.#started;
-    const ratio = this.#total === 0 ? 1 : this.#loaded / this.#total;
+  #tellSometimes(type: ProgressEvent['type'], count: Count, file?: string): void {
+    if (performance.now() - count.told >= interval) this.#tell(type, count, file);
+  }
+
+  #tell(type: ProgressEvent['type'], count: Count, file?: string): void {
+    const { loaded, total, started } = count;
+    const now = performance.now();
+    const ratio = total === 0 ? 1 : loaded / total;
+    const elapsed = now - (started ?? now);
+    count.told = now;
     this.#report?.({
       type,
-      loaded: this.#loaded,
-      total: this.#total,
+      ...(file !== undefined && { file }),
+      loaded,
+      total,
       ratio,
       fromCache: false,
       etaMs: ratio > 0 ? (elapsed * (1 - ratio)) / ratio : undefined,
     });
   }
+}
+
+function newCount(total: number): Count {
+  return { loaded: 0, total, started: undefined, told: performance.now() };
 }

@@ -22,8 +22,11 @@ export class Registry {
   readonly #feedForwards = new Map<string, AnyFeedForward>();
   readonly #norms = new Map<string, AnyNorm>();
 
-  /** @throws {@link PluginError} for a contract that is not understood, or two different parts of one name */
-  constructor(plugins: readonly Plugin[]) {
+  /**
+   * @param mixers - further ones, given by value
+   * @throws {@link PluginError} for a contract that is not understood, or two different parts of one name
+   */
+  constructor(plugins: readonly Plugin[], mixers: readonly AnyMixer[] = []) {
     this.plugins = plugins;
     for (const plugin of plugins) {
       checkContract(plugin, understood.plugin);
@@ -32,6 +35,7 @@ export class Registry {
         register(this.#feedForwards, feedForward, understood.feedForward);
       for (const norm of plugin.norms ?? []) register(this.#norms, norm, understood.norm);
     }
+    for (const mixer of mixers) register(this.#mixers, mixer, understood.mixer);
     this.layouts = plugins.flatMap((plugin) => plugin.layouts ?? []);
   }
 
@@ -40,19 +44,22 @@ export class Registry {
     return [...this.#mixers.values()];
   }
 
-  /** Adds a mixer given by value, as in a list of layers written in code. */
-  useMixer(mixer: AnyMixer): void {
-    register(this.#mixers, mixer, understood.mixer);
+  /** This registry and mixers given by value, as in a list of layers written in code. */
+  with(mixers: readonly AnyMixer[]): Registry {
+    return mixers.length === 0 ? this : new Registry(this.plugins, [...this.mixers, ...mixers]);
   }
 
+  /** @throws {@link PluginError} naming the package of a mixer that is not registered */
   mixer(name: string, where: string): AnyMixer {
     return find(this.#mixers, name, where, 'mixer', this.plugins);
   }
 
+  /** @throws {@link PluginError} naming the package of a feed-forward that is not registered */
   feedForward(name: string, where: string): AnyFeedForward {
     return find(this.#feedForwards, name, where, 'feed-forward', this.plugins);
   }
 
+  /** @throws {@link PluginError} naming the package of a norm that is not registered */
   norm(name: string, where: string): AnyNorm {
     return find(this.#norms, name, where, 'norm', this.plugins);
   }
@@ -71,12 +78,22 @@ function checkContract(part: Part, expected: string): void {
 function register<P extends Part>(parts: Map<string, P>, part: P, contract: string): void {
   checkContract(part, contract);
   const known = parts.get(part.name);
-  if (known && known !== part)
+  if (known && isSame(known, part)) return;
+  if (known)
     throw new PluginError(
       `${part.name} is registered twice, by two different definitions. Install one version of its package.`,
       { facts: { name: part.name } },
     );
   parts.set(part.name, part);
+}
+
+/** A definition and the factory made of it are two objects with the same members. */
+function isSame(one: object, other: object): boolean {
+  const members = Object.entries(one);
+  return (
+    members.length === Object.keys(other).length &&
+    members.every(([key, value]) => (other as Record<string, unknown>)[key] === value)
+  );
 }
 
 function find<P extends Part>(

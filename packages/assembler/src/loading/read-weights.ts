@@ -3,7 +3,7 @@ import { oursNames, publishedNames, readOurs, toFloat32 } from '@tessera/checkpo
 import type { ParamSpec, TensorRule } from '@tessera/plugin';
 import type { Device, Tensor } from '@tessera/tensor-core';
 import { disposeTree } from '@tessera/tensor-core';
-import { pause } from '../generation/pause.ts';
+import { pause } from '../pause.ts';
 import type { LanguageModelGraph, ModelParams } from '../model/language-model.ts';
 import { storageOf, toStorage } from '../model/weight-dtype.ts';
 import type { WeightDtype } from '../model/weight-dtype.ts';
@@ -29,12 +29,14 @@ export function storedDtypes(
 export function readPublished(
   reader: SafetensorsReader,
   signal: AbortSignal | undefined,
-  onBytes: (bytes: number) => void = () => {},
+  meter?: ProgressMeter,
 ): ReadRawTensor {
   return async (name) => {
-    const bytes = await reader.read(name, { signal });
-    onBytes(bytes.byteLength);
-    const { dtype, shape } = reader.tensors.get(name)!;
+    const entry = reader.tensors.get(name);
+    if (entry) meter?.begin(entry.file);
+    const bytes = await reader.read(name, { signal }); // refuses a name that is not there
+    const { file, dtype, shape } = entry!;
+    meter?.add(file, bytes.byteLength);
     return { dtype, shape, bytes };
   };
 }
@@ -62,25 +64,33 @@ export async function readWeights({
   onProgress,
 }: ReadWeightsCall): Promise<ModelParams> {
   const specs = graph.params();
-  const meter = new ProgressMeter(
-    onProgress,
-    [...reader.tensors.values()].reduce((total, entry) => total + entry.byteLength, 0),
-  );
-  const read = readPublished(reader, signal, (bytes) => meter.add(bytes));
+  // A copy repeats what another rule reads.
+  const needed = rules.filter(({ kind }) => kind !== 'copy');
+  const meter = new ProgressMeter(onProgress, bytesByFile(needed, reader));
+  const read = readPublished(reader, signal, meter);
   const params: Record<string, Tensor> = {};
   try {
-    for (const rule of rules) {
+    for (const rule of needed) {
       signal?.throwIfAborted();
-      if (rule.kind === 'copy') continue;
       for (const [path, piece] of await readOurs(rule, read)) params[path] = place(piece, specs[path]!, device, dtype);
       await pause();
     }
+    signal?.throwIfAborted();
+    meter.finish();
+    return params;
   } catch (error) {
     disposeTree(params);
     throw error;
   }
-  meter.finish();
-  return params;
+}
+
+function bytesByFile(rules: readonly TensorRule[], reader: SafetensorsReader): Map<string, number> {
+  const files = new Map<string, number>();
+  for (const name of rules.flatMap(publishedNames)) {
+    const { file, byteLength } = reader.tensors.get(name)!;
+    files.set(file, (files.get(file) ?? 0) + byteLength);
+  }
+  return files;
 }
 
 function place(piece: RawTensor, spec: ParamSpec, device: Device, dtype: WeightDtype): Tensor {

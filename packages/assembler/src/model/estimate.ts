@@ -1,5 +1,5 @@
 import type { ParamSpec } from '@tessera/plugin';
-import { OutOfMemoryError, sizeOf } from '@tessera/tensor-core';
+import { OutOfMemoryError, UnsupportedOptionError, sizeOf } from '@tessera/tensor-core';
 import type { LanguageModelGraph } from './language-model.ts';
 import type { WeightDtype } from './weight-dtype.ts';
 import { parameterBytes, storageOf } from './weight-dtype.ts';
@@ -42,9 +42,18 @@ export function estimateMemory(
   };
 }
 
-/** @throws {@link OutOfMemoryError} with the numbers when the estimate is above the limit */
+/**
+ * Compares an estimate with the option `memoryLimit`.
+ * @throws {@link OutOfMemoryError} with the numbers when the estimate is above the limit
+ * @throws {@link UnsupportedOptionError} when the limit is no number of bytes
+ */
 export function checkMemory(estimate: MemoryEstimate, limit: number | undefined): void {
-  if (limit === undefined || estimate.totalBytes <= limit) return;
+  if (limit === undefined) return;
+  if (typeof limit !== 'number' || !(limit >= 0))
+    throw new UnsupportedOptionError(`memoryLimit is ${String(limit)}, expected a number of bytes from 0.`, {
+      facts: { option: 'memoryLimit', value: limit },
+    });
+  if (estimate.totalBytes <= limit) return;
   const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
   throw new OutOfMemoryError(
     `The model needs ${mib(estimate.totalBytes)} (weights ${mib(estimate.weightBytes)}, state of ${estimate.contextLength} positions ${mib(estimate.stateBytes ?? 0)}), ` +

@@ -1,16 +1,17 @@
 import { linear } from '@tessera/ops';
-import type { Links, ParamSpec, SequenceMixer } from '@tessera/plugin';
-import { constant, normal, runStep } from '@tessera/plugin';
-import { add, cast, div, expandDims, gather, iota, mul, sub, tanh, zeros } from '@tessera/tensor-core';
+import type { Call, Decoding, Links, ParamSpec, SequenceMixer, Site, StateSize } from '@tessera/plugin';
+import { constant, decodingOf, normal } from '@tessera/plugin';
+import { add, cast, div, expandDims, fromHost, gather, iota, mul, sub, tanh, trace, zeros } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
 import type { ResolvedModel } from '../stack/resolve.ts';
-import type { StackParams, StackState } from '../stack/stack-mixer.ts';
 import { stackMixer } from '../stack/stack-mixer.ts';
+import type { StackState } from '../stack/stack-mixer.ts';
+import type { StackParams } from '../stack/stack-params.ts';
 
 /** Learned tensors of a model by path: `embedding.weight`, `layers.0.mixer.q_proj`, `finalNorm.weight`, `head.weight`. */
 export type ModelParams = Readonly<Record<string, Tensor>>;
 
-/** Token ids with what places them, all on the device. */
+/** Token ids with what places them, all on the device, and how they are read. */
 export interface TokenBatch {
   /** `[B, n]`, i32 */
   readonly tokens: Tensor;
@@ -20,7 +21,11 @@ export interface TokenBatch {
   readonly lengths: Tensor;
   /** `[B, n]`, i32; absent: numbered from 0 at each row's start. */
   readonly positions?: Tensor;
+  /** Document of each token of packed rows, `[B, n]`, i32. */
   readonly segments?: Tensor;
+  /** Key of random numbers, `[2]`, u32; only in training. */
+  readonly random?: Tensor;
+  readonly training?: boolean;
 }
 
 /** What a model remembers. */
@@ -37,19 +42,18 @@ export class LanguageModelGraph {
   readonly resolved: ResolvedModel;
   readonly stack: SequenceMixer<object, StackParams, StackState>;
 
+  /** @throws {@link InvalidSpecError} naming a link to an output that its layer does not give */
   constructor(resolved: ResolvedModel) {
     this.resolved = resolved;
     this.stack = stackMixer(resolved.layers);
+    if (resolved.layers.some(({ mixer }) => mixer && mixer.links.length > 0)) this.#tryLinks();
   }
 
   /** Shapes and initial values of every learned tensor. */
   params(): Record<string, ParamSpec> {
     const { spec, finalNorm } = this.resolved;
-    const { vocabSize: V, dModel: D, layers } = spec;
-    const stack = this.stack.params({ config: {}, dModel: D, layer: 0, layers: layers.length }) as Record<
-      string,
-      ParamSpec
-    >;
+    const { vocabSize: V, dModel: D } = spec;
+    const stack = this.stack.params(this.#site) as Record<string, ParamSpec>;
     return {
       'embedding.weight': { shape: [V, D], init: normal(spec.head?.tied ? D ** -0.5 : 1) },
       ...(spec.embedding?.positions !== undefined && {
@@ -64,38 +68,19 @@ export class LanguageModelGraph {
 
   /** Logits of whole sequences, `[B, T, V]`, and the residual stream before each layer (`N.x`) as links. */
   forward(params: ModelParams, batch: TokenBatch): { logits: Tensor; links: Links; aux?: Tensor } {
-    const positions = batch.positions ?? positionsFrom(batch);
-    const { y, links, aux } = this.stack.forward({
-      ...batch,
-      params: stackParamsOf(params),
-      config: {},
-      x: this.#embed(params, batch.tokens, positions),
-      positions,
-    });
+    const { y, links, aux } = this.stack.forward(this.#stackCall(params, batch, positionsFrom(batch)));
     return { logits: this.#head(params, y), links: links!, ...(aux && { aux }) };
   }
 
   /** The state before the first token. */
-  init(params: ModelParams, size: { batch: number; capacity: number; chunk: number }): ModelState {
-    const { dModel, layers } = this.resolved.spec;
-    const stack = this.stack.decoding!.init({
-      ...size,
-      config: {},
-      dModel,
-      layer: 0,
-      layers: layers.length,
-      params: stackParamsOf(params),
-    });
+  init(params: ModelParams, size: StateSize): ModelState {
+    const stack = this.#decoding.init({ ...size, ...this.#site, params: stackParamsOf(params) });
     return { position: zeros([size.batch], 'i32'), stack };
   }
 
   /** Bytes of {@link LanguageModelGraph.init}. */
-  stateBytes(size: { batch: number; capacity: number; chunk: number }): number {
-    const { dModel, layers } = this.resolved.spec;
-    return (
-      this.stack.decoding!.memory({ ...size, config: {}, dModel, layer: 0, layers: layers.length }).bytes +
-      4 * size.batch
-    );
+  stateBytes(size: StateSize): number {
+    return this.#decoding.memory({ ...size, ...this.#site }).bytes + 4 * size.batch;
   }
 
   /**
@@ -105,29 +90,48 @@ export class LanguageModelGraph {
   step(
     params: ModelParams,
     batch: TokenBatch,
-    state: ModelState,
+    { position, stack }: ModelState,
     logitsOf: 'last' | 'all',
   ): { logits: Tensor; state: ModelState; links: Links } {
-    const positions = batch.positions ?? add(expandDims(state.position, 1), positionsFrom(batch));
-    const {
-      y,
-      state: stack,
-      links,
-    } = runStep(this.stack as never, {
-      ...batch,
-      params: stackParamsOf(params),
-      config: {},
-      x: this.#embed(params, batch.tokens, positions),
-      positions,
-      state: state.stack as never,
-    });
+    const next = add(expandDims(position, 1), positionsFrom(batch));
+    const made = this.#decoding.step({ ...this.#stackCall(params, batch, next), state: stack });
     const last = sub(add(batch.starts, batch.lengths), 1);
-    const rows = logitsOf === 'all' ? y : gather(y, expandDims(last, 1), { batchDims: 1 });
+    const rows = logitsOf === 'all' ? made.y : gather(made.y, expandDims(last, 1), { batchDims: 1 });
     return {
       logits: this.#head(params, rows),
-      state: { position: add(state.position, batch.lengths), stack: stack as unknown as StackState },
-      links: links!,
+      state: { position: add(position, batch.lengths), stack: made.state },
+      links: made.links!,
     };
+  }
+
+  get #site(): Site<object> {
+    const { dModel, layers } = this.resolved.spec;
+    return { config: {}, dModel, layer: 0, layers: layers.length };
+  }
+
+  /** @throws {@link FeatureUnavailableError} for an encoder */
+  get #decoding(): Decoding<object, StackParams, StackState> {
+    decodingOf(this.stack);
+    return this.stack.decoding!;
+  }
+
+  /** What layers give to each other shows only when they are run: records one position, and forgets it. */
+  #tryLinks(): void {
+    const params = Object.entries(this.params());
+    trace(
+      (...values) => {
+        const named = Object.fromEntries(params.map(([path], index) => [path, values[index]!]));
+        const one = fromHost(Int32Array.of(1), [1]);
+        const zero = zeros([1], 'i32');
+        return [this.forward(named, { tokens: zeros([1, 1], 'i32'), starts: zero, lengths: one }).logits];
+      },
+      params.map(([, { shape }]) => ({ shape, dtype: 'f32' })),
+    );
+  }
+
+  #stackCall(params: ModelParams, batch: TokenBatch, numbered: Tensor): Call<object, StackParams> {
+    const { tokens, positions = numbered, ...rest } = batch;
+    return { ...rest, params: stackParamsOf(params), config: {}, x: this.#embed(params, tokens, positions), positions };
   }
 
   #embed(params: ModelParams, tokens: Tensor, positions: Tensor): Tensor {

@@ -1,27 +1,30 @@
-import type { FileSource, SafetensorsDtype } from '@tessera/checkpoints';
+import type { FileSink, FileSource, SafetensorsDtype } from '@tessera/checkpoints';
 import type { TensorRule } from '@tessera/plugin';
 import { crossEntropy } from '@tessera/ops';
 import type { Device, Program, Tensor } from '@tessera/tensor-core';
 import {
-  ContextOverflowError,
   FeatureUnavailableError,
   InvalidSpecError,
-  ShapeError,
   TesseraError,
+  disposeTree,
   fromHost,
   trace,
   zeros,
 } from '@tessera/tensor-core';
-import type { ChatMessage, Tokenizer } from '@tessera/text';
+import type { Tokenizer } from '@tessera/text';
 import type { GenerateOptions, GenerateResult, StreamEvent } from '../generation/options.ts';
+import type { Prompt } from '../generation/prompt.ts';
 import { streamTokens } from '../generation/stream.ts';
-import type { SaveOptions } from '../loading/save.ts';
-import { saveModel } from '../loading/save.ts';
-import { refusesDecoding } from '../stack/stack-mixer.ts';
+import type { SaveOptions } from '../saving/save.ts';
+import { saveModel } from '../saving/save.ts';
+import { refusesDecoding } from '../stack/refuses-decoding.ts';
+import { checkIds, checkLearnedPositions, checkRows } from './check-rows.ts';
 import type { MemoryEstimate } from './estimate.ts';
-import { LanguageModelGraph } from './language-model.ts';
-import type { ModelParams, TokenBatch } from './language-model.ts';
-import { Session, StepPrograms } from './session.ts';
+import type { LanguageModelGraph, ModelParams, TokenBatch } from './language-model.ts';
+import { ProgramCache } from './program-cache.ts';
+import { Session } from './session.ts';
+import { StepPrograms } from './step-programs.ts';
+import type { SessionSize } from './step-programs.ts';
 import type { WeightDtype } from './weight-dtype.ts';
 
 /** Text in and out of a model. */
@@ -66,11 +69,14 @@ export interface ForwardResult {
   readonly taps: ReadonlyMap<number, Float32Array>;
 }
 
+/** Programs over whole sequences that are kept: scoring and verifying repeat few forms of call. */
+const mostWholePrograms = 4;
+
 /** A language model on a device. Made by an assembler. */
 export class Model {
   readonly #parts: ModelParts;
   readonly #programs: StepPrograms;
-  #lastWhole: { readonly key: string; readonly program: Program } | undefined;
+  readonly #wholePrograms = new ProgramCache(mostWholePrograms);
   #disposed = false;
 
   constructor(parts: ModelParts) {
@@ -137,12 +143,14 @@ export class Model {
    * Logits of whole sequences of one length, with nothing remembered.
    * @param tokens - one list of ids a row
    * @throws {@link ShapeError} when rows differ in length or an id is outside the vocabulary
+   * @throws {@link InvalidSpecError} for a tap that is no layer
    */
   async forward(
     tokens: readonly (readonly number[])[],
-    { taps = [] }: { taps?: readonly number[] } = {},
+    { taps = [] }: { readonly taps?: readonly number[] } = {},
   ): Promise<ForwardResult> {
-    const inputs = this.#checkRows(tokens);
+    this.#checkAlive();
+    const inputs = this.#tensorOf(tokens, 1);
     const [B, T] = inputs.shape as [number, number];
     const { graph, params } = this.#parts;
     const [logits, ...tapped] = await this.#whole(`forward ${B} ${T} ${taps.join()}`, [inputs], (batch) => {
@@ -163,72 +171,63 @@ export class Model {
    * @throws {@link ShapeError} when rows differ in length or an id is outside the vocabulary
    */
   async lossOf(rows: readonly (readonly number[])[]): Promise<Float32Array> {
-    const inputs = this.#checkRows(rows.map((row) => row.slice(0, -1)));
-    const targets = this.#checkRows(rows.map((row) => row.slice(1)));
+    this.#checkAlive();
+    checkRows(rows, this.spec.vocabSize, 2);
+    const inputs = this.#tensorOf(
+      rows.map((row) => row.slice(0, -1)),
+      1,
+    );
+    const targets = fromHost(Int32Array.from(rows.flatMap((row) => row.slice(1))), inputs.shape);
     const { graph, params } = this.#parts;
-    return this.#whole(`loss ${inputs.shape.join()}`, [inputs, targets], (batch, next) => [
+    const [loss] = await this.#whole(`loss ${inputs.shape.join()}`, [inputs, targets], (batch, next) => [
       crossEntropy(graph.forward(params, batch).logits, next!),
-    ]).then(([loss]) => loss!);
+    ]);
+    return loss!;
   }
 
   /**
    * A session that reads tokens step by step.
    * @throws {@link FeatureUnavailableError} naming the layer that has no decoding
+   * @throws {@link ContextOverflowError} when it is to hold more positions than the model has learned
    */
-  async session({
-    batch = 1,
-    capacity = this.contextLength,
-  }: { batch?: number; capacity?: number } = {}): Promise<Session> {
+  async session({ batch = 1, capacity = this.contextLength }: Partial<SessionSize> = {}): Promise<Session> {
     this.#checkAlive();
     const refusal = refusesDecoding(this.#parts.graph.resolved.layers);
     if (refusal) throw refusal;
-    return Session.open(this.#programs, this.#parts.device, { batch, capacity });
+    return Session.open(this.#programs, { batch, capacity });
   }
 
   /**
    * Generates token by token. Leaving the loop cancels the work.
    * @param prompt - text, token ids, or messages for the checkpoint's chat template
    */
-  stream(
-    prompt: string | readonly number[] | readonly ChatMessage[],
-    options: GenerateOptions = {},
-  ): AsyncGenerator<StreamEvent, void, undefined> {
+  stream(prompt: Prompt, options: GenerateOptions = {}): AsyncGenerator<StreamEvent, void, undefined> {
     return streamTokens(this, prompt, options);
   }
 
   /** Generates to the end. */
-  async generate(
-    prompt: string | readonly number[] | readonly ChatMessage[],
-    options: GenerateOptions = {},
-  ): Promise<GenerateResult> {
+  async generate(prompt: Prompt, options: GenerateOptions = {}): Promise<GenerateResult> {
     for await (const event of this.stream(prompt, options)) if (event.type === 'end') return event.result;
     throw new TesseraError('NO_RESULT', 'generate: the stream ended without a result.');
   }
 
   /** Writes the model as a checkpoint: in the layout it was loaded from, else as its own spec. */
-  async save(target: Parameters<typeof saveModel>[1], options: SaveOptions = {}): Promise<void> {
+  async save(target: string | FileSink, options: SaveOptions = {}): Promise<void> {
     this.#checkAlive();
-    await saveModel({ ...this.#parts }, target, options);
+    await saveModel(this.#parts, target, options);
   }
 
   /** @throws {@link ShapeError} naming an id outside the vocabulary */
-  checkIds(ids: readonly number[]): void {
-    const { vocabSize } = this.spec;
-    ids.forEach((id, index) => {
-      if (!Number.isInteger(id) || id < 0 || id >= vocabSize)
-        throw new ShapeError(`token ${index} has id ${id}, and the vocabulary has ids 0 to ${vocabSize - 1}.`, {
-          facts: { index, id, vocabSize },
-        });
-    });
+  checkIds(ids: readonly number[], where = 'tokens'): void {
+    checkIds(ids, this.spec.vocabSize, where);
   }
 
   /** Frees weights and programs. Idempotent; never destroys a device that was handed in. */
   async dispose(): Promise<void> {
     if (this.#disposed) return;
     this.#disposed = true;
-    await this.#programs.dispose();
-    this.#lastWhole?.program.dispose();
-    for (const param of Object.values(this.#parts.params)) param.dispose();
+    await Promise.all([this.#programs.dispose(), this.#wholePrograms.dispose()]);
+    disposeTree(this.#parts.params);
     if (this.#parts.ownsDevice) this.#parts.device.dispose();
   }
 
@@ -236,48 +235,38 @@ export class Model {
     await this.dispose();
   }
 
-  /** Runs a graph over whole sequences; the program of the last form of call is kept. */
+  /** Runs a graph over whole sequences. */
   async #whole(
     key: string,
     inputs: readonly Tensor[],
     build: (batch: TokenBatch, ...more: Tensor[]) => readonly Tensor[],
   ): Promise<Float32Array[]> {
     const { device } = this.#parts;
-    if (this.#lastWhole?.key !== key) {
+    const make = (): Promise<Program> => {
       const [B, T] = inputs[0]!.shape as [number, number];
       const graph = trace(
         (tokens, ...more) =>
           build(
-            { tokens: tokens!, starts: zeros([B], 'i32'), lengths: fromHost(new Int32Array(B).fill(T), [B], 'i32') },
+            { tokens: tokens!, starts: zeros([B], 'i32'), lengths: fromHost(new Int32Array(B).fill(T), [B]) },
             ...more,
           ),
         inputs.map(({ shape, dtype }) => ({ shape, dtype })),
       );
-      this.#lastWhole?.program.dispose();
-      this.#lastWhole = { key, program: await device.compile(graph) };
-    }
-    const outputs = this.#lastWhole.program.run(inputs);
+      return device.compile(graph);
+    };
+    const outputs = await this.#wholePrograms.run(key, make, inputs);
     try {
       return await Promise.all(outputs.map(async (output) => (await device.read(output)) as Float32Array));
     } finally {
-      for (const output of outputs) output.dispose();
+      disposeTree(outputs);
     }
   }
 
-  #checkRows(tokens: readonly (readonly number[])[]): Tensor {
-    this.#checkAlive();
-    const B = tokens.length;
-    const T = tokens[0]?.length ?? 0;
-    if (tokens.some((row) => row.length !== T))
-      throw new ShapeError(`rows have ${tokens.map((row) => row.length).join(', ')} tokens. Give them one length.`);
-    for (const row of tokens) this.checkIds(row);
-    const limit = this.spec.embedding?.positions;
-    if (limit !== undefined && T > limit)
-      throw new ContextOverflowError(
-        `${T} tokens, and the model has learned ${limit} positions. Give it shorter rows.`,
-        { facts: { tokens: T, positions: limit } },
-      );
-    return fromHost(Int32Array.from(tokens.flat()), [B, T], 'i32');
+  #tensorOf(rows: readonly (readonly number[])[], least: number): Tensor {
+    checkRows(rows, this.spec.vocabSize, least);
+    const T = rows[0]!.length;
+    checkLearnedPositions(this.spec, T, 'The rows have');
+    return fromHost(Int32Array.from(rows.flat()), [rows.length, T]);
   }
 
   #checkAlive(): void {
@@ -287,6 +276,7 @@ export class Model {
 
 function tapOf(links: Readonly<Record<string, Tensor>>, layer: number): Tensor {
   const tap = links[`${layer}.x`];
-  if (!tap) throw new InvalidSpecError(`taps: there is no layer ${layer}.`);
+  if (!tap)
+    throw new InvalidSpecError(`taps: there is no layer ${layer}. Layers are numbered from 0.`, { facts: { layer } });
   return tap;
 }

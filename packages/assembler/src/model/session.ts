@@ -1,117 +1,67 @@
-import type { Device, Program, Tensor, TensorType } from '@tessera/tensor-core';
-import { ContextOverflowError, disposeTree, fillTree, fromHost, trace, treeLeaves } from '@tessera/tensor-core';
-import type { LanguageModelGraph, ModelParams, ModelState } from './language-model.ts';
+import type { Tensor } from '@tessera/tensor-core';
+import {
+  ContextOverflowError,
+  FeatureUnavailableError,
+  ShapeError,
+  UnsupportedOptionError,
+  disposeTree,
+  fromHost,
+} from '@tessera/tensor-core';
+import { checkIds, checkLearnedPositions } from './check-rows.ts';
 import { longestStep } from './estimate.ts';
+import type { LogitsOf, SessionSize, StepPrograms } from './step-programs.ts';
 
-/** Lengths of a step, longest first: a prompt goes in with few programs, the last one padded. */
+/** Lengths of a step, longest first. */
 const stepLengths = [longestStep, 32, 8, 1] as const;
 
-/** Which logits a step gives. */
-type LogitsOf = 'none' | 'last' | 'all';
+/** Entries of the next step: all that is left where that fills at least half of a step, else as many as fill one. */
+function nextStep(left: number): number {
+  const whole = stepLengths.findLast((length) => length >= left);
+  return whole !== undefined && 2 * left >= whole ? whole : stepLengths.find((length) => length <= left)!;
+}
 
-/** Programs of a model's steps, compiled once for each form of call. */
-export class StepPrograms {
-  readonly #graph: LanguageModelGraph;
-  readonly #params: ModelParams;
-  readonly #device: Device;
-  readonly #programs = new Map<string, Promise<Program>>();
-
-  constructor(graph: LanguageModelGraph, params: ModelParams, device: Device) {
-    this.#graph = graph;
-    this.#params = params;
-    this.#device = device;
-  }
-
-  /** The program that makes the first state. */
-  start(size: { batch: number; capacity: number }): Promise<Program> {
-    return this.#once(`start ${size.batch} ${size.capacity}`, () =>
-      this.#device.compile(trace(() => treeLeaves(this.#firstState(size)), [])),
-    );
-  }
-
-  /** One step: tokens `[B, n]`, starts `[B]`, lengths `[B]`, state leaves (donated) → [logits], state leaves. */
-  step(size: { batch: number; capacity: number; n: number; logits: LogitsOf }): Promise<Program> {
-    return this.#once(`step ${size.batch} ${size.capacity} ${size.n} ${size.logits}`, () => {
-      const form = this.#firstState(size);
-      const leaves = treeLeaves(form);
-      const { batch: B, n } = size;
-      const types: TensorType[] = [
-        { shape: [B, n], dtype: 'i32' },
-        { shape: [B], dtype: 'i32' },
-        { shape: [B], dtype: 'i32' },
-        ...leaves.map(({ shape, dtype }) => ({ shape, dtype })),
-      ];
-      const graph = trace((tokens, starts, lengths, ...state) => {
-        const made = this.#graph.step(
-          this.#params,
-          { tokens: tokens!, starts: starts!, lengths: lengths! },
-          fillTree(form, state),
-          size.logits === 'all' ? 'all' : 'last',
-        );
-        return [...(size.logits === 'none' ? [] : [made.logits]), ...treeLeaves(made.state)];
-      }, types);
-      return this.#device.compile(graph, { donate: leaves.map((_, index) => index + 3) });
-    });
-  }
-
-  /** Frees the programs. */
-  async dispose(): Promise<void> {
-    for (const program of this.#programs.values()) (await program).dispose();
-    this.#programs.clear();
-  }
-
-  #firstState({ batch, capacity }: { batch: number; capacity: number }): ModelState {
-    return this.#graph.init(this.#params, { batch, capacity, chunk: longestStep });
-  }
-
-  #once(key: string, make: () => Promise<Program>): Promise<Program> {
-    let program = this.#programs.get(key);
-    if (!program) {
-      program = make();
-      this.#programs.set(key, program);
-      // A failed compilation is tried again by the next call.
-      program.catch(() => this.#programs.delete(key));
-    }
-    return program;
-  }
+/** How a session reads. */
+export interface FeedOptions {
+  /** Aborts between two steps: rejects with `signal.reason`. What was read until then stays read. */
+  readonly signal?: AbortSignal | undefined;
+  /** Awaited between the steps of a long text. */
+  readonly pause?: (() => Promise<void>) | undefined;
 }
 
 /** Sequences that a model reads step by step, with what it remembers of them. */
 export class Session {
   readonly #programs: StepPrograms;
-  readonly #device: Device;
-  readonly #batch: number;
-  readonly #capacity: number;
+  readonly #size: SessionSize;
+  /** Positions read of each row. */
+  readonly #lengths: number[];
   #state: readonly Tensor[];
-  #read: number;
+  #disposed = false;
 
-  private constructor(
-    programs: StepPrograms,
-    device: Device,
-    size: { batch: number; capacity: number },
-    state: readonly Tensor[],
-  ) {
+  private constructor(programs: StepPrograms, size: SessionSize, state: readonly Tensor[]) {
     this.#programs = programs;
-    this.#device = device;
-    this.#batch = size.batch;
-    this.#capacity = size.capacity;
+    this.#size = size;
+    this.#lengths = new Array<number>(size.batch).fill(0);
     this.#state = state;
-    this.#read = 0;
   }
 
-  /** A session with room for `capacity` positions a row. */
-  static async open(
-    programs: StepPrograms,
-    device: Device,
-    size: { batch: number; capacity: number },
-  ): Promise<Session> {
-    const program = await programs.start(size);
-    return new Session(programs, device, size, program.run([]));
+  /**
+   * A session with room for `capacity` positions a row.
+   * @throws {@link UnsupportedOptionError} for a size that is no whole number from 1
+   * @throws {@link ContextOverflowError} for more positions than the model has learned
+   */
+  static async open(programs: StepPrograms, size: SessionSize): Promise<Session> {
+    for (const [option, value] of Object.entries(size))
+      if (!Number.isSafeInteger(value) || value < 1)
+        throw new UnsupportedOptionError(`session: ${option} is ${String(value)}, expected a whole number from 1.`, {
+          facts: { option, value },
+        });
+    checkLearnedPositions(programs.graph.resolved.spec, size.capacity, 'A session of');
+    return new Session(programs, size, await programs.start(size));
   }
 
   /** Positions read so far by the longest row. */
   get length(): number {
-    return this.#read;
+    return Math.max(...this.#lengths);
   }
 
   /** Bytes of the state, which stay the same however much is read. */
@@ -123,73 +73,78 @@ export class Session {
   }
 
   /**
-   * Reads tokens, one list a row, and gives the logits after the last of them.
+   * Reads tokens, one list a row, and gives the logits after the last of them. A row without tokens stays as it is, and its
+   * logits are zeros. One call at a time.
    * @returns `[B, V]`, row-major
    * @throws {@link ContextOverflowError} when they do not fit
+   * @throws {@link ShapeError} for another number of rows than the session has, or an id outside the vocabulary
    */
-  async feed(
-    rows: readonly (readonly number[])[],
-    { signal, pause }: { signal?: AbortSignal | undefined; pause?: (() => Promise<void>) | undefined } = {},
-  ): Promise<Float32Array> {
-    const longest = Math.max(0, ...rows.map((row) => row.length));
-    if (this.#read + longest > this.#capacity)
-      throw new ContextOverflowError(
-        `${this.#read + longest} positions do not fit the session's ${this.#capacity}. Open it with a larger capacity.`,
-        {
-          facts: { positions: this.#read + longest, capacity: this.#capacity },
-        },
-      );
-    let logits: Float32Array | undefined;
+  async feed(rows: readonly (readonly number[])[], { signal, pause }: FeedOptions = {}): Promise<Float32Array> {
+    this.#check(rows);
+    const { vocabSize: V } = this.#programs.graph.resolved.spec;
+    const longest = Math.max(...rows.map((row) => row.length));
+    const logits = new Float32Array(this.#size.batch * V);
     for (let at = 0; at < longest;) {
       signal?.throwIfAborted();
-      const left = longest - at;
-      // The last, padded step must end with the text, so that its logits are those asked for.
-      const n = stepLengths.find((length) => length <= left) ?? 1;
+      const n = nextStep(longest - at);
       const chunk = rows.map((row) => row.slice(at, at + n));
-      const ends = rows.some((row) => row.length > at && row.length <= at + n);
-      const made = await this.#step(chunk, n, ends ? 'last' : 'none');
-      if (made) {
-        const V = made.length / this.#batch;
-        logits ??= new Float32Array(this.#batch * V);
-        for (const [b, row] of rows.entries())
-          if (row.length > at && row.length <= at + n) logits.set(made.subarray(b * V, (b + 1) * V), b * V);
-      }
+      const ending = rows.flatMap((row, b) => (row.length > at && row.length <= at + n ? [b] : []));
+      const made = await this.#step(chunk, n, ending.length > 0 ? 'last' : 'none');
+      for (const b of ending) logits.set(made!.subarray(b * V, (b + 1) * V), b * V);
       at += n;
       if (at < longest) await pause?.();
     }
-    this.#read += longest;
-    return logits ?? new Float32Array(0);
-  }
-
-  async #step(chunk: readonly (readonly number[])[], n: number, logits: LogitsOf): Promise<Float32Array | undefined> {
-    const B = this.#batch;
-    const program = await this.#programs.step({ batch: B, capacity: this.#capacity, n, logits });
-    const tokens = new Int32Array(B * n);
-    chunk.forEach((row, b) => tokens.set(row, b * n));
-    const outputs = program.run([
-      fromHost(tokens, [B, n], 'i32'),
-      fromHost(new Int32Array(B), [B], 'i32'),
-      fromHost(
-        Int32Array.from(chunk, (row) => row.length),
-        [B],
-        'i32',
-      ),
-      ...this.#state,
-    ]);
-    this.#state = logits === 'none' ? outputs : outputs.slice(1);
-    if (logits === 'none') return undefined;
-    const result = (await this.#device.read(outputs[0]!)) as Float32Array;
-    outputs[0]!.dispose();
-    return result;
+    return logits;
   }
 
   /** Frees the state. Idempotent. */
   dispose(): void {
+    this.#disposed = true;
     disposeTree(this.#state);
     this.#state = [];
   }
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  #check(rows: readonly (readonly number[])[]): void {
+    const { batch, capacity } = this.#size;
+    if (this.#disposed) throw new FeatureUnavailableError('The session was disposed. Open another one.');
+    if (rows.length !== batch)
+      throw new ShapeError(`feed: ${rows.length} rows, and the session has ${batch}. Give [] to rows that rest.`, {
+        facts: { rows: rows.length, batch },
+      });
+    rows.forEach((row, b) => {
+      checkIds(row, this.#programs.graph.resolved.spec.vocabSize, `feed, row ${b}`);
+      const positions = this.#lengths[b]! + row.length;
+      if (positions > capacity)
+        throw new ContextOverflowError(
+          `${positions} positions do not fit the session's ${capacity}. Open it with a larger capacity.`,
+          { facts: { row: b, positions, capacity } },
+        );
+    });
+  }
+
+  async #step(chunk: readonly (readonly number[])[], n: number, logits: LogitsOf): Promise<Float32Array | undefined> {
+    const { batch: B } = this.#size;
+    const tokens = new Int32Array(B * n);
+    chunk.forEach((row, b) => tokens.set(row, b * n));
+    const lengths = Int32Array.from(chunk, (row) => row.length);
+    const starts = fromHost(new Int32Array(B), [B]);
+    const inputs = [fromHost(tokens, [B, n]), starts, fromHost(lengths, [B]), ...this.#state];
+    const outputs = await this.#programs.step({ ...this.#size, n, logits }, inputs);
+    chunk.forEach((row, b) => (this.#lengths[b]! += row.length));
+    if (logits === 'none') {
+      this.#state = outputs;
+      return undefined;
+    }
+    const [result, ...state] = outputs;
+    this.#state = state;
+    try {
+      return (await this.#programs.device.read(result!)) as Float32Array;
+    } finally {
+      result!.dispose();
+    }
   }
 }

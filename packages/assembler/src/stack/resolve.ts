@@ -9,7 +9,7 @@ import type {
   PartSpec,
 } from '@tessera/plugin';
 import { modelSpecSchema, validate } from '@tessera/plugin';
-import { InvalidSpecError } from '@tessera/tensor-core';
+import { InvalidSpecError, isTesseraError } from '@tessera/tensor-core';
 import type { Registry } from '../registry.ts';
 
 /** A part with its checked settings. */
@@ -39,16 +39,6 @@ export interface ResolvedModel {
   readonly finalNorm: Resolved<AnyNorm> | undefined;
 }
 
-/** Parts of a layer in the order in which they stand. */
-export const layerParts = [
-  'mixerNorm',
-  'mixer',
-  'mixerOutputNorm',
-  'feedForwardNorm',
-  'feedForward',
-  'feedForwardOutputNorm',
-] as const;
-
 /**
  * Checks a spec and finds its parts.
  * @throws {@link InvalidSpecError} naming the path of what is wrong
@@ -56,6 +46,12 @@ export const layerParts = [
  */
 export function resolveSpec(given: unknown, registry: Registry): ResolvedModel {
   const spec = validate(modelSpecSchema, given, 'spec') as ModelSpec;
+  const learned = spec.embedding?.positions;
+  if (learned !== undefined && learned < spec.maxPositions)
+    throw new InvalidSpecError(
+      `spec.embedding.positions is ${learned}, expected at least maxPositions = ${spec.maxPositions}: each position needs a row.`,
+      { facts: { positions: learned, maxPositions: spec.maxPositions } },
+    );
   const site = { dModel: spec.dModel, layers: spec.layers.length };
   return {
     spec,
@@ -79,22 +75,7 @@ function resolveLayer(
     resolvePart(part, `${at}.${name}`, (type, where) => registry.norm(type, where), here);
   const mixer = resolvePart(layer.mixer, `${at}.mixer`, (type, where) => registry.mixer(type, where), here);
   const links = layer.mixer?.links ?? [];
-  for (const link of links)
-    if (link.layer >= index)
-      throw new InvalidSpecError(
-        `${at}.mixer.links: '${link.input}' reads layer ${link.layer}, which is not an earlier one. Links go from earlier layers to later ones.`,
-        {
-          facts: { layer: index, link },
-        },
-      );
-  for (const name of Object.keys(mixer?.part.reads ?? {}))
-    if (!links.some((link) => link.input === name))
-      throw new InvalidSpecError(
-        `${at}.mixer: ${mixer!.part.name} reads '${name}' of an earlier layer. Add { input: '${name}', layer, output } to its links.`,
-        {
-          facts: { layer: index, input: name },
-        },
-      );
+  if (mixer) checkLinks(links, mixer.part, index, `${at}.mixer`);
   return {
     mixer: mixer && { ...mixer, links },
     feedForward: resolvePart(
@@ -112,6 +93,33 @@ function resolveLayer(
   };
 }
 
+/** Links go from earlier layers to later ones, and each is one that the mixer reads. */
+function checkLinks(links: readonly LinkSpec[], { name, reads = {} }: AnyMixer, layer: number, where: string): void {
+  const refuse = (message: string, facts: object): never => {
+    throw new InvalidSpecError(`${where}${message}`, { facts: { layer, ...facts } });
+  };
+  for (const link of links) {
+    if (link.layer >= layer)
+      refuse(
+        `.links: '${link.input}' reads layer ${link.layer}, which is not an earlier one. Links go from earlier layers to later ones.`,
+        { link },
+      );
+    if (!Object.hasOwn(reads, link.input))
+      refuse(
+        `.links: ${name} does not read '${link.input}'; it reads ${Object.keys(reads).join(', ') || 'nothing of other layers'}.`,
+        { link },
+      );
+  }
+  for (const input of Object.keys(reads)) {
+    const found = links.filter((link) => link.input === input).length;
+    if (found === 0)
+      refuse(`: ${name} reads '${input}' of an earlier layer. Add { input: '${input}', layer, output } to its links.`, {
+        input,
+      });
+    if (found > 1) refuse(`.links: '${input}' is given ${found} times. Give it once.`, { input });
+  }
+}
+
 type AnyPart = AnyMixer | AnyFeedForward | AnyNorm;
 
 function resolvePart<P extends AnyPart>(
@@ -123,5 +131,11 @@ function resolvePart<P extends AnyPart>(
   if (!spec) return undefined;
   const part = find(spec.type, where);
   const config = validate(part.config, spec.config ?? {}, `${where}.config`) as object;
-  return { part, config, params: part.params({ ...site, config }) as Record<string, ParamSpec> };
+  try {
+    return { part, config, params: part.params({ ...site, config }) as Record<string, ParamSpec> };
+  } catch (cause) {
+    // A part knows its settings, not where it stands.
+    if (!isTesseraError(cause)) throw cause;
+    throw new InvalidSpecError(`${where}: ${cause.message}`, { cause, facts: { where, ...cause.facts } });
+  }
 }

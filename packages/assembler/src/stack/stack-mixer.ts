@@ -1,206 +1,113 @@
-import type { AnyState, Call, CommitCall, Links, ParamSpec, SequenceMixer } from '@tessera/plugin';
-import { fields, runCommit, runStep } from '@tessera/plugin';
-import { FeatureUnavailableError, add, mul } from '@tessera/tensor-core';
+import type { AnyState, CommitCall, Links, Memory, SequenceMixer, Site } from '@tessera/plugin';
+import { decodingOf, fields, runCommit, runStep } from '@tessera/plugin';
+import { add } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
-import type { Resolved, ResolvedLayer } from './resolve.ts';
-import { layerParts } from './resolve.ts';
-
-/** Learned tensors of a stack by path: `0.mixer.q_proj`. */
-export type StackParams = Readonly<Record<string, Tensor>>;
+import type { ResolvedLayer } from './resolve.ts';
+import { linksRead, runLayers } from './run-layers.ts';
+import { paramsOfPart, stackParams } from './stack-params.ts';
+import type { StackParams } from './stack-params.ts';
 
 /** State of a stack: one state a layer. */
 export interface StackState {
   readonly layers: readonly AnyState[];
 }
 
+/** A whole grows like the part that grows fastest. */
+const growths: readonly Memory['growth'][] = ['constant', 'bounded', 'logarithmic', 'linear'];
+
 /**
  * A list of layers as one mixer: what holds for mixers holds for a whole stack, hybrids included. Its links hold the
  * residual stream before each layer (`N.x`), what its mixer read (`N.input`), and the mixer's own links (`N.name`).
  */
 export function stackMixer(layers: readonly ResolvedLayer[]): SequenceMixer<object, StackParams, StackState> {
-  const encoder = layers.findIndex((layer) => layer.mixer && !layer.mixer.part.decoding);
-  const site = (
-    index: number,
-    call: { readonly dModel: number },
-  ): { dModel: number; layer: number; layers: number } => ({
-    dModel: call.dModel,
-    layer: index,
+  const siteOf = <S extends Site<object>>(site: S, { mixer }: ResolvedLayer, layer: number): S => ({
+    ...site,
+    config: mixer!.config,
+    layer,
     layers: layers.length,
   });
-  const sumOver = <T>(start: T, join: (total: T, layer: ResolvedLayer, index: number) => T): T =>
-    layers.reduce(join, start);
-  const growths = ['constant', 'bounded', 'logarithmic', 'linear'] as const;
-  return {
+  const stack: SequenceMixer<object, StackParams, StackState> = {
     contract: 'sequence-mixer/1',
     name: '@tessera/assembler:stack',
     config: fields<object>({}, { default: {} }),
     params: () => stackParams(layers),
     forward(call) {
       let aux: Tensor | undefined;
-      const { x, links } = runLayers(
-        layers,
-        call,
-        (layer, index, mixerCall) => {
+      const addLoss = (loss: Tensor): void => {
+        aux = aux ? add(aux, loss) : loss;
+      };
+      const { x, links } = runLayers(layers, call, {
+        mix(layer, _, mixerCall) {
           const made = layer.mixer!.part.forward(mixerCall);
-          if (made.aux) aux = aux ? add(aux, made.aux) : made.aux;
+          if (made.aux) addLoss(made.aux);
           return made;
         },
-        (loss) => (aux = aux ? add(aux, loss) : loss),
-      );
+        addLoss,
+      });
       return { y: x, links, ...(aux && { aux }) };
     },
-    ...(encoder < 0 && {
-      decoding: {
-        trees: true,
-        memory: (call) =>
-          sumOver({ growth: growths[0] as (typeof growths)[number], bytes: 0 }, (total, { mixer }, index) => {
-            if (!mixer) return total;
-            const own = mixer.part.decoding!.memory({ ...call, ...site(index, call), config: mixer.config });
-            return {
-              growth: growths[Math.max(growths.indexOf(total.growth), growths.indexOf(own.growth))]!,
-              bytes: total.bytes + own.bytes,
-            };
-          }),
-        init: (call) => ({
-          layers: layers.map(({ mixer }, index) =>
-            mixer
-              ? (mixer.part.decoding!.init({
-                  ...call,
-                  ...site(index, call),
-                  config: mixer.config,
-                  params: own(call.params, index, 'mixer', mixer),
-                }) as AnyState)
-              : {},
-          ),
+  };
+  if (layers.some(({ mixer }) => mixer && !mixer.part.decoding)) return stack;
+  return {
+    ...stack,
+    decoding: {
+      // Each layer decides for itself how it runs a tree.
+      trees: true,
+      memory(site) {
+        const all = layers.flatMap((layer, index) =>
+          layer.mixer ? [decodingOf(layer.mixer.part).memory(siteOf(site, layer, index))] : [],
+        );
+        return {
+          growth: growths[Math.max(0, ...all.map(({ growth }) => growths.indexOf(growth)))]!,
+          bytes: all.reduce((total, { bytes }) => total + bytes, 0),
+        };
+      },
+      init: (site) => ({
+        layers: layers.map((layer, index) => {
+          if (!layer.mixer) return {};
+          const params = paramsOfPart(site.params, index, 'mixer', layer.mixer);
+          return decodingOf(layer.mixer.part).init({ ...siteOf(site, layer, index), params });
         }),
-        step(call) {
-          const states: AnyState[] = [];
-          const { x, links } = runLayers(layers, call, (layer, index, mixerCall) => {
-            const made = runStep(layer.mixer!.part, {
-              ...mixerCall,
-              state: call.state.layers[index],
-              ...(call.parents && { parents: call.parents }),
-            });
+      }),
+      step({ state, parents, ...call }) {
+        const states: AnyState[] = layers.map(() => ({}));
+        const { x, links } = runLayers(layers, call, {
+          mix(layer, index, mixerCall) {
+            const own = { ...mixerCall, state: state.layers[index], ...(parents && { parents }) };
+            const made = runStep(layer.mixer!.part, own);
             states[index] = made.state;
             return made;
-          });
-          return { y: x, state: { layers: layers.map((_, index) => states[index] ?? {}) }, links };
-        },
-        commit: (call) => ({ layers: layers.map((layer, index) => commitLayer(layer, index, call)) }),
+          },
+        });
+        return { y: x, state: { layers: states }, links };
       },
-    }),
-  };
-}
-
-/** Why a stack cannot generate, or nothing when it can. */
-export function refusesDecoding(layers: readonly ResolvedLayer[]): FeatureUnavailableError | undefined {
-  const index = layers.findIndex((layer) => layer.mixer && !layer.mixer.part.decoding);
-  if (index < 0) return undefined;
-  const { name } = layers[index]!.mixer!.part;
-  return new FeatureUnavailableError(
-    `layers.${index}.mixer (${name}) has no decoding: it looks at the whole sequence. The model can run forward, not generate.`,
-    {
-      facts: { layer: index, mixer: name },
+      commit: (call) => ({ layers: layers.map((layer, index) => commitLayer(layer, index, call)) }),
     },
-  );
-}
-
-function stackParams(layers: readonly ResolvedLayer[]): Record<string, ParamSpec> {
-  const entries: [string, ParamSpec][] = [];
-  layers.forEach((layer, index) => {
-    for (const name of layerParts)
-      for (const [key, spec] of Object.entries(layer[name]?.params ?? {}))
-        entries.push([`${index}.${name}.${key}`, spec]);
-  });
-  return Object.fromEntries(entries);
-}
-
-/** The learned tensors of one part, under its own names. */
-function own(
-  params: StackParams,
-  index: number,
-  name: (typeof layerParts)[number],
-  part: Resolved<unknown>,
-): Record<string, Tensor> {
-  return Object.fromEntries(Object.keys(part.params).map((key) => [key, params[`${index}.${name}.${key}`]!]));
-}
-
-type MixerCall = Call<object, object>;
-
-function runLayers(
-  layers: readonly ResolvedLayer[],
-  call: Call<object, StackParams>,
-  mix: (layer: ResolvedLayer, index: number, call: MixerCall) => { y: Tensor; links?: Links },
-  addLoss: (loss: Tensor) => void = () => {},
-): { x: Tensor; links: Record<string, Tensor> } {
-  const links: Record<string, Tensor> = {};
-  let { x } = call;
-  layers.forEach((layer, index) => {
-    const norm = (
-      name: 'mixerNorm' | 'mixerOutputNorm' | 'feedForwardNorm' | 'feedForwardOutputNorm',
-      value: Tensor,
-    ): Tensor => {
-      const part = layer[name];
-      return part
-        ? part.part.forward({ params: own(call.params, index, name, part), config: part.config, x: value })
-        : value;
-    };
-    const join = (residual: Tensor, value: Tensor): Tensor =>
-      add(residual, layer.residualMultiplier === 1 ? value : mul(value, layer.residualMultiplier));
-    links[`${index}.x`] = x;
-    const before = x;
-    if (layer.mixer) {
-      const input = norm('mixerNorm', before);
-      links[`${index}.input`] = input;
-      const { links: _, ...shared } = call;
-      const read = Object.fromEntries(
-        layer.mixer.links.map((link) => [link.input, links[`${link.layer}.${link.output}`]!]),
-      );
-      const made = mix(layer, index, {
-        ...shared,
-        params: own(call.params, index, 'mixer', layer.mixer),
-        config: layer.mixer.config,
-        x: input,
-        ...(layer.mixer.links.length > 0 && { links: read }),
-      });
-      for (const [name, value] of Object.entries(made.links ?? {})) links[`${index}.${name}`] = value;
-      x = join(x, norm('mixerOutputNorm', made.y));
-    }
-    if (layer.feedForward) {
-      const input = norm('feedForwardNorm', layer.residual === 'parallel' ? before : x);
-      const { y, aux } = layer.feedForward.part.forward({
-        params: own(call.params, index, 'feedForward', layer.feedForward),
-        config: layer.feedForward.config,
-        x: input,
-        ...(call.training !== undefined && { training: call.training }),
-        ...(call.random && { random: call.random }),
-      });
-      if (aux) addLoss(aux);
-      x = join(x, norm('feedForwardOutputNorm', y));
-    }
-  });
-  links[`${layers.length}.x`] = x;
-  return { x, links };
+  };
 }
 
 /** Each layer commits by itself, from what its mixer read in the step. */
 function commitLayer(layer: ResolvedLayer, index: number, call: CommitCall<object, StackParams, StackState>): AnyState {
   if (!layer.mixer) return {};
-  const outputs = call.outputs ?? {};
-  const read = Object.fromEntries(
-    layer.mixer.links.map((link) => [link.input, outputs[`${link.layer}.${link.output}`]!]),
-  );
+  const { links: _, outputs = {}, ...shared } = call;
   return runCommit(layer.mixer.part, {
-    params: own(call.params, index, 'mixer', layer.mixer),
+    ...shared,
+    params: paramsOfPart(call.params, index, 'mixer', layer.mixer),
     config: layer.mixer.config,
     snapshot: call.snapshot.layers[index],
     state: call.state.layers[index],
     inputs: outputs[`${index}.input`]!,
-    positions: call.positions,
-    starts: call.starts,
-    path: call.path,
-    count: call.count,
-    ...(layer.mixer.links.length > 0 && { links: read }),
-    ...(call.cache && { cache: call.cache }),
+    outputs: outputsOf(outputs, index),
+    ...(layer.mixer.links.length > 0 && { links: linksRead(layer, index, outputs) }),
   });
+}
+
+/** What one layer gave, under its own names. */
+function outputsOf(outputs: Links, index: number): Links {
+  const prefix = `${index}.`;
+  return Object.fromEntries(
+    Object.entries(outputs).flatMap(([name, value]) =>
+      name.startsWith(prefix) ? [[name.slice(prefix.length), value]] : [],
+    ),
+  );
 }

@@ -1,0 +1,88 @@
+import type { Device, Tensor } from '@tessera/tensor-core';
+import { UnsupportedOptionError, disposeTree } from '@tessera/tensor-core';
+import type { ChooseDevice, DeviceOption } from './devices.ts';
+import { checkMemory, estimateMemory } from './model/estimate.ts';
+import { initialWeights } from './model/initial-weights.ts';
+import { LanguageModelGraph } from './model/language-model.ts';
+import { Model } from './model/model.ts';
+import { checkWeightDtype, storageOf, toStorage } from './model/weight-dtype.ts';
+import type { WeightDtype } from './model/weight-dtype.ts';
+import { takeMixers } from './model-spec-input.ts';
+import type { ModelSpecInput } from './model-spec-input.ts';
+import { checkOptionNames } from './option-names.ts';
+import { pause } from './pause.ts';
+import type { Registry } from './registry.ts';
+import { resolveSpec } from './stack/resolve.ts';
+
+/** How a new model is made. */
+export interface AssembleOptions {
+  /** @defaultValue 'auto' */
+  readonly device?: DeviceOption | undefined;
+  /** How matrices are kept. @defaultValue 'fp32' */
+  readonly dtype?: WeightDtype | undefined;
+  /** From which the first weights are drawn. @defaultValue 0 */
+  readonly seed?: number | undefined;
+  /** Bytes that the model may take. @defaultValue no limit */
+  readonly memoryLimit?: number | undefined;
+  /** Rejects with `signal.reason`, and frees what was allocated. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+const optionNames = ['device', 'dtype', 'seed', 'memoryLimit', 'signal'] as const;
+
+/** Makes a model with weights drawn from a seed. */
+export async function assembleModel(
+  given: ModelSpecInput,
+  registry: Registry,
+  options: AssembleOptions,
+  choose: ChooseDevice,
+): Promise<Model> {
+  const started = performance.now();
+  checkOptionNames(options, optionNames, 'assemble');
+  const { seed = 0, signal } = options;
+  signal?.throwIfAborted();
+  if (!Number.isSafeInteger(seed))
+    throw new UnsupportedOptionError(
+      `assemble: seed is ${String(seed)}, expected a whole number up to 2⁵³ − 1 in size.`,
+      {
+        facts: { option: 'seed', value: seed },
+      },
+    );
+  const dtype = checkWeightDtype(options.dtype ?? 'fp32');
+  const { spec, mixers } = takeMixers(given);
+  const graph = new LanguageModelGraph(resolveSpec(spec, registry.with(mixers)));
+  const estimate = estimateMemory(graph, dtype, graph.resolved.spec.maxPositions);
+  checkMemory(estimate, options.memoryLimit);
+  const { device, owned } = await choose(options.device ?? 'auto');
+  try {
+    const params = await drawWeights(graph, device, dtype, seed, signal);
+    const loadMs = performance.now() - started;
+    return new Model({ graph, device, ownsDevice: owned, dtype, params, estimate, loadMs });
+  } catch (error) {
+    if (owned) device.dispose();
+    throw error;
+  }
+}
+
+async function drawWeights(
+  graph: LanguageModelGraph,
+  device: Device,
+  dtype: WeightDtype,
+  seed: number,
+  signal: AbortSignal | undefined,
+): Promise<Record<string, Tensor>> {
+  const params: Record<string, Tensor> = {};
+  try {
+    for (const [path, param] of Object.entries(graph.params())) {
+      await pause();
+      signal?.throwIfAborted();
+      const kept = storageOf(param, dtype);
+      const values = await initialWeights(path, param, seed);
+      params[path] = device.upload(toStorage(values, kept), { shape: param.shape, dtype: kept });
+    }
+    return params;
+  } catch (error) {
+    disposeTree(params);
+    throw error;
+  }
+}
