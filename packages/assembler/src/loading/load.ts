@@ -26,6 +26,7 @@ export interface LoadOptions extends OpenOptions {
   readonly dtype?: WeightDtype | undefined;
   /** Bytes that the model may take. @defaultValue no limit */
   readonly memoryLimit?: number | undefined;
+  /** Told of bytes that were read. A bar shows `total`; events of files come besides. */
   readonly onProgress?: OnProgress | undefined;
   /** Receives sentences about what is odd and harmless. */
   readonly onWarning?: ((warning: string) => void) | undefined;

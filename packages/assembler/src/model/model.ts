@@ -231,6 +231,7 @@ export class Model {
     if (this.#parts.ownsDevice) this.#parts.device.dispose();
   }
 
+  /** As {@link Model.dispose}, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose();
   }

@@ -104,6 +104,7 @@ export class Session {
     this.#state = [];
   }
 
+  /** As {@link Session.dispose}, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }
