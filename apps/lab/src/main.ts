@@ -12,14 +12,18 @@ const native = options.includes('--native');
 const gpu = create(native ? ['enable-dawn-features=vulkan_enable_f16_on_nvidia,allow_unsafe_apis'] : []);
 const device = await requestWebGpu({ gpu });
 if (!device) throw new Error('bench: there is no WebGPU adapter here.');
-if (/swiftshader|llvmpipe/i.test(device.name)) throw new Error(`bench: ${device.name} is a software adapter; its times say nothing. Run this on a GPU.`);
+if (/swiftshader|llvmpipe/i.test(device.name))
+  throw new Error(`bench: ${device.name} is a software adapter; its times say nothing. Run this on a GPU.`);
 
 const rows: Measurement[] = [];
 console.log(`device: ${device.name}; ${native ? 'native toggles' : 'as a page sees it'}`);
 await benchKernels(device, (row) => {
   rows.push(row);
-  const figure = row.error > 1e-3 ? `wrong by ${row.error.toExponential(1)}: no figure` : `${row.rate.toFixed(1)} ${row.unit}`;
-  console.log(`${row.name.padEnd(40)} ${row.ms.toFixed(3).padStart(9)} ms  [${row.spread.map((ms) => ms.toFixed(3)).join(', ')}]  ${figure}  (error ${row.error.toExponential(1)}, ${row.dispatches} dispatches)`);
+  const figure =
+    row.error > 1e-3 ? `wrong by ${row.error.toExponential(1)}: no figure` : `${row.rate.toFixed(1)} ${row.unit}`;
+  console.log(
+    `${row.name.padEnd(40)} ${row.ms.toFixed(3).padStart(9)} ms  [${row.spread.map((ms) => ms.toFixed(3)).join(', ')}]  ${figure}  (error ${row.error.toExponential(1)}, ${row.dispatches} dispatches)`,
+  );
 });
 const models = [];
 for (const dtype of ['f16', 'bf16', 'f32'] as const) {
@@ -28,5 +32,6 @@ for (const dtype of ['f16', 'bf16', 'f32'] as const) {
   console.log(JSON.stringify(figures));
 }
 const out = options.find((option) => option.startsWith('--json='))?.slice('--json='.length);
-if (out !== undefined) writeFileSync(out, `${JSON.stringify({ device: device.name, native, rows, models }, undefined, 2)}\n`);
+if (out !== undefined)
+  writeFileSync(out, `${JSON.stringify({ device: device.name, native, rows, models }, undefined, 2)}\n`);
 process.exit(0);

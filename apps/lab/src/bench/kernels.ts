@@ -23,7 +23,7 @@ export function filler(type: TensorType, seed: number, scale = 1): Float32Array 
 interface Case {
   readonly name: string;
   readonly types: readonly TensorType[];
-  readonly build: (...inputs: Tensor[]) => Tensor;
+  readonly build: (...inputs: Tensor[]) => readonly Tensor[];
   /** Rows of the first input that are checked against the CPU in float64; undefined: no check by rows. */
   readonly check?: number;
   readonly work: { readonly amount: number; readonly unit: string };
@@ -31,32 +31,41 @@ interface Case {
 }
 
 const f32 = (...shape: number[]): TensorType => ({ shape, dtype: 'f32' });
-const gemv = (K: number, N: number, dtype: 'f32' | 'f16' | 'bf16'): Case => ({
-  name: `GEMV ${K}×${N} ${dtype}`,
-  types: [f32(1, K), { shape: [N, K], dtype }],
-  build: (x, w) => linear(x!, w!),
-  check: 1,
-  work: { amount: (N * K * (dtype === 'f32' ? 4 : 2)) / 1e9, unit: 'GB/s' },
-  runs: 50,
-});
+/** Several matrices in one run: more than the cache holds, and one submit for all of them. */
+const gemv = (K: number, N: number, dtype: 'f32' | 'f16' | 'bf16'): Case => {
+  const bytes = N * K * (dtype === 'f32' ? 4 : 2);
+  const matrices = Math.max(2, Math.min(32, Math.ceil(5e8 / bytes)));
+  return {
+    name: `GEMV ${K}×${N} ${dtype}, ${matrices} matrices`,
+    types: [f32(1, K), ...Array.from({ length: matrices }, (): TensorType => ({ shape: [N, K], dtype }))],
+    build: (x, ...w) => w.map((weight) => linear(x!, weight)),
+    check: 1,
+    work: { amount: (matrices * bytes) / 1e9, unit: 'GB/s' },
+  };
+};
 const square = (n: number): Case => ({
   name: `matmul ${n}³ f32`,
   types: [f32(n, n), f32(n, n)],
-  build: (a, b) => matmul(a!, b!),
+  build: (a, b) => [matmul(a!, b!)],
   check: 2,
   work: { amount: (2 * n ** 3) / 1e12, unit: 'TFLOP/s' },
   runs: n >= 4096 ? 5 : 20,
 });
 
 const cases: readonly Case[] = [
-  { name: 'copy 256 MiB f32', types: [f32(2 ** 26)], build: (x) => add(x!, 1), work: { amount: (2 * 2 ** 28) / 1e9, unit: 'GB/s' } },
+  {
+    name: 'copy 256 MiB f32',
+    types: [f32(2 ** 26)],
+    build: (x) => [add(x!, 1)],
+    work: { amount: (2 * 2 ** 28) / 1e9, unit: 'GB/s' },
+  },
   square(512),
   square(1024),
   square(4096),
   {
     name: 'x W: 2048 × 2048 → 5632 f16',
     types: [f32(2048, 2048), { shape: [5632, 2048], dtype: 'f16' }],
-    build: (x, w) => linear(x!, w!),
+    build: (x, w) => [linear(x!, w!)],
     check: 2,
     work: { amount: (2 * 2048 * 2048 * 5632) / 1e12, unit: 'TFLOP/s' },
   },
@@ -75,12 +84,20 @@ export async function benchKernels(device: WebGpuDevice, report: (row: Measureme
   for (const one of cases) {
     const data = one.types.map((type, index) => filler(type, index));
     const inputs = one.types.map((type, index) => device.upload(data[index]!, type));
-    const program = await device.compile(trace((...x) => [one.build(...x)], one.types));
-    const [result] = program.run(inputs);
-    const error = one.check === undefined ? 0 : await rowsError(device, one, data, result!);
-    result!.dispose();
+    const program = await device.compile(trace((...x) => one.build(...x), one.types));
+    const results = program.run(inputs);
+    const error = one.check === undefined ? 0 : await rowsError(device, one, data, results[0]!);
+    for (const result of results) result.dispose();
     const { median, low, high } = await timeProgram(device, program, inputs, { runs: one.runs ?? 20 });
-    report({ name: one.name, ms: median, spread: [low, high], dispatches: dispatchesOf(program), rate: (one.work.amount / median) * 1000, unit: one.work.unit, error });
+    report({
+      name: one.name,
+      ms: median,
+      spread: [low, high],
+      dispatches: dispatchesOf(program),
+      rate: (one.work.amount / median) * 1000,
+      unit: one.work.unit,
+      error,
+    });
     program.dispose();
     for (const input of inputs) input.dispose();
   }
@@ -88,13 +105,20 @@ export async function benchKernels(device: WebGpuDevice, report: (row: Measureme
 }
 
 /** The first rows of the result against the CPU in float64. */
-async function rowsError(device: WebGpuDevice, one: Case, data: readonly (Float32Array | Uint16Array)[], result: Tensor): Promise<number> {
+async function rowsError(
+  device: WebGpuDevice,
+  one: Case,
+  data: readonly (Float32Array | Uint16Array)[],
+  result: Tensor,
+): Promise<number> {
   const rows = one.check!;
   const width = one.types[0]!.shape.at(-1)!;
   const first = fromHost((data[0] as Float32Array).slice(0, rows * width), [rows, width]);
-  const others = data.slice(1).map((values, index) => fromHost(values, one.types[index + 1]!.shape, one.types[index + 1]!.dtype));
+  const others = data
+    .slice(1)
+    .map((values, index) => fromHost(values, one.types[index + 1]!.shape, one.types[index + 1]!.dtype));
   const cpu = new CpuDevice({ precision: 'f64' });
-  const expected = await cpu.read((await cpu.compile(trace(() => [one.build(first, ...others)], []))).run([])[0]!);
+  const expected = await cpu.read((await cpu.compile(trace(() => [one.build(first, ...others)[0]!], []))).run([])[0]!);
   const actual = await device.read(result);
   let worst = 0;
   let largest = 0;
@@ -113,8 +137,14 @@ async function benchAttention(device: WebGpuDevice, report: (row: Measurement) =
   ] as const) {
     const [H, G, K] = [32, 4, 64];
     const types: TensorType[] = [f32(1, n, H, K), f32(1, S, G, K), f32(1, S, G, K)];
-    const queryPositions = fromHost(Int32Array.from({ length: n }, (_, i) => S - n + i), [1, n]);
-    const keyPositions = fromHost(Int32Array.from({ length: S }, (_, i) => i), [1, S]);
+    const queryPositions = fromHost(
+      Int32Array.from({ length: n }, (_, i) => S - n + i),
+      [1, n],
+    );
+    const keyPositions = fromHost(
+      Int32Array.from({ length: S }, (_, i) => i),
+      [1, S],
+    );
     const build = (q: Tensor, k: Tensor, v: Tensor): Tensor => attention({ q, k, v, queryPositions, keyPositions });
     const data = types.map((type, index) => filler(type, index));
     const inputs = types.map((type, index) => device.upload(data[index]!, type));
@@ -124,10 +154,27 @@ async function benchAttention(device: WebGpuDevice, report: (row: Measurement) =
     const head = (x: Tensor): Tensor => slice(x, 1, 0, 1);
     const all = data.map((values, index) => fromHost(values, types[index]!.shape));
     const expected = await cpu.read(
-      (await cpu.compile(trace(() => [attention({ q: head(all[0]!), k: all[1]!, v: all[2]!, queryPositions: head(queryPositions), keyPositions })], []))).run([])[0]!,
+      (
+        await cpu.compile(
+          trace(
+            () => [
+              attention({
+                q: head(all[0]!),
+                k: all[1]!,
+                v: all[2]!,
+                queryPositions: head(queryPositions),
+                keyPositions,
+              }),
+            ],
+            [],
+          ),
+        )
+      ).run([])[0]!,
     );
     const actual = await device.read(result!);
-    const error = Math.max(...expected.map((value, index) => Math.abs(value - actual[index]!))) / Math.max(...expected.map(Math.abs));
+    const error =
+      Math.max(...expected.map((value, index) => Math.abs(value - actual[index]!))) /
+      Math.max(...expected.map(Math.abs));
     result!.dispose();
     const { median, low, high } = await timeProgram(device, program, inputs, { runs: 30 });
     const pairs = n === 1 ? S : (n * (n + 1)) / 2;
@@ -149,4 +196,3 @@ async function benchAttention(device: WebGpuDevice, report: (row: Measurement) =
 export function dispatchesOf(program: object): number {
   return (program as { readonly dispatches?: number }).dispatches ?? 0;
 }
-

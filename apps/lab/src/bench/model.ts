@@ -28,46 +28,85 @@ export interface ModelFigures {
 export function tinyLlamaSpec(layers = 22): ModelSpec {
   const norm = { type: '@tessera/norms:rms', config: { eps: 1e-5 } };
   const layer = {
-    mixer: { type: '@tessera/attention-softmax:softmax-attention', config: { heads: 32, kvHeads: 4, headDim: 64, rotary: {} } },
+    mixer: {
+      type: '@tessera/attention-softmax:softmax-attention',
+      config: { heads: 32, kvHeads: 4, headDim: 64, rotary: {} },
+    },
     mixerNorm: norm,
     feedForward: { type: '@tessera/feedforward:gated', config: { hidden: 5632 } },
     feedForwardNorm: norm,
   };
-  return { vocabSize: 32_000, dModel: 2048, maxPositions: 2048, layers: Array.from({ length: layers }, () => layer), finalNorm: norm, head: {} };
+  return {
+    vocabSize: 32_000,
+    dModel: 2048,
+    maxPositions: 2048,
+    layers: Array.from({ length: layers }, () => layer),
+    finalNorm: norm,
+    head: {},
+  };
 }
 
 /** Decode at a context of 512 and prefill of 2048 tokens. */
-export async function benchModel(device: WebGpuDevice, spec: ModelSpec, dtype: 'f32' | 'f16' | 'bf16', name: string): Promise<ModelFigures> {
+export async function benchModel(
+  device: WebGpuDevice,
+  spec: ModelSpec,
+  dtype: 'f32' | 'f16' | 'bf16',
+  name: string,
+): Promise<ModelFigures> {
   const graph = new LanguageModelGraph(resolveSpec(spec, new Registry([softmax, feedForward, norms])));
   const params: Record<string, Tensor> = {};
   let weightBytes = 0;
   Object.entries(graph.params()).forEach(([path, { shape }], index) => {
     const type: TensorType = { shape, dtype: shape.length > 1 ? dtype : 'f32' };
-    const data = shape.length > 1 ? filler(type, index, 0.7 * shape.at(-1)! ** -0.5) : new Float32Array(shape[0]!).fill(1);
+    const data =
+      shape.length > 1 ? filler(type, index, 0.7 * shape.at(-1)! ** -0.5) : new Float32Array(shape[0]!).fill(1);
     params[path] = device.upload(data, type);
     // Of the embedding one row is read.
     if (path !== 'embedding.weight') weightBytes += data.byteLength;
   });
   const size = { batch: 1, capacity: 2048 + 64, chunk: 2048 };
-  const start = async (): Promise<readonly Tensor[]> => (await device.compile(trace(() => treeLeaves(graph.init(params, size)), []))).run([]);
+  const start = async (): Promise<readonly Tensor[]> =>
+    (await device.compile(trace(() => treeLeaves(graph.init(params, size)), []))).run([]);
   const form = graph.init(params, size);
   const leaves = treeLeaves(form);
   const step = (n: number): Promise<Program> =>
     device.compile(
       trace(
         (tokens, starts, lengths, ...state) => {
-          const made = graph.step(params, { tokens: tokens!, starts: starts!, lengths: lengths! }, fillTree(form, state), 'last');
+          const made = graph.step(
+            params,
+            { tokens: tokens!, starts: starts!, lengths: lengths! },
+            fillTree(form, state),
+            'last',
+          );
           return [reshape(argmax(made.logits, { axis: -1 }), [1, 1]), ...treeLeaves(made.state)];
         },
-        [{ shape: [1, n], dtype: 'i32' }, { shape: [1], dtype: 'i32' }, { shape: [1], dtype: 'i32' }, ...leaves.map(({ shape, dtype: type }) => ({ shape, dtype: type }))],
+        [
+          { shape: [1, n], dtype: 'i32' },
+          { shape: [1], dtype: 'i32' },
+          { shape: [1], dtype: 'i32' },
+          ...leaves.map(({ shape, dtype: type }) => ({ shape, dtype: type })),
+        ],
       ),
       { donate: leaves.map((_, index) => index + 3) },
     );
   const one = (value: number): Tensor => device.upload(Int32Array.of(value), { shape: [1], dtype: 'i32' });
   const zero = one(0);
-  const prompt = async (program: Program, n: number, state: readonly Tensor[]): Promise<{ token: Tensor; state: readonly Tensor[]; id: number }> => {
+  const prompt = async (
+    program: Program,
+    n: number,
+    state: readonly Tensor[],
+  ): Promise<{ token: Tensor; state: readonly Tensor[]; id: number }> => {
     const length = one(n);
-    const [token, ...rest] = program.run([fromHost(Int32Array.from({ length: n }, (_, i) => (i * 7919) % 32_000), [1, n]), zero, length, ...state]);
+    const [token, ...rest] = program.run([
+      fromHost(
+        Int32Array.from({ length: n }, (_, i) => (i * 7919) % 32_000),
+        [1, n],
+      ),
+      zero,
+      length,
+      ...state,
+    ]);
     length.dispose();
     return { token: token!, state: rest, id: (await device.read(token!))[0]! };
   };

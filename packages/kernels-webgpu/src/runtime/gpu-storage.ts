@@ -6,6 +6,8 @@ export class GpuStorage implements Storage {
   /** Bytes of the value; the buffer may be a little larger. */
   readonly bytes: number;
   references = 1;
+  /** True when somebody keeps the buffer after the last reference is gone. */
+  kept = false;
 
   constructor(buffer: GPUBuffer, bytes: number) {
     this.buffer = buffer;

@@ -1,6 +1,7 @@
 import type { Graph, Program, Tensor } from '@tessera/tensor-core';
 import { TesseraError, sameShape, showShape } from '@tessera/tensor-core';
 import type { CompiledGraph, Step } from '../compile/compile-graph.ts';
+import { bufferBytes } from '../compile/slot.ts';
 import type { Slot } from '../compile/slot.ts';
 import { planMemory } from './plan-memory.ts';
 import type { BufferPool } from './gpu-storage.ts';
@@ -35,6 +36,9 @@ export class WebGpuProgram implements Program {
   readonly #temporaries: ReadonlyMap<Slot, number>;
   readonly #arena: readonly GPUBuffer[];
   readonly #bindGroups = new Map<string, GPUBindGroup[]>();
+  /** The donated input whose buffer serves an output of the next run, so that a state alternates between two buffers. */
+  readonly #partners: ReadonlyMap<Slot, number>;
+  readonly #spare = new Map<Slot, GPUBuffer>();
   #disposed = false;
 
   constructor(
@@ -71,6 +75,7 @@ export class WebGpuProgram implements Program {
     const plan = planMemory(compiled);
     this.#temporaries = plan.places;
     this.#arena = plan.sizes.map((bytes) => context.pool.take(bytes));
+    this.#partners = partnersOf(compiled, graph, donated);
   }
 
   /** Dispatches of one run. */
@@ -95,7 +100,10 @@ export class WebGpuProgram implements Program {
     const storages = inputs.map((input) => this.#context.storageOf(input));
     const made = new Map<Slot, GPUBuffer>();
     for (const slot of this.#compiled.outputs)
-      if (slot.role.kind === 'temporary' && !made.has(slot)) made.set(slot, pool.take(slot.bytes));
+      if (slot.role.kind === 'temporary' && !made.has(slot)) {
+        made.set(slot, this.#spare.get(slot) ?? pool.take(slot.bytes));
+        this.#spare.delete(slot);
+      }
     const bufferOf = (slot: Slot): GPUBuffer => {
       if (slot.role.kind === 'fixed') return slot.role.buffer;
       if (slot.role.kind === 'input') return storages[slot.role.index]!.buffer;
@@ -124,6 +132,14 @@ export class WebGpuProgram implements Program {
       }
       return this.#context.hold(new GpuStorage(made.get(slot)!, slot.bytes), type);
     });
+    for (const [slot, index] of this.#partners) {
+      const storage = storages[index]!;
+      // Kept here rather than given to the pool, where the order of buffers would change from run to run.
+      if (storage.references === 1 && storage.buffer.size === made.get(slot)!.size) {
+        this.#spare.set(slot, storage.buffer);
+        storage.kept = true;
+      }
+    }
     inputs.forEach((input, index) => {
       if (this.#donated.has(index)) input.dispose();
       else if (input.source.kind === 'host') this.#release(storages[index]!);
@@ -134,7 +150,8 @@ export class WebGpuProgram implements Program {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    for (const buffer of this.#arena) this.#context.pool.give(buffer);
+    for (const buffer of [...this.#arena, ...this.#spare.values()]) this.#context.pool.give(buffer);
+    this.#spare.clear();
     this.#bindGroups.clear();
   }
 
@@ -163,3 +180,16 @@ export class WebGpuProgram implements Program {
 }
 
 const mostSets = 16;
+
+/** Pairs outputs that need a buffer of their own with donated inputs of the same size that no output takes over. */
+function partnersOf(compiled: CompiledGraph, graph: Graph, donated: ReadonlySet<number>): Map<Slot, number> {
+  const taken = new Set(compiled.outputs.flatMap(({ role }) => (role.kind === 'input' ? [role.index] : [])));
+  const free = [...donated].filter((index) => !taken.has(index));
+  const partners = new Map<Slot, number>();
+  for (const slot of new Set(compiled.outputs)) {
+    if (slot.role.kind !== 'temporary') continue;
+    const at = free.findIndex((index) => bufferBytes(graph.types[index]!) === slot.bytes);
+    if (at >= 0) partners.set(slot, free.splice(at, 1)[0]!);
+  }
+  return partners;
+}

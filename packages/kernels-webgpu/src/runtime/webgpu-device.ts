@@ -145,7 +145,7 @@ export class WebGpuDevice implements Device {
     const held = storage as GpuStorage;
     this.#allocated -= held.bytes;
     held.references--;
-    if (held.references === 0) this.#pool.give(held.buffer);
+    if (held.references === 0 && !held.kept) this.#pool.give(held.buffer);
   }
 
   dispose(): void {
