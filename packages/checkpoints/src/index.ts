@@ -8,7 +8,14 @@ export { folderSource } from './source/folder-source.ts';
 export { memorySink, type MemorySink } from './source/memory-sink.ts';
 export { memorySource, type MemoryFile } from './source/memory-source.ts';
 export { parseJson, type ParseJsonOptions } from './source/parse-json.ts';
-export { readJson, readJsonIfPresent, readText, readTextIfPresent, type ReadJsonOptions, type ReadTextOptions } from './source/read-json.ts';
+export {
+  readJson,
+  readJsonIfPresent,
+  readText,
+  readTextIfPresent,
+  type ReadJsonOptions,
+  type ReadTextOptions,
+} from './source/read-json.ts';
 export { toFileSource, type FileSourceInput } from './source/to-file-source.ts';
 export { urlSource, type UrlSourceOptions } from './source/url-source.ts';
 export { fromFloat32, toFloat32, type FloatDtype } from './safetensors/convert.ts';

@@ -6,7 +6,8 @@ import { tokenize } from '../examples/tokenize.ts';
 import { createTokenizer } from './tokenizer/create-tokenizer.ts';
 import { byteLevelBpe } from './tokenizer-fixtures.test-data.ts';
 
-const read = (name: string): Promise<string> => readFile(new URL(`../../../apps/models/llama-4m/${name}`, import.meta.url), 'utf8');
+const read = (name: string): Promise<string> =>
+  readFile(new URL(`../../../apps/models/llama-4m/${name}`, import.meta.url), 'utf8');
 
 test('the tokenize example runs', async () => {
   const { asText, asToken, decoded } = tokenize(await read('tokenizer.json'), await read('tokenizer_config.json'));
@@ -25,7 +26,8 @@ test('the stream example runs', async () => {
 });
 
 test('the chat example runs', async () => {
-  const chat_template = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>{% endfor %}<|im_start|>assistant\n";
+  const chat_template =
+    '{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>{% endfor %}<|im_start|>assistant\n';
   const tokenizer = createTokenizer({ tokenizerJson: byteLevelBpe() });
   const ids = await chat(tokenizer, JSON.stringify({ chat_template }));
   expect(ids.filter((id) => id === tokenizer.tokenToId('<|im_end|>'))).toHaveLength(1);

@@ -10,7 +10,10 @@ export interface LayoutSite {
 }
 
 /** Checks that the tensors cover the data section without overlap, hole or rest, and returns them in its order. */
-export function checkLayout(tensors: ReadonlyMap<string, TensorEntry>, { file, dataOffset, fileSize }: LayoutSite): ReadonlyMap<string, TensorEntry> {
+export function checkLayout(
+  tensors: ReadonlyMap<string, TensorEntry>,
+  { file, dataOffset, fileSize }: LayoutSite,
+): ReadonlyMap<string, TensorEntry> {
   const entries = [...tensors.values()];
   const sorted = isSorted(entries);
   if (!sorted) entries.sort(compare);
@@ -18,13 +21,24 @@ export function checkLayout(tensors: ReadonlyMap<string, TensorEntry>, { file, d
   let last: TensorEntry | undefined;
   for (const entry of entries) {
     if (entry.byteOffset < end) {
-      fail(file, `tensor ${quote(entry.name)} begins ${end - entry.byteOffset} bytes before the end of tensor ${quote(last?.name ?? '')}`, 'no overlap', entry);
+      fail(
+        file,
+        `tensor ${quote(entry.name)} begins ${end - entry.byteOffset} bytes before the end of tensor ${quote(last?.name ?? '')}`,
+        'no overlap',
+        entry,
+      );
     }
     if (entry.byteOffset > end) {
-      fail(file, `${entry.byteOffset - end} bytes before tensor ${quote(entry.name)} belong to no tensor`, 'no hole', entry);
+      fail(
+        file,
+        `${entry.byteOffset - end} bytes before tensor ${quote(entry.name)} belong to no tensor`,
+        'no hole',
+        entry,
+      );
     }
     end += entry.byteLength;
-    if (end > fileSize) fail(file, `tensor ${quote(entry.name)} ends at byte ${end}`, `at most the ${fileSize} bytes of the file`, entry);
+    if (end > fileSize)
+      fail(file, `tensor ${quote(entry.name)} ends at byte ${end}`, `at most the ${fileSize} bytes of the file`, entry);
     last = entry;
   }
   if (end < fileSize) fail(file, `${fileSize - end} bytes follow the last tensor`, 'none');
@@ -40,7 +54,15 @@ function isSorted(entries: readonly TensorEntry[]): boolean {
 }
 
 function fail(file: string, actual: string, expected: string, entry?: TensorEntry): never {
-  throw new ModelFormatError(`${file}: ${actual}, expected ${expected}. The file is damaged or cut short; fetch it again.`, {
-    facts: { file, actual, expected, ...(entry && { tensor: entry.name.slice(0, 1024), byteOffset: entry.byteOffset, byteLength: entry.byteLength }) },
-  });
+  throw new ModelFormatError(
+    `${file}: ${actual}, expected ${expected}. The file is damaged or cut short; fetch it again.`,
+    {
+      facts: {
+        file,
+        actual,
+        expected,
+        ...(entry && { tensor: entry.name.slice(0, 1024), byteOffset: entry.byteOffset, byteLength: entry.byteLength }),
+      },
+    },
+  );
 }

@@ -3,8 +3,10 @@ import { describe, expect, test } from 'vitest';
 import { fromFloat32, toFloat32 } from './convert.ts';
 
 const every = Uint16Array.from({ length: 65_536 }, (_, bits) => bits);
-const bytesOf = (array: ArrayBufferView<ArrayBuffer>): Uint8Array<ArrayBuffer> => new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
-const u16 = (bytes: Uint8Array<ArrayBuffer>): Uint16Array => new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2);
+const bytesOf = (array: ArrayBufferView<ArrayBuffer>): Uint8Array<ArrayBuffer> =>
+  new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+const u16 = (bytes: Uint8Array<ArrayBuffer>): Uint16Array =>
+  new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2);
 
 /** The value of a small float by its definition: sign, exponent, mantissa. */
 function valueOf(bits: number, exponentBits: number, mantissaBits: number): number {
@@ -17,8 +19,14 @@ function valueOf(bits: number, exponentBits: number, mantissaBits: number): numb
   return sign * (1 + mantissa / 2 ** mantissaBits) * 2 ** (exponent - bias);
 }
 
-describe.each([['F16', 5, 10], ['BF16', 8, 7]] as const)('%s', (dtype, exponentBits, mantissaBits) => {
-  const finite = [...every].filter((bits) => bits < 0x8000).map((bits) => valueOf(bits, exponentBits, mantissaBits)).filter(Number.isFinite);
+describe.each([
+  ['F16', 5, 10],
+  ['BF16', 8, 7],
+] as const)('%s', (dtype, exponentBits, mantissaBits) => {
+  const finite = [...every]
+    .filter((bits) => bits < 0x8000)
+    .map((bits) => valueOf(bits, exponentBits, mantissaBits))
+    .filter(Number.isFinite);
   const unit = 2 ** -mantissaBits;
   const most = finite.at(-1) as number;
   const limit = most * (1 + unit / 2 / (2 - unit)); // halfway to the next power of two
@@ -53,7 +61,11 @@ describe.each([['F16', 5, 10], ['BF16', 8, 7]] as const)('%s', (dtype, exponentB
     const back = u16(fromFloat32(toFloat32(bytesOf(every), dtype), dtype));
     every.forEach((bits, index) => {
       const value = valueOf(bits, exponentBits, mantissaBits);
-      if (Number.isNaN(value)) expect([valueOf(back[index] as number, exponentBits, mantissaBits), (back[index] as number) >>> 15]).toEqual([NaN, bits >>> 15]);
+      if (Number.isNaN(value))
+        expect([valueOf(back[index] as number, exponentBits, mantissaBits), (back[index] as number) >>> 15]).toEqual([
+          NaN,
+          bits >>> 15,
+        ]);
       else if (back[index] !== bits) expect(back[index]).toBe(bits);
     });
   });
@@ -64,12 +76,30 @@ describe.each([['F16', 5, 10], ['BF16', 8, 7]] as const)('%s', (dtype, exponentB
       const tie = ((finite[index] as number) + (finite[index + 1] as number)) / 2;
       tried.push(tie, -tie, nextFloat(tie, 1), nextFloat(tie, -1));
     }
-    tried.push(limit, -limit, nextFloat(limit, -1), most, 3.4028234663852886e38, Infinity, -Infinity, NaN, 0, -0, 2 ** -149, -(2 ** -149));
+    tried.push(
+      limit,
+      -limit,
+      nextFloat(limit, -1),
+      most,
+      3.4028234663852886e38,
+      Infinity,
+      -Infinity,
+      NaN,
+      0,
+      -0,
+      2 ** -149,
+      -(2 ** -149),
+    );
     check(Float32Array.from(tried));
   });
 
   test('any float32 rounds to nearest even', () => {
-    fc.assert(fc.property(fc.array(fc.float(), { minLength: 100, maxLength: 100 }), (values) => check(Float32Array.from(values))), { numRuns: 300, seed: 5 });
+    fc.assert(
+      fc.property(fc.array(fc.float(), { minLength: 100, maxLength: 100 }), (values) =>
+        check(Float32Array.from(values)),
+      ),
+      { numRuns: 300, seed: 5 },
+    );
     check(Float32Array.from({ length: 20_000 }, (_, index) => Math.sin(index * 12.9898) * 2 ** ((index % 60) - 40)));
   });
 
@@ -113,7 +143,12 @@ test('integers and wider floats round once to the nearest float32', () => {
   expect([...toFloat32(Uint8Array.of(0, 1, 7), 'BOOL')]).toEqual([0, 1, 1]);
   // Just above a tie of float32, by less than a double can hold: two roundings would go down.
   const above = (1n << 60n) + (1n << 36n) + 1n;
-  expect([...toFloat32(bytesOf(BigInt64Array.of(above, -above, above - 1n, 5n)), 'I64')]).toEqual([2 ** 60 + 2 ** 37, -(2 ** 60) - 2 ** 37, 2 ** 60, 5]);
+  expect([...toFloat32(bytesOf(BigInt64Array.of(above, -above, above - 1n, 5n)), 'I64')]).toEqual([
+    2 ** 60 + 2 ** 37,
+    -(2 ** 60) - 2 ** 37,
+    2 ** 60,
+    5,
+  ]);
   expect([...toFloat32(bytesOf(BigUint64Array.of((1n << 64n) - 1n)), 'U64')]).toEqual([2 ** 64]);
 });
 
@@ -121,12 +156,24 @@ test('8-bit floats are read as their definition says', () => {
   const all = Uint8Array.from({ length: 256 }, (_, bits) => bits);
   toFloat32(all, 'F8_E5M2').forEach((value, bits) => expect(value).toBe(valueOf(bits, 5, 2)));
   const e4m3 = toFloat32(all, 'F8_E4M3');
-  expect([e4m3[0x7e], e4m3[0x7f], e4m3[0xff], e4m3[0x78], e4m3[0x01], e4m3[0x38], e4m3[0x80]]).toEqual([448, NaN, NaN, 256, 2 ** -9, 1, -0]);
+  expect([e4m3[0x7e], e4m3[0x7f], e4m3[0xff], e4m3[0x78], e4m3[0x01], e4m3[0x38], e4m3[0x80]]).toEqual([
+    448,
+    NaN,
+    NaN,
+    256,
+    2 ** -9,
+    1,
+    -0,
+  ]);
   const e8m0 = toFloat32(all, 'F8_E8M0');
   expect([e8m0[0], e8m0[127], e8m0[254], e8m0[255]]).toEqual([2 ** -127, 1, 2 ** 127, NaN]);
 });
 
 test('bytes of half an element and unknown targets are refused', () => {
-  expect(() => toFloat32(new Uint8Array(3), 'BF16')).toThrow('BF16: there are 3 bytes, expected a multiple of 2. Pass the bytes of whole elements.');
-  expect(() => fromFloat32(new Float32Array(1), 'I8' as 'F32')).toThrow('dtype: got "I8", expected F32, F16, BF16 or F64');
+  expect(() => toFloat32(new Uint8Array(3), 'BF16')).toThrow(
+    'BF16: there are 3 bytes, expected a multiple of 2. Pass the bytes of whole elements.',
+  );
+  expect(() => fromFloat32(new Float32Array(1), 'I8' as 'F32')).toThrow(
+    'dtype: got "I8", expected F32, F16, BF16 or F64',
+  );
 });

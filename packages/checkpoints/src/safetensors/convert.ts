@@ -16,9 +16,12 @@ export type FloatDtype = 'F32' | 'F16' | 'BF16' | 'F64';
 export function toFloat32(bytes: Uint8Array<ArrayBuffer>, dtype: SafetensorsDtype): Float32Array<ArrayBuffer> {
   const width = dtypeBytes(dtype);
   if (bytes.length % width !== 0) {
-    throw new ModelFormatError(`${dtype}: there are ${bytes.length} bytes, expected a multiple of ${width}. Pass the bytes of whole elements.`, {
-      facts: { dtype, width, bytes: bytes.length },
-    });
+    throw new ModelFormatError(
+      `${dtype}: there are ${bytes.length} bytes, expected a multiple of ${width}. Pass the bytes of whole elements.`,
+      {
+        facts: { dtype, width, bytes: bytes.length },
+      },
+    );
   }
   const { buffer, byteOffset, length } = bytes.byteOffset % width === 0 ? bytes : bytes.slice();
   const count = length / width;
@@ -32,9 +35,13 @@ export function toFloat32(bytes: Uint8Array<ArrayBuffer>, dtype: SafetensorsDtyp
     case 'F64':
       return new Float32Array(new Float64Array(buffer, byteOffset, count));
     case 'I64':
-      return Float32Array.from(new BigInt64Array(buffer, byteOffset, count) as unknown as ArrayLike<number>, (value) => nearest(value as unknown as bigint));
+      return Float32Array.from(new BigInt64Array(buffer, byteOffset, count) as unknown as ArrayLike<number>, (value) =>
+        nearest(value as unknown as bigint),
+      );
     case 'U64':
-      return Float32Array.from(new BigUint64Array(buffer, byteOffset, count) as unknown as ArrayLike<number>, (value) => nearest(value as unknown as bigint));
+      return Float32Array.from(new BigUint64Array(buffer, byteOffset, count) as unknown as ArrayLike<number>, (value) =>
+        nearest(value as unknown as bigint),
+      );
     case 'I32':
       return new Float32Array(new Int32Array(buffer, byteOffset, count));
     case 'U32':
@@ -75,7 +82,10 @@ export function fromFloat32(values: Float32Array, dtype: FloatDtype): Uint8Array
     case 'BF16':
       return toBf16(bits);
     default:
-      throw new UnsupportedOptionError(`dtype: got ${JSON.stringify(dtype)}, expected F32, F16, BF16 or F64. Choose one of these.`, { facts: { dtype } });
+      throw new UnsupportedOptionError(
+        `dtype: got ${JSON.stringify(dtype)}, expected F32, F16, BF16 or F64. Choose one of these.`,
+        { facts: { dtype } },
+      );
   }
 }
 

@@ -21,13 +21,24 @@ export function layoutOrder<T extends TensorDescription>(tensors: Iterable<T>): 
  * @param tensors - in the order of {@link layoutOrder}
  * @throws {@link ModelFormatError} when a tensor cannot be described, or two have one name.
  */
-export function headerBytes(tensors: readonly TensorDescription[], metadata: SafetensorsMetadata = {}): Uint8Array<ArrayBuffer> {
-  const pairs = new Map([['format', 'pt'], ...(metadata instanceof Map ? metadata : Object.entries(metadata as Record<string, string>))]);
+export function headerBytes(
+  tensors: readonly TensorDescription[],
+  metadata: SafetensorsMetadata = {},
+): Uint8Array<ArrayBuffer> {
+  const pairs = new Map([
+    ['format', 'pt'],
+    ...(metadata instanceof Map ? metadata : Object.entries(metadata as Record<string, string>)),
+  ]);
   const parts = [`"__metadata__":{${[...pairs].map(([key, value]) => `${spell(key)}:${spell(value)}`).join(',')}}`];
   const names = new Set<string>();
   let begin = 0;
   for (const { name, dtype, shape } of tensors) {
-    if (name === '__metadata__' || names.has(name)) fail(name, name === '__metadata__' ? 'the name is reserved' : 'the name is repeated', 'each tensor under its own name');
+    if (name === '__metadata__' || names.has(name))
+      fail(
+        name,
+        name === '__metadata__' ? 'the name is reserved' : 'the name is repeated',
+        'each tensor under its own name',
+      );
     names.add(name);
     const end = begin + checkedBytes({ name, dtype, shape });
     parts.push(`${spell(name)}:{"dtype":"${dtype}","shape":[${shape.join(',')}],"data_offsets":[${begin},${end}]}`);
@@ -47,7 +58,10 @@ export function checkedBytes({ name, dtype, shape }: TensorDescription): number 
   if (!isSafetensorsDtype(dtype)) fail(name, `the dtype is ${quote(String(dtype))}`, 'a dtype of safetensors');
   const whole = shape.every((dim) => Number.isSafeInteger(dim) && dim >= 0);
   const bytes = whole ? tensorBytes(dtype, shape) : undefined;
-  return bytes ?? fail(name, `the shape is [${shape.join(', ')}]`, 'whole numbers from 0 whose product is less than 2^53 bytes');
+  return (
+    bytes ??
+    fail(name, `the shape is [${shape.join(', ')}]`, 'whole numbers from 0 whose product is less than 2^53 bytes')
+  );
 }
 
 function spell(text: string): string {

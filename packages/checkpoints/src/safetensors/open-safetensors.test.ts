@@ -7,22 +7,39 @@ import { toFloat32 } from './convert.ts';
 import { openSafetensors } from './open-safetensors.ts';
 import { writeSafetensors } from './write-safetensors.ts';
 
-const tensor = (name: string, fill: number) => ({ name, dtype: 'F32' as const, shape: [2], bytes: new Uint8Array(8).fill(fill) });
+const tensor = (name: string, fill: number) => ({
+  name,
+  dtype: 'F32' as const,
+  shape: [2],
+  bytes: new Uint8Array(8).fill(fill),
+});
 const index = (map: unknown): string => JSON.stringify({ metadata: {}, weight_map: map });
 const one = writeSafetensors([tensor('a', 1), tensor('b', 2)]);
 const two = writeSafetensors([tensor('c', 3)], { metadata: { note: 'x' } });
-const sharded = { 'model.safetensors.index.json': index({ a: '1.safetensors', b: '1.safetensors', c: '2.safetensors' }), '1.safetensors': one, '2.safetensors': two };
+const sharded = {
+  'model.safetensors.index.json': index({ a: '1.safetensors', b: '1.safetensors', c: '2.safetensors' }),
+  '1.safetensors': one,
+  '2.safetensors': two,
+};
 
 describe('a single file', () => {
   test('is opened from a source, bytes, an array buffer or a file', async () => {
-    const inputs = [memorySource({ 'model.safetensors': one }), one, one.buffer, new Blob([one]), new File([one], 'picked.safetensors')];
+    const inputs = [
+      memorySource({ 'model.safetensors': one }),
+      one,
+      one.buffer,
+      new Blob([one]),
+      new File([one], 'picked.safetensors'),
+    ];
     for (const input of inputs) {
       const reader = await openSafetensors(input);
       expect([...reader.tensors.keys()]).toEqual(['a', 'b']);
       expect(await reader.read('b')).toEqual(new Uint8Array(8).fill(2));
       await reader.close();
     }
-    expect((await openSafetensors(new File([one], 'picked.safetensors'))).tensors.get('a')?.file).toBe('picked.safetensors');
+    expect((await openSafetensors(new File([one], 'picked.safetensors'))).tensors.get('a')?.file).toBe(
+      'picked.safetensors',
+    );
   });
 
   test('gives bytes alone in their buffer, so that any view fits, and not those of the source', async () => {
@@ -44,8 +61,12 @@ describe('a single file', () => {
     await expect(openSafetensors(memorySource({}))).rejects.toThrow(
       'memory: there is no model.safetensors and no model.safetensors.index.json, expected the weights as safetensors. Check the address and the folder of the model.',
     );
-    await expect(openSafetensors(memorySource({ 'pytorch_model.bin': '' }))).rejects.toThrow('It has pytorch_model.bin; name that file, or export the model as safetensors.');
-    await expect(openSafetensors(memorySource({}), { file: 'x.safetensors' })).rejects.toThrow('memory: there is no x.safetensors');
+    await expect(openSafetensors(memorySource({ 'pytorch_model.bin': '' }))).rejects.toThrow(
+      'It has pytorch_model.bin; name that file, or export the model as safetensors.',
+    );
+    await expect(openSafetensors(memorySource({}), { file: 'x.safetensors' })).rejects.toThrow(
+      'memory: there is no x.safetensors',
+    );
   });
 
   test('has no tensor of another name, and the message offers names that end alike', async () => {
@@ -75,42 +96,97 @@ describe('a single file', () => {
 describe('a sharded model', () => {
   test('is one map of tensors', async () => {
     const reader = await openSafetensors(memorySource(sharded));
-    expect([...reader.tensors.values()].map(({ name, file }) => [name, file])).toEqual([['a', '1.safetensors'], ['b', '1.safetensors'], ['c', '2.safetensors']]);
+    expect([...reader.tensors.values()].map(({ name, file }) => [name, file])).toEqual([
+      ['a', '1.safetensors'],
+      ['b', '1.safetensors'],
+      ['c', '2.safetensors'],
+    ]);
     expect(await reader.read('c')).toEqual(new Uint8Array(8).fill(3));
-    expect(new Map(reader.metadata)).toEqual(new Map([['format', 'pt'], ['note', 'x']]));
+    expect(new Map(reader.metadata)).toEqual(
+      new Map([
+        ['format', 'pt'],
+        ['note', 'x'],
+      ]),
+    );
   });
 
   test('has its shards beside the index', async () => {
     const inFolder = Object.fromEntries(Object.entries(sharded).map(([path, content]) => [`sub/${path}`, content]));
-    expect((await openSafetensors(memorySource(inFolder), { file: 'sub/model.safetensors.index.json' })).tensors.size).toBe(3);
+    expect(
+      (await openSafetensors(memorySource(inFolder), { file: 'sub/model.safetensors.index.json' })).tensors.size,
+    ).toBe(3);
   });
 
   const broken: [string, string, string][] = [
     ['no JSON', '{"weight_map":', 'model.safetensors.index.json: line 1, column 15: found the end, expected a value'],
-    ['no object', '[]', 'model.safetensors.index.json: weight_map is missing or no object, expected an object of tensor names to shard file names'],
+    [
+      'no object',
+      '[]',
+      'model.safetensors.index.json: weight_map is missing or no object, expected an object of tensor names to shard file names',
+    ],
     ['no weight_map', '{}', 'weight_map is missing or no object'],
     ['a weight_map that is a list', index(['a']), 'weight_map is missing or no object'],
     ['a shard that is a number', index({ a: 1 }), 'weight_map of tensor "a" is no string'],
-    ['a shard outside of the folder', index({ a: '../1.safetensors' }), 'model.safetensors.index.json: weight_map: the file name "../1.safetensors" leads out of the folder'],
-    ['a shard by an absolute path', index({ a: '/etc/1.safetensors' }), 'the file name "/etc/1.safetensors" is absolute'],
+    [
+      'a shard outside of the folder',
+      index({ a: '../1.safetensors' }),
+      'model.safetensors.index.json: weight_map: the file name "../1.safetensors" leads out of the folder',
+    ],
+    [
+      'a shard by an absolute path',
+      index({ a: '/etc/1.safetensors' }),
+      'the file name "/etc/1.safetensors" is absolute',
+    ],
     ['a shard on another drive', index({ a: 'C:\\1.safetensors' }), 'is absolute'],
     ['a shard with a backslash', index({ a: '..\\1.safetensors' }), 'has a backslash'],
     ['a shard that is an address', index({ a: 'http://x/1.safetensors' }), 'has an empty or "." segment'],
     ['a shard with a zero byte', index({ a: '1\0.safetensors' }), 'has a control character'],
-    ['a shard of another kind', index({ a: 'config.json' }), 'weight_map names the file "config.json", expected a name that ends with .safetensors'],
-    ['a shard that is missing', index({ a: '1.safetensors', d: '9.safetensors' }), 'the shard "9.safetensors" is missing in memory, expected all 2 shards'],
-    ['a tensor that its shard lacks', index({ a: '1.safetensors', d: '1.safetensors' }), 'tensor "d" is not in "1.safetensors", expected it there, as weight_map says'],
-    ['a tensor that is in another shard', index({ a: '1.safetensors', c: '1.safetensors', d: '2.safetensors' }), 'tensor "c" is in "2.safetensors" too, beside "1.safetensors", expected each tensor in one shard'],
-    ['a tensor that is named twice', '{"weight_map":{"a":"1.safetensors","\\u0061":"2.safetensors"}}', 'the key "a" is repeated, expected each key once'],
-    ['deep nesting', `{"weight_map":${'['.repeat(100_000)}`, 'lists and objects are nested deeper, expected at most 8 levels'],
+    [
+      'a shard of another kind',
+      index({ a: 'config.json' }),
+      'weight_map names the file "config.json", expected a name that ends with .safetensors',
+    ],
+    [
+      'a shard that is missing',
+      index({ a: '1.safetensors', d: '9.safetensors' }),
+      'the shard "9.safetensors" is missing in memory, expected all 2 shards',
+    ],
+    [
+      'a tensor that its shard lacks',
+      index({ a: '1.safetensors', d: '1.safetensors' }),
+      'tensor "d" is not in "1.safetensors", expected it there, as weight_map says',
+    ],
+    [
+      'a tensor that is in another shard',
+      index({ a: '1.safetensors', c: '1.safetensors', d: '2.safetensors' }),
+      'tensor "c" is in "2.safetensors" too, beside "1.safetensors", expected each tensor in one shard',
+    ],
+    [
+      'a tensor that is named twice',
+      '{"weight_map":{"a":"1.safetensors","\\u0061":"2.safetensors"}}',
+      'the key "a" is repeated, expected each key once',
+    ],
+    [
+      'deep nesting',
+      `{"weight_map":${'['.repeat(100_000)}`,
+      'lists and objects are nested deeper, expected at most 8 levels',
+    ],
   ];
   test.each(broken)('is refused when its index has %s', async (_, json, message) => {
-    await expect(openSafetensors(memorySource({ ...sharded, 'model.safetensors.index.json': json }))).rejects.toThrow(message);
+    await expect(openSafetensors(memorySource({ ...sharded, 'model.safetensors.index.json': json }))).rejects.toThrow(
+      message,
+    );
   });
 
   test('with the same tensor in two shards is refused', async () => {
-    const files = { 'model.safetensors.index.json': index({ a: '1.safetensors', c: '2.safetensors' }), '1.safetensors': writeSafetensors([tensor('a', 1), tensor('x', 1)]), '2.safetensors': writeSafetensors([tensor('c', 1), tensor('x', 2)]) };
-    await expect(openSafetensors(memorySource(files))).rejects.toThrow('tensor "x" is in "2.safetensors" too, beside "1.safetensors"');
+    const files = {
+      'model.safetensors.index.json': index({ a: '1.safetensors', c: '2.safetensors' }),
+      '1.safetensors': writeSafetensors([tensor('a', 1), tensor('x', 1)]),
+      '2.safetensors': writeSafetensors([tensor('c', 1), tensor('x', 2)]),
+    };
+    await expect(openSafetensors(memorySource(files))).rejects.toThrow(
+      'tensor "x" is in "2.safetensors" too, beside "1.safetensors"',
+    );
   });
 
   test('with a damaged shard is refused, names the shard, and closes what was opened', async () => {

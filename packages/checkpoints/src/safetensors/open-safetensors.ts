@@ -26,9 +26,13 @@ export interface OpenSafetensorsOptions extends ReadOptions {
  * @throws {@link ModelFormatError} when there is no such file, or a header or the index is not as the format says.
  * @throws {@link DownloadError} when a remote file cannot be fetched.
  */
-export async function openSafetensors(input: FileSource | Blob | ArrayBuffer | Uint8Array, options: OpenSafetensorsOptions = {}): Promise<SafetensorsReader> {
+export async function openSafetensors(
+  input: FileSource | Blob | ArrayBuffer | Uint8Array,
+  options: OpenSafetensorsOptions = {},
+): Promise<SafetensorsReader> {
   const { signal } = options;
-  if (isBlob(input)) return openSingle(blobFile(options.file ?? blobName(input), input), options.file ?? blobName(input), { signal });
+  if (isBlob(input))
+    return openSingle(blobFile(options.file ?? blobName(input), input), options.file ?? blobName(input), { signal });
   if (input instanceof ArrayBuffer || input instanceof Uint8Array) {
     const file = options.file ?? 'model.safetensors';
     return openSingle(bytesFile(file, input instanceof ArrayBuffer ? new Uint8Array(input) : input), file, { signal });
@@ -57,14 +61,23 @@ async function openIndexed(source: FileSource, file: string, { signal }: ReadOpt
   const handle = await source.open(file, { signal });
   if (handle === undefined) throw await missing(source, `${file.replace(/\.index\.json$/, '')} and no ${file}`);
   await handle.close?.();
-  const json = await readJson(source, file, { signal, limit: maxHeaderBytes, maxDepth: 8, repeatedKeys: 'refuse', protoKeys: 'keep' });
+  const json = await readJson(source, file, {
+    signal,
+    limit: maxHeaderBytes,
+    maxDepth: 8,
+    repeatedKeys: 'refuse',
+    protoKeys: 'keep',
+  });
   return openShards(source, checkShardIndex(json, file), file, { signal });
 }
 
 async function missing(source: FileSource, what: string): Promise<ModelFormatError> {
   const files = (await source.list?.().catch(() => [])) ?? [];
   const other = files.find((file) => /\.(safetensors|bin|pt|pth|gguf|onnx)$/.test(file));
-  const mend = other === undefined ? 'Check the address and the folder of the model.' : `It has ${other}; name that file, or export the model as safetensors.`;
+  const mend =
+    other === undefined
+      ? 'Check the address and the folder of the model.'
+      : `It has ${other}; name that file, or export the model as safetensors.`;
   return new ModelFormatError(`${source.name}: there is no ${what}, expected the weights as safetensors. ${mend}`, {
     facts: { source: source.name, missing: what, files: files.slice(0, 50) },
   });

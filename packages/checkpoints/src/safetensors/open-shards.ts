@@ -11,7 +11,12 @@ import type { TensorEntry } from './tensor-entry.ts';
 const atOnce = 8;
 
 /** Opens all shards of an index and checks that index and headers agree. */
-export async function openShards(source: FileSource, index: ShardIndex, indexFile: string, options: ReadOptions): Promise<SafetensorsReader> {
+export async function openShards(
+  source: FileSource,
+  index: ShardIndex,
+  indexFile: string,
+  options: ReadOptions,
+): Promise<SafetensorsReader> {
   const handles = new Map<string, RandomAccessFile>();
   const headers = new Map<string, SafetensorsHeader>();
   const queue = [...index.shards];
@@ -20,9 +25,12 @@ export async function openShards(source: FileSource, index: ShardIndex, indexFil
       const path = besideIndex(indexFile, shard);
       const handle = await source.open(path, options);
       if (handle === undefined) {
-        throw new ModelFormatError(`${indexFile}: the shard ${quote(shard)} is missing in ${source.name}, expected all ${index.shards.length} shards. Fetch it.`, {
-          facts: { file: indexFile, shard, shards: index.shards.length },
-        });
+        throw new ModelFormatError(
+          `${indexFile}: the shard ${quote(shard)} is missing in ${source.name}, expected all ${index.shards.length} shards. Fetch it.`,
+          {
+            facts: { file: indexFile, shard, shards: index.shards.length },
+          },
+        );
       }
       handles.set(shard, handle);
       headers.set(shard, await readSafetensorsHeader(handle, shard, options));
@@ -30,10 +38,14 @@ export async function openShards(source: FileSource, index: ShardIndex, indexFil
   };
   try {
     // allSettled: after a failure the others must have stopped before their files are closed.
-    const done = await Promise.allSettled(Array.from({ length: Math.min(atOnce, queue.length) }, () => worker().catch((error: unknown) => {
-      queue.length = 0;
-      throw error;
-    })));
+    const done = await Promise.allSettled(
+      Array.from({ length: Math.min(atOnce, queue.length) }, () =>
+        worker().catch((error: unknown) => {
+          queue.length = 0;
+          throw error;
+        }),
+      ),
+    );
     const failed = done.find((result) => result.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
     const { tensors, metadata } = merge(index, headers, indexFile);
@@ -49,7 +61,11 @@ function besideIndex(indexFile: string, shard: string): string {
   return indexFile.slice(0, indexFile.lastIndexOf('/') + 1) + shard;
 }
 
-function merge(index: ShardIndex, headers: ReadonlyMap<string, SafetensorsHeader>, file: string): Pick<SafetensorsReader, 'tensors' | 'metadata'> {
+function merge(
+  index: ShardIndex,
+  headers: ReadonlyMap<string, SafetensorsHeader>,
+  file: string,
+): Pick<SafetensorsReader, 'tensors' | 'metadata'> {
   const tensors = new Map<string, TensorEntry>();
   const metadata = new Map<string, string>();
   for (const shard of index.shards) {
@@ -59,18 +75,29 @@ function merge(index: ShardIndex, headers: ReadonlyMap<string, SafetensorsHeader
       // A tensor that the index leaves out is kept, as other loaders do; one that it places elsewhere is in two shards.
       const placed = first ?? index.weightMap.get(name) ?? shard;
       if (first !== undefined || placed !== shard) {
-        fail(file, `tensor ${quote(name)} is in ${quote(shard)} too, beside ${quote(placed)}`, 'each tensor in one shard', { tensor: name, shard });
+        fail(
+          file,
+          `tensor ${quote(name)} is in ${quote(shard)} too, beside ${quote(placed)}`,
+          'each tensor in one shard',
+          { tensor: name, shard },
+        );
       }
       tensors.set(name, entry);
     }
     for (const [key, value] of header.metadata) if (!metadata.has(key)) metadata.set(key, value);
   }
   for (const [name, shard] of index.weightMap) {
-    if (!tensors.has(name)) fail(file, `tensor ${quote(name)} is not in ${quote(shard)}`, 'it there, as weight_map says', { tensor: name, shard });
+    if (!tensors.has(name))
+      fail(file, `tensor ${quote(name)} is not in ${quote(shard)}`, 'it there, as weight_map says', {
+        tensor: name,
+        shard,
+      });
   }
   return { tensors, metadata };
 }
 
 function fail(file: string, actual: string, expected: string, facts: Readonly<Record<string, unknown>>): never {
-  throw new ModelFormatError(`${file}: ${actual}, expected ${expected}. Fetch or export the whole model again.`, { facts: { file, ...facts } });
+  throw new ModelFormatError(`${file}: ${actual}, expected ${expected}. Fetch or export the whole model again.`, {
+    facts: { file, ...facts },
+  });
 }

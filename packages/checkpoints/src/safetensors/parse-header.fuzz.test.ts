@@ -46,50 +46,116 @@ const valid = writeSafetensors([
 const headerEnd = valid.length - 40;
 
 test('60 000 mutations of a valid file parse or are refused', () => {
-  const edit = fc.record({ at: fc.nat(headerEnd - 1), byte: fc.oneof(fc.nat(255), fc.constantFrom(...'{}[]",:0123456789-.eE\\u \n')) });
-  let accepted = 0;
-  const property = fc.property(fc.array(edit, { minLength: 1, maxLength: 4 }), fc.constantFrom('set', 'insert', 'delete', 'cut'), (edits, how) => {
-    let bytes = valid.slice();
-    for (const { at, byte } of edits) {
-      const value = typeof byte === 'string' ? byte.charCodeAt(0) : byte;
-      if (how === 'set') bytes[at] = value;
-      else if (how === 'cut') bytes = bytes.slice(0, at);
-      else bytes = Uint8Array.from([...bytes.subarray(0, at), ...(how === 'insert' ? [value] : []), ...bytes.subarray(how === 'insert' ? at : at + 1)]);
-    }
-    // Two of three with a length that fits, so that the parser behind the length check is reached.
-    if (how !== 'cut' && bytes.length > 48 && (edits[0]?.at ?? 0) % 3 > 0) new DataView(bytes.buffer).setBigUint64(0, BigInt(bytes.length - 48), true);
-    if (survives(bytes)) accepted++;
+  const edit = fc.record({
+    at: fc.nat(headerEnd - 1),
+    byte: fc.oneof(fc.nat(255), fc.constantFrom(...'{}[]",:0123456789-.eE\\u \n')),
   });
+  let accepted = 0;
+  const property = fc.property(
+    fc.array(edit, { minLength: 1, maxLength: 4 }),
+    fc.constantFrom('set', 'insert', 'delete', 'cut'),
+    (edits, how) => {
+      let bytes = valid.slice();
+      for (const { at, byte } of edits) {
+        const value = typeof byte === 'string' ? byte.charCodeAt(0) : byte;
+        if (how === 'set') bytes[at] = value;
+        else if (how === 'cut') bytes = bytes.slice(0, at);
+        else
+          bytes = Uint8Array.from([
+            ...bytes.subarray(0, at),
+            ...(how === 'insert' ? [value] : []),
+            ...bytes.subarray(how === 'insert' ? at : at + 1),
+          ]);
+      }
+      // Two of three with a length that fits, so that the parser behind the length check is reached.
+      if (how !== 'cut' && bytes.length > 48 && (edits[0]?.at ?? 0) % 3 > 0)
+        new DataView(bytes.buffer).setBigUint64(0, BigInt(bytes.length - 48), true);
+      if (survives(bytes)) accepted++;
+    },
+  );
   fc.assert(property, { numRuns: 60_000, seed: 1 });
   expect(accepted).toBeGreaterThan(100); // a changed name or dtype is still a valid file
 });
 
 test('10 000 files of random bytes parse or are refused', () => {
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), fc.boolean(), (bytes, frame) => {
-    survives(frame ? framed(new TextDecoder('latin1').decode(bytes), 0) : bytes);
-  }), { numRuns: 10_000, seed: 2 });
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 300 }), fc.boolean(), (bytes, frame) => {
+      survives(frame ? framed(new TextDecoder('latin1').decode(bytes), 0) : bytes);
+    }),
+    { numRuns: 10_000, seed: 2 },
+  );
 });
 
 test('30 000 headers of hostile values parse or are refused', () => {
-  const number = fc.constantFrom('0', '1', '4', '-1', '1.5', '1e3', '2147483648', '4294967296', '9007199254740991', '9007199254740992', '9223372036854775807', '18446744073709551615', '1e400', 'NaN', 'null', '"4"', '00', '-0');
+  const number = fc.constantFrom(
+    '0',
+    '1',
+    '4',
+    '-1',
+    '1.5',
+    '1e3',
+    '2147483648',
+    '4294967296',
+    '9007199254740991',
+    '9007199254740992',
+    '9223372036854775807',
+    '18446744073709551615',
+    '1e400',
+    'NaN',
+    'null',
+    '"4"',
+    '00',
+    '-0',
+  );
   const list = fc.array(number, { maxLength: 5 }).map((items) => `[${items.join(',')}]`);
-  const hostile = fc.oneof(list, number, fc.json({ maxDepth: 4 }), fc.nat(3000).map((depth) => '['.repeat(depth)), fc.nat(3000).map((depth) => '{"a":'.repeat(depth)));
-  const dtype = fc.constantFrom('"F32"', '"BF16"', '"BOOL"', '"F4"', '"f32"', '"__proto__"', '"constructor"', '""', 'null', '0');
+  const hostile = fc.oneof(
+    list,
+    number,
+    fc.json({ maxDepth: 4 }),
+    fc.nat(3000).map((depth) => '['.repeat(depth)),
+    fc.nat(3000).map((depth) => '{"a":'.repeat(depth)),
+  );
+  const dtype = fc.constantFrom(
+    '"F32"',
+    '"BF16"',
+    '"BOOL"',
+    '"F4"',
+    '"f32"',
+    '"__proto__"',
+    '"constructor"',
+    '""',
+    'null',
+    '0',
+  );
   const field = fc.oneof(
     { weight: 4, arbitrary: dtype.map((value) => `"dtype":${value}`) },
     { weight: 4, arbitrary: fc.oneof({ weight: 3, arbitrary: list }, hostile).map((value) => `"shape":${value}`) },
-    { weight: 4, arbitrary: fc.oneof({ weight: 3, arbitrary: list }, hostile).map((value) => `"data_offsets":${value}`) },
+    {
+      weight: 4,
+      arbitrary: fc.oneof({ weight: 3, arbitrary: list }, hostile).map((value) => `"data_offsets":${value}`),
+    },
     { weight: 1, arbitrary: hostile.map((value) => `"__proto__":${value}`) },
   );
   const entry = fc.oneof(
-    { weight: 3, arbitrary: fc.tuple(dtype, list, list).map(([a, b, c]) => `{"dtype":${a},"shape":${b},"data_offsets":${c}}`) },
+    {
+      weight: 3,
+      arbitrary: fc.tuple(dtype, list, list).map(([a, b, c]) => `{"dtype":${a},"shape":${b},"data_offsets":${c}}`),
+    },
     { weight: 2, arbitrary: fc.array(field, { maxLength: 5 }).map((fields) => `{${fields.join(',')}}`) },
     { weight: 1, arbitrary: hostile },
   );
-  const name = fc.oneof(fc.constantFrom('a', '\\u0061', 'b', '__proto__', 'constructor', '__metadata__', 'toString', '\\ud800', ''), fc.string().map((text) => JSON.stringify(text).slice(1, -1)));
-  const header = fc.array(fc.tuple(name, entry), { maxLength: 5 }).map((entries) => `{${entries.map(([key, value]) => `"${key}":${value}`).join(',')}}`);
-  fc.assert(fc.property(header, fc.constantFrom(0, 4, 8, 100), (json, data) => {
-    survives(framed(json, data));
-  }), { numRuns: 30_000, seed: 3 });
+  const name = fc.oneof(
+    fc.constantFrom('a', '\\u0061', 'b', '__proto__', 'constructor', '__metadata__', 'toString', '\\ud800', ''),
+    fc.string().map((text) => JSON.stringify(text).slice(1, -1)),
+  );
+  const header = fc
+    .array(fc.tuple(name, entry), { maxLength: 5 })
+    .map((entries) => `{${entries.map(([key, value]) => `"${key}":${value}`).join(',')}}`);
+  fc.assert(
+    fc.property(header, fc.constantFrom(0, 4, 8, 100), (json, data) => {
+      survives(framed(json, data));
+    }),
+    { numRuns: 30_000, seed: 3 },
+  );
   expect(Object.keys(Object.prototype)).toEqual([]);
 });

@@ -38,14 +38,20 @@ export interface ParseHeaderOptions {
  * @throws {@link ModelFormatError} when anything is not as the format says; nothing larger than the header is allocated.
  * @see https://github.com/huggingface/safetensors#format
  */
-export function parseSafetensorsHeader(bytes: Uint8Array, { file = 'model.safetensors', fileSize = bytes.length }: ParseHeaderOptions = {}): SafetensorsHeader {
+export function parseSafetensorsHeader(
+  bytes: Uint8Array,
+  { file = 'model.safetensors', fileSize = bytes.length }: ParseHeaderOptions = {},
+): SafetensorsHeader {
   const length = readHeaderLength(bytes, file, fileSize);
   const dataOffset = prefixBytes + length;
   const header = withoutPadding(bytes.subarray(prefixBytes, dataOffset));
   if (header.length > maxUnpaddedBytes) {
-    throw new ModelFormatError(`${file}: the header has ${header.length} bytes without its padding, expected at most ${maxUnpaddedBytes}. Divide the tensors among several files.`, {
-      facts: { file, headerLength: header.length, limit: maxUnpaddedBytes },
-    });
+    throw new ModelFormatError(
+      `${file}: the header has ${header.length} bytes without its padding, expected at most ${maxUnpaddedBytes}. Divide the tensors among several files.`,
+      {
+        facts: { file, headerLength: header.length, limit: maxUnpaddedBytes },
+      },
+    );
   }
   const scanner = new JsonScanner(decode(header, file), `${file} (header)`, maxSpace);
   if (!scanner.text.startsWith('{')) scanner.fail('"{" as the first character');
@@ -57,9 +63,12 @@ export function parseSafetensorsHeader(bytes: Uint8Array, { file = 'model.safete
     do {
       const name = scanner.string('a tensor name in quotes', maxNameLength);
       if (name === '__metadata__' ? hasMetadata : tensors.has(name)) {
-        throw new ModelFormatError(`${file}: the name ${quote(name)} is repeated in the header, expected each name once. Export the file again.`, {
-          facts: { file, name: name.slice(0, 1024) },
-        });
+        throw new ModelFormatError(
+          `${file}: the name ${quote(name)} is repeated in the header, expected each name once. Export the file again.`,
+          {
+            facts: { file, name: name.slice(0, 1024) },
+          },
+        );
       }
       scanner.expect(':');
       if (name === '__metadata__') {
@@ -103,6 +112,9 @@ function decode(header: Uint8Array, file: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(header);
   } catch (cause) {
-    throw new ModelFormatError(`${file}: the header is not UTF-8 text. The file is not safetensors, or damaged; fetch it again.`, { cause, facts: { file } });
+    throw new ModelFormatError(
+      `${file}: the header is not UTF-8 text. The file is not safetensors, or damaged; fetch it again.`,
+      { cause, facts: { file } },
+    );
   }
 }

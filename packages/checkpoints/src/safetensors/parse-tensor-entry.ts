@@ -1,7 +1,13 @@
 import { ModelFormatError } from '@tessera/tensor-core';
 import type { JsonScanner } from '../source/json-scanner.ts';
 import { quote } from '../source/quote.ts';
-import { isSafetensorsDtype, isUnsupportedDtype, safetensorsDtypes, tensorBytes, type SafetensorsDtype } from './dtypes.ts';
+import {
+  isSafetensorsDtype,
+  isUnsupportedDtype,
+  safetensorsDtypes,
+  tensorBytes,
+  type SafetensorsDtype,
+} from './dtypes.ts';
 import type { TensorEntry } from './tensor-entry.ts';
 
 /** Most dimensions of a tensor; numpy and PyTorch have the same limit. */
@@ -30,7 +36,9 @@ export function parseTensorEntry(scanner: JsonScanner, { name, file, dataOffset 
     do {
       const key = scanner.string('a key in quotes', 64);
       scanner.expect(':');
-      if ((key === 'dtype' ? dtype : key === 'shape' ? shape : key === 'data_offsets' ? offsets : undefined) !== undefined) {
+      if (
+        (key === 'dtype' ? dtype : key === 'shape' ? shape : key === 'data_offsets' ? offsets : undefined) !== undefined
+      ) {
         fail(`the key ${quote(key)} is repeated`, 'each key once', 'Export the file again.');
       }
       if (key === 'dtype') dtype = checkDtype(scanner.string('a dtype in quotes', 64), fail);
@@ -46,12 +54,21 @@ export function parseTensorEntry(scanner: JsonScanner, { name, file, dataOffset 
   }
   const [begin, end] = offsets;
   if (begin === undefined || end === undefined || end < begin) {
-    return fail(`data_offsets are [${offsets.join(', ')}]`, '[begin, end] with begin ≤ end', 'The file is damaged; fetch it again.');
+    return fail(
+      `data_offsets are [${offsets.join(', ')}]`,
+      '[begin, end] with begin ≤ end',
+      'The file is damaged; fetch it again.',
+    );
   }
   const byteLength = tensorBytes(dtype, shape);
   if (byteLength !== end - begin) {
-    const expected = byteLength === undefined ? 'a shape of less than 2^53 bytes' : `${byteLength} for ${dtype} [${shape.join(', ')}]`;
-    return fail(`data_offsets [${begin}, ${end}] span ${end - begin} bytes`, expected, 'The file is damaged or was written wrongly; fetch or export it again.');
+    const expected =
+      byteLength === undefined ? 'a shape of less than 2^53 bytes' : `${byteLength} for ${dtype} [${shape.join(', ')}]`;
+    return fail(
+      `data_offsets [${begin}, ${end}] span ${end - begin} bytes`,
+      expected,
+      'The file is damaged or was written wrongly; fetch or export it again.',
+    );
   }
   return { name, dtype, shape, file, byteOffset: dataOffset + begin, byteLength };
 }
@@ -59,7 +76,8 @@ export function parseTensorEntry(scanner: JsonScanner, { name, file, dataOffset 
 function checkDtype(dtype: string, fail: (actual: string, expected: string, mend: string) => never): SafetensorsDtype {
   if (isSafetensorsDtype(dtype)) return dtype;
   const known = safetensorsDtypes().join(', ');
-  if (isUnsupportedDtype(dtype)) return fail(`the dtype ${quote(dtype)} is not supported`, `one of ${known}`, 'Export the tensor in one of these.');
+  if (isUnsupportedDtype(dtype))
+    return fail(`the dtype ${quote(dtype)} is not supported`, `one of ${known}`, 'Export the tensor in one of these.');
   return fail(`the dtype ${quote(dtype)} is unknown`, `one of ${known}`, 'Export the tensor in one of these.');
 }
 

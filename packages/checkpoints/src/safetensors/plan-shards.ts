@@ -13,7 +13,9 @@ export interface PlannedShard<T extends TensorDescription> {
 export interface ShardPlan<T extends TensorDescription> {
   readonly shards: readonly PlannedShard<T>[];
   /** Content of `model.safetensors.index.json`; absent when there is one file. */
-  readonly index: { readonly metadata: Readonly<Record<string, number>>; readonly weight_map: Readonly<Record<string, string>> } | undefined;
+  readonly index:
+    | { readonly metadata: Readonly<Record<string, number>>; readonly weight_map: Readonly<Record<string, string>> }
+    | undefined;
 }
 
 /**
@@ -39,14 +41,21 @@ export function planShards<T extends TensorDescription>(entries: Iterable<T>, ma
     totalBytes += bytes;
     totalElements += entry.shape.reduce((product, dim) => product * dim, 1);
   }
-  if (groups.length === 1) return { shards: [{ file: 'model.safetensors', tensors: groups[0] as T[] }], index: undefined };
+  if (groups.length === 1)
+    return { shards: [{ file: 'model.safetensors', tensors: groups[0] as T[] }], index: undefined };
   const count = String(groups.length).padStart(5, '0');
-  const shards = groups.map((tensors, index) => ({ file: `model-${String(index + 1).padStart(5, '0')}-of-${count}.safetensors`, tensors }));
+  const shards = groups.map((tensors, index) => ({
+    file: `model-${String(index + 1).padStart(5, '0')}-of-${count}.safetensors`,
+    tensors,
+  }));
   const places = shards.flatMap(({ file, tensors }) => tensors.map(({ name }) => [name, file] as const));
   places.sort(([a], [b]) => (a < b ? -1 : 1));
   return {
     shards,
     // fromEntries defines properties, so that a tensor named `__proto__` is one too.
-    index: { metadata: { total_parameters: totalElements, total_size: totalBytes }, weight_map: Object.fromEntries(places) },
+    index: {
+      metadata: { total_parameters: totalElements, total_size: totalBytes },
+      weight_map: Object.fromEntries(places),
+    },
   };
 }

@@ -6,7 +6,11 @@ import { parseSafetensorsHeader, type SafetensorsHeader } from './parse-header.t
 const firstReadBytes = 1 << 16;
 
 /** Reads and parses the header of an opened file. */
-export async function readSafetensorsHeader(handle: RandomAccessFile, file: string, options: ReadOptions = {}): Promise<SafetensorsHeader> {
+export async function readSafetensorsHeader(
+  handle: RandomAccessFile,
+  file: string,
+  options: ReadOptions = {},
+): Promise<SafetensorsHeader> {
   const first = await handle.read(0, Math.min(handle.size, firstReadBytes), options);
   const end = prefixBytes + readHeaderLength(first, file, handle.size);
   if (end <= first.length) return parseSafetensorsHeader(first.subarray(0, end), { file, fileSize: handle.size });

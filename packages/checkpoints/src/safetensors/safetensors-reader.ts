@@ -34,7 +34,10 @@ export function makeReader(
     metadata,
     async read(name, options) {
       if (closed !== undefined) {
-        throw new ModelFormatError(`tensor ${quote(name)}: the files were closed, expected an open reader. Read before close().`, { facts: { tensor: name } });
+        throw new ModelFormatError(
+          `tensor ${quote(name)}: the files were closed, expected an open reader. Read before close().`,
+          { facts: { tensor: name } },
+        );
       }
       const entry = tensors.get(name);
       const handle = entry && handles.get(entry.file);
@@ -53,8 +56,14 @@ export async function closeAll(handles: Iterable<RandomAccessFile>): Promise<voi
 function unknownTensor(name: string, tensors: ReadonlyMap<string, TensorEntry>): ModelFormatError {
   const last = name.slice(name.lastIndexOf('.', name.lastIndexOf('.') - 1) + 1);
   const similar = [...tensors.keys()].filter((other) => other.endsWith(last)).slice(0, 3);
-  const hint = similar.length > 0 ? ` Names that end alike: ${similar.map(quote).join(', ')}.` : ' Check the name and the checkpoint.';
-  return new ModelFormatError(`tensor ${quote(name)}: the checkpoint has no such tensor, expected one of its ${tensors.size}.${hint}`, {
-    facts: { tensor: name, similar },
-  });
+  const hint =
+    similar.length > 0
+      ? ` Names that end alike: ${similar.map(quote).join(', ')}.`
+      : ' Check the name and the checkpoint.';
+  return new ModelFormatError(
+    `tensor ${quote(name)}: the checkpoint has no such tensor, expected one of its ${tensors.size}.${hint}`,
+    {
+      facts: { tensor: name, similar },
+    },
+  );
 }

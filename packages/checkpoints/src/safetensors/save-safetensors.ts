@@ -22,7 +22,11 @@ export interface SaveSafetensorsOptions extends WriteSafetensorsOptions, ReadOpt
  *
  * @throws {@link ModelFormatError} when a name is repeated or reserved, or bytes do not fit dtype and shape.
  */
-export async function saveSafetensors(sink: FileSink, tensors: Iterable<LazyTensor>, options: SaveSafetensorsOptions = {}): Promise<ShardPlan<LazyTensor>> {
+export async function saveSafetensors(
+  sink: FileSink,
+  tensors: Iterable<LazyTensor>,
+  options: SaveSafetensorsOptions = {},
+): Promise<ShardPlan<LazyTensor>> {
   const { maxShardBytes = 5e9, metadata, signal } = options;
   const all = [...tensors];
   headerBytes(all, metadata); // refuses a name that two shards would share, before anything is written
@@ -38,7 +42,11 @@ export async function saveSafetensors(sink: FileSink, tensors: Iterable<LazyTens
   return plan;
 }
 
-async function* shardChunks(tensors: readonly LazyTensor[], metadata?: SafetensorsMetadata, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+async function* shardChunks(
+  tensors: readonly LazyTensor[],
+  metadata?: SafetensorsMetadata,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   const ordered = layoutOrder(tensors);
   yield headerBytes(ordered, metadata);
   for (const tensor of ordered) {

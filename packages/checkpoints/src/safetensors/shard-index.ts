@@ -21,13 +21,15 @@ export function checkShardIndex(value: unknown, file: string): ShardIndex {
   if (!isObject(map)) fail(file, 'weight_map is missing or no object', 'an object of tensor names to shard file names');
   const weightMap = new Map<string, string>();
   for (const [name, shard] of Object.entries(map)) {
-    if (typeof shard !== 'string') fail(file, `weight_map of tensor ${quote(name)} is no string`, 'the name of its shard file');
+    if (typeof shard !== 'string')
+      fail(file, `weight_map of tensor ${quote(name)} is no string`, 'the name of its shard file');
     weightMap.set(name, shard);
   }
   const shards = [...new Set(weightMap.values())];
   for (const shard of shards) {
     assertPlainPath(shard, `${file}: weight_map`);
-    if (!shard.endsWith('.safetensors')) fail(file, `weight_map names the file ${quote(shard)}`, 'a name that ends with .safetensors');
+    if (!shard.endsWith('.safetensors'))
+      fail(file, `weight_map names the file ${quote(shard)}`, 'a name that ends with .safetensors');
   }
   return { weightMap, shards };
 }
@@ -37,5 +39,7 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
 }
 
 function fail(file: string, actual: string, expected: string): never {
-  throw new ModelFormatError(`${file}: ${actual}, expected ${expected}. Export the model again.`, { facts: { file, actual, expected } });
+  throw new ModelFormatError(`${file}: ${actual}, expected ${expected}. Export the model again.`, {
+    facts: { file, actual, expected },
+  });
 }

@@ -21,7 +21,10 @@ export interface WriteSafetensorsOptions {
  * @throws {@link ModelFormatError} when a name is repeated or reserved, or bytes do not fit dtype and shape.
  * @throws {@link OutOfMemoryError} when the file cannot be held; {@link saveSafetensors} writes piece by piece.
  */
-export function writeSafetensors(tensors: Iterable<TensorBytes>, { metadata }: WriteSafetensorsOptions = {}): Uint8Array<ArrayBuffer> {
+export function writeSafetensors(
+  tensors: Iterable<TensorBytes>,
+  { metadata }: WriteSafetensorsOptions = {},
+): Uint8Array<ArrayBuffer> {
   const ordered = layoutOrder(tensors);
   const header = headerBytes(ordered, metadata);
   for (const tensor of ordered) checkLength(tensor, tensor.bytes);

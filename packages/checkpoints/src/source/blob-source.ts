@@ -11,7 +11,9 @@ import { quote } from './quote.ts';
  * @throws {@link ModelFormatError} when two files have the same path.
  */
 export function blobSource(files: readonly File[] | Readonly<Record<string, Blob>>, name = 'files'): FileSource {
-  const byPath = Array.isArray(files) ? filesByPath(files as readonly File[], name) : new Map(Object.entries(files as Record<string, Blob>));
+  const byPath = Array.isArray(files)
+    ? filesByPath(files as readonly File[], name)
+    : new Map(Object.entries(files as Record<string, Blob>));
   return {
     name,
     list: () => Promise.resolve([...byPath.keys()]),
@@ -35,10 +37,13 @@ export function blobFile(name: string, blob: Blob): RandomAccessFile {
       try {
         bytes = new Uint8Array(await blob.slice(offset, offset + length).arrayBuffer());
       } catch (cause) {
-        throw new ModelFormatError(`${name}: bytes ${offset} to ${offset + length} cannot be read; was the file changed after it was picked? Pick it again.`, {
-          cause,
-          facts: { file: name, offset, length },
-        });
+        throw new ModelFormatError(
+          `${name}: bytes ${offset} to ${offset + length} cannot be read; was the file changed after it was picked? Pick it again.`,
+          {
+            cause,
+            facts: { file: name, offset, length },
+          },
+        );
       }
       options?.signal?.throwIfAborted();
       return bytes;
@@ -60,7 +65,10 @@ function filesByPath(files: readonly File[], name: string): Map<string, Blob> {
   files.forEach((file, index) => {
     const path = (paths[index] as string).slice(folder.length);
     if (byPath.has(path)) {
-      throw new ModelFormatError(`${name}: two files have the path ${quote(path)}, expected one. Pick the files of one model.`, { facts: { path } });
+      throw new ModelFormatError(
+        `${name}: two files have the path ${quote(path)}, expected one. Pick the files of one model.`,
+        { facts: { path } },
+      );
     }
     byPath.set(path, file);
   });

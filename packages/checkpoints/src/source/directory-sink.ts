@@ -19,7 +19,7 @@ export function directorySink(path: string): FileSink {
         const handle = await open(partial, 'wx');
         try {
           for await (const chunk of chunks) {
-            for (let done = 0; done < chunk.length; ) done += (await handle.write(chunk, done)).bytesWritten;
+            for (let done = 0; done < chunk.length;) done += (await handle.write(chunk, done)).bytesWritten;
           }
           await handle.sync();
         } finally {

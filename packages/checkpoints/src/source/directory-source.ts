@@ -43,10 +43,13 @@ export async function directorySource(path: string): Promise<FileSource> {
       } catch (cause) {
         const { code } = cause as NodeJS.ErrnoException;
         if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-        throw new ModelFormatError(`${full}: the file cannot be opened: ${(cause as Error).message}. Check its kind and permissions.`, {
-          cause,
-          facts: { path: full, reason: code ?? 'NOT_A_FILE' },
-        });
+        throw new ModelFormatError(
+          `${full}: the file cannot be opened: ${(cause as Error).message}. Check its kind and permissions.`,
+          {
+            cause,
+            facts: { path: full, reason: code ?? 'NOT_A_FILE' },
+          },
+        );
       }
     },
   };
@@ -60,7 +63,7 @@ function handleFile(path: string, handle: FileHandle, size: number): RandomAcces
       options?.signal?.throwIfAborted();
       checkRange(path, size, offset, length);
       const bytes = allocate(length, path);
-      for (let done = 0; done < length; ) {
+      for (let done = 0; done < length;) {
         const { bytesRead } = await handle.read(bytes, done, Math.min(pieceBytes, length - done), offset + done);
         options?.signal?.throwIfAborted();
         if (bytesRead === 0) checkRange(path, offset + done, offset, length); // cut short since it was opened

@@ -14,7 +14,8 @@ export function folderSource(source: FileSource, folder: string): FileSource {
   return {
     name: `${source.name.replace(/\/+$/, '')}/${plain}`,
     ...(list && {
-      list: async () => (await list()).filter((path) => path.startsWith(prefix)).map((path) => path.slice(prefix.length)),
+      list: async () =>
+        (await list()).filter((path) => path.startsWith(prefix)).map((path) => path.slice(prefix.length)),
     }),
     async open(path, options) {
       assertPlainPath(path, source.name);

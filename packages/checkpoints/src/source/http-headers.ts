@@ -7,7 +7,9 @@ export interface ContentRange {
 
 /** Reads `Content-Range: bytes 0-9/100`, `bytes 0-9/*` or `bytes *\/100`; `undefined` when absent, hidden or malformed. */
 export function contentRange(response: Response): ContentRange | undefined {
-  const match = /^bytes (?:(\d{1,15})-(\d{1,15})|\*)\/(?:(\d{1,15})|\*)$/i.exec(response.headers.get('Content-Range')?.trim() ?? '');
+  const match = /^bytes (?:(\d{1,15})-(\d{1,15})|\*)\/(?:(\d{1,15})|\*)$/i.exec(
+    response.headers.get('Content-Range')?.trim() ?? '',
+  );
   if (match === null) return undefined;
   const [, start, end, total] = match;
   return {

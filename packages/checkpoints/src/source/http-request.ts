@@ -21,7 +21,11 @@ export function displayUrl(url: URL): string {
 }
 
 /** Sends a request; a failure of the network is a {@link DownloadError}, an abort rejects with the signal's reason. */
-export async function sendRequest(url: URL, client: HttpClient, { method, range, signal }: HttpCall): Promise<Response> {
+export async function sendRequest(
+  url: URL,
+  client: HttpClient,
+  { method, range, signal }: HttpCall,
+): Promise<Response> {
   signal?.throwIfAborted();
   // Lengths and ranges must count the file's own bytes. Browsers ignore this header and ask for identity where a Range is sent.
   const headers = { ...client.headers, 'Accept-Encoding': 'identity', ...(range !== undefined && { Range: range }) };
@@ -37,10 +41,13 @@ export async function sendRequest(url: URL, client: HttpClient, { method, range,
 export function statusError(url: URL, response: Response): DownloadError {
   const { status } = response;
   const mend =
-    status === 401 || status === 403 ? 'Pass a token that may read it.'
-    : status === 429 ? 'Wait, then try again.'
-    : status >= 500 ? 'Try again later.'
-    : 'Check the address.';
+    status === 401 || status === 403
+      ? 'Pass a token that may read it.'
+      : status === 429
+        ? 'Wait, then try again.'
+        : status >= 500
+          ? 'Try again later.'
+          : 'Check the address.';
   const text = response.statusText ? ` ${response.statusText}` : '';
   return new DownloadError(`${displayUrl(url)}: the server answered ${status}${text}, expected the file. ${mend}`, {
     facts: { url: displayUrl(url), status },
@@ -53,7 +60,12 @@ export async function discardBody(response: Response): Promise<void> {
 }
 
 /** Reads a body of exactly `length` bytes, and never holds more. */
-export async function readExactly(url: URL, response: Response, length: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+export async function readExactly(
+  url: URL,
+  response: Response,
+  length: number,
+  signal?: AbortSignal,
+): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = allocate(length, displayUrl(url));
   let done = 0;
   await forEachChunk(url, response, signal, (chunk) => {
@@ -82,7 +94,12 @@ export async function readAll(url: URL, response: Response, signal?: AbortSignal
   return bytes;
 }
 
-async function forEachChunk(url: URL, response: Response, signal: AbortSignal | undefined, take: (chunk: Uint8Array) => void): Promise<void> {
+async function forEachChunk(
+  url: URL,
+  response: Response,
+  signal: AbortSignal | undefined,
+  take: (chunk: Uint8Array) => void,
+): Promise<void> {
   const reader = response.body?.getReader();
   if (reader === undefined) return;
   for (;;) {
@@ -105,7 +122,10 @@ async function forEachChunk(url: URL, response: Response, signal: AbortSignal | 
 
 function networkError(url: URL, cause: unknown, signal: AbortSignal | undefined): unknown {
   if (signal?.aborted) return signal.reason;
-  const detail = cause instanceof Error ? `${cause.message}${cause.cause instanceof Error ? ` (${cause.cause.message})` : ''}` : String(cause);
+  const detail =
+    cause instanceof Error
+      ? `${cause.message}${cause.cause instanceof Error ? ` (${cause.cause.message})` : ''}`
+      : String(cause);
   return new DownloadError(`${displayUrl(url)}: the connection failed: ${detail}. Check the network and try again.`, {
     cause,
     facts: { url: displayUrl(url) },

@@ -145,7 +145,8 @@ export class JsonScanner {
 
   #failAt(at: number, expected: string, actual?: string): never {
     const place = textPlace(this.text, at);
-    const found = actual ?? (at < this.text.length ? quoted(String.fromCodePoint(this.text.codePointAt(at) as number)) : 'the end');
+    const found =
+      actual ?? (at < this.text.length ? quoted(String.fromCodePoint(this.text.codePointAt(at) as number)) : 'the end');
     throw new ModelFormatError(
       `${this.file}: ${place}: found ${found}, expected ${expected}. The file is damaged or was written wrongly; fetch or export it again.`,
       { facts: { file: this.file, place, position: at, expected, actual: found } },

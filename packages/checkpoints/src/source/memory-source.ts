@@ -6,7 +6,10 @@ import type { FileSource, RandomAccessFile } from './file-source.ts';
 export type MemoryFile = Uint8Array | ArrayBuffer | string;
 
 /** Files that are already in memory, by path. Reads are copies, so that no reader can change the files. */
-export function memorySource(files: Readonly<Record<string, MemoryFile>> | ReadonlyMap<string, MemoryFile>, name = 'memory'): FileSource {
+export function memorySource(
+  files: Readonly<Record<string, MemoryFile>> | ReadonlyMap<string, MemoryFile>,
+  name = 'memory',
+): FileSource {
   // A Map, because a record answers for `constructor` and `__proto__` too.
   const byPath = new Map(files instanceof Map ? files : Object.entries(files));
   return {

@@ -7,35 +7,48 @@ const parse = (text: string, options = {}): unknown => parseJson(text, { file: '
 
 test('any JSON value is read as JSON.parse reads it', () => {
   const value = fc.jsonValue({ maxDepth: 5 }).filter((json) => !/__proto__|__float__/.test(JSON.stringify(json)));
-  fc.assert(fc.property(value, fc.constantFrom(undefined, 1, '\t'), (json, space) => {
-    const text = JSON.stringify(json, null, space);
-    // Half surrogates are refused, and JSON.stringify escapes them.
-    if (!/\\ud[89a-f]/i.test(text)) expect(parse(text)).toStrictEqual(JSON.parse(text));
-  }), { numRuns: 2000, seed: 6 });
+  fc.assert(
+    fc.property(value, fc.constantFrom(undefined, 1, '\t'), (json, space) => {
+      const text = JSON.stringify(json, null, space);
+      // Half surrogates are refused, and JSON.stringify escapes them.
+      if (!/\\ud[89a-f]/i.test(text)) expect(parse(text)).toStrictEqual(JSON.parse(text));
+    }),
+    { numRuns: 2000, seed: 6 },
+  );
 });
 
 test('any text is read as JSON.parse reads it, or refused by both', () => {
-  const text = fc.oneof(fc.string({ unit: fc.constantFrom(...'{}[]",:0123456789-.eE\\u \ntrufalsn') }), fc.json().chain((json) => fc.nat(json.length).map((at) => json.slice(0, at) + json.slice(at + 1))));
-  fc.assert(fc.property(text, (json) => {
-    let expected: unknown;
-    let failed = false;
-    try {
-      expected = JSON.parse(json);
-    } catch {
-      failed = true;
-    }
-    try {
-      expect(parse(json)).toStrictEqual(expected);
-      expect(failed).toBe(false);
-    } catch (error) {
-      if (!isTesseraError(error)) throw error;
-      expect(failed || /__proto__|surrogate/.test(error.message)).toBe(true);
-    }
-  }), { numRuns: 10_000, seed: 7 });
+  const text = fc.oneof(
+    fc.string({ unit: fc.constantFrom(...'{}[]",:0123456789-.eE\\u \ntrufalsn') }),
+    fc.json().chain((json) => fc.nat(json.length).map((at) => json.slice(0, at) + json.slice(at + 1))),
+  );
+  fc.assert(
+    fc.property(text, (json) => {
+      let expected: unknown;
+      let failed = false;
+      try {
+        expected = JSON.parse(json);
+      } catch {
+        failed = true;
+      }
+      try {
+        expect(parse(json)).toStrictEqual(expected);
+        expect(failed).toBe(false);
+      } catch (error) {
+        if (!isTesseraError(error)) throw error;
+        expect(failed || /__proto__|surrogate/.test(error.message)).toBe(true);
+      }
+    }),
+    { numRuns: 10_000, seed: 7 },
+  );
 });
 
 test('numbers that Python writes beyond JSON are read', () => {
-  expect(parse('{"a":[NaN,Infinity,-Infinity],"b":{"__float__":"Infinity"},"c":{"__float__":"-Infinity"},"d":{"__float__":"NaN"}}')).toEqual({
+  expect(
+    parse(
+      '{"a":[NaN,Infinity,-Infinity],"b":{"__float__":"Infinity"},"c":{"__float__":"-Infinity"},"d":{"__float__":"NaN"}}',
+    ),
+  ).toEqual({
     a: [NaN, Infinity, -Infinity],
     b: Infinity,
     c: -Infinity,
@@ -59,14 +72,19 @@ describe('an error names file and place', () => {
     ["{'a':1}", `found "'", expected a key in quotes`],
     ['["\\x"]', 'expected a string with the escapes of JSON'],
     [`${'['.repeat(101)}`, 'lists and objects are nested deeper, expected at most 100 levels'],
-    ['{"a":{"__proto__":{"polluted":1}}}', 'config.json: line 1, column 7: the key "__proto__" is there, expected no such key'],
+    [
+      '{"a":{"__proto__":{"polluted":1}}}',
+      'config.json: line 1, column 7: the key "__proto__" is there, expected no such key',
+    ],
     ['{"a":{"\\u005f_proto__":{"polluted":1}}}', 'the key "__proto__" is there'],
   ];
   test.each(cases)('%j', (text, message) => expect(() => parse(text)).toThrow(message));
 });
 
 test('__proto__ changes no prototype, kept or refused, and constructor is a key like any other', () => {
-  const kept = parse('{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}', { protoKeys: 'keep' }) as Record<string, unknown>;
+  const kept = parse('{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}', {
+    protoKeys: 'keep',
+  }) as Record<string, unknown>;
   expect(Object.keys(kept)).toEqual(['__proto__', 'constructor']);
   expect(Object.getPrototypeOf(kept)).toBe(Object.prototype);
   expect(kept['polluted']).toBeUndefined();
@@ -75,7 +93,9 @@ test('__proto__ changes no prototype, kept or refused, and constructor is a key 
 
 test('the last of repeated keys counts unless they are refused', () => {
   expect(parse('{"a":1,"\\u0061":2}')).toEqual({ a: 2 });
-  expect(() => parse('{"a":1,\n"\\u0061":2}', { repeatedKeys: 'refuse' })).toThrow('config.json: line 2, column 1: the key "a" is repeated, expected each key once');
+  expect(() => parse('{"a":1,\n"\\u0061":2}', { repeatedKeys: 'refuse' })).toThrow(
+    'config.json: line 2, column 1: the key "a" is repeated, expected each key once',
+  );
 });
 
 test('nesting far past the limit and long hostile numbers end soon', () => {

@@ -54,12 +54,15 @@ function parseObject(scanner: JsonScanner, options: Required<ParseJsonOptions>, 
     scanner.peek();
     const keyAt = scanner.at;
     const key = scanner.string('a key in quotes');
-    if (key === '__proto__' && options.protoKeys === 'refuse') refuse(scanner, keyAt, 'the key "__proto__" is there', 'no such key');
-    if (options.repeatedKeys === 'refuse' && Object.hasOwn(object, key)) refuse(scanner, keyAt, `the key ${quote(key)} is repeated`, 'each key once');
+    if (key === '__proto__' && options.protoKeys === 'refuse')
+      refuse(scanner, keyAt, 'the key "__proto__" is there', 'no such key');
+    if (options.repeatedKeys === 'refuse' && Object.hasOwn(object, key))
+      refuse(scanner, keyAt, `the key ${quote(key)} is repeated`, 'each key once');
     scanner.expect(':');
     const value = parseValue(scanner, options, depth);
     // Assigned, this one key would set the prototype.
-    if (key === '__proto__') Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
+    if (key === '__proto__')
+      Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
     else object[key] = value;
   } while (scanner.take(','));
   scanner.expect('}', '"," or "}"');
@@ -77,7 +80,12 @@ function parseList(scanner: JsonScanner, options: Required<ParseJsonOptions>, de
 }
 
 const words: ReadonlyMap<string, unknown> = new Map<string, unknown>([
-  ['true', true], ['false', false], ['null', null], ['NaN', NaN], ['Infinity', Infinity], ['-Infinity', -Infinity],
+  ['true', true],
+  ['false', false],
+  ['null', null],
+  ['NaN', NaN],
+  ['Infinity', Infinity],
+  ['-Infinity', -Infinity],
 ]);
 
 /** A word of JSON or Python; `undefined` where a number begins. */
@@ -99,13 +107,17 @@ function pythonFloat(object: Record<string, unknown>): number | undefined {
 }
 
 function deeper(scanner: JsonScanner, { maxDepth }: Required<ParseJsonOptions>, depth: number): number {
-  if (depth >= maxDepth) refuse(scanner, scanner.at, 'lists and objects are nested deeper', `at most ${maxDepth} levels`);
+  if (depth >= maxDepth)
+    refuse(scanner, scanner.at, 'lists and objects are nested deeper', `at most ${maxDepth} levels`);
   return depth + 1;
 }
 
 function refuse({ file, text }: JsonScanner, at: number, actual: string, expected: string): never {
   const place = textPlace(text, at);
-  throw new ModelFormatError(`${file}: ${place}: ${actual}, expected ${expected}. Correct the file, or fetch it again.`, {
-    facts: { file, place, position: at, actual, expected },
-  });
+  throw new ModelFormatError(
+    `${file}: ${place}: ${actual}, expected ${expected}. Correct the file, or fetch it again.`,
+    {
+      facts: { file, place, position: at, actual, expected },
+    },
+  );
 }

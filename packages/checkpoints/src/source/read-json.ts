@@ -21,15 +21,22 @@ export async function readText(source: FileSource, path: string, options: ReadTe
 }
 
 /** Like {@link readText}, and `undefined` when the source has no such file. */
-export async function readTextIfPresent(source: FileSource, path: string, { limit, signal }: ReadTextOptions = {}): Promise<string | undefined> {
+export async function readTextIfPresent(
+  source: FileSource,
+  path: string,
+  { limit, signal }: ReadTextOptions = {},
+): Promise<string | undefined> {
   const file = await source.open(path, { signal });
   if (file === undefined) return undefined;
   try {
     const most = limit ?? defaultLimit(path);
     if (file.size > most) {
-      throw new ModelFormatError(`${path}: the file has ${file.size} bytes, expected at most ${most}. It is not what its name says; check where it comes from.`, {
-        facts: { source: source.name, path, size: file.size, limit: most },
-      });
+      throw new ModelFormatError(
+        `${path}: the file has ${file.size} bytes, expected at most ${most}. It is not what its name says; check where it comes from.`,
+        {
+          facts: { source: source.name, path, size: file.size, limit: most },
+        },
+      );
     }
     return decode(path, await file.read(0, file.size, { signal }));
   } finally {
@@ -47,7 +54,11 @@ export async function readJson(source: FileSource, path: string, options: ReadJs
 }
 
 /** Like {@link readJson}, and `undefined` when the source has no such file. */
-export async function readJsonIfPresent(source: FileSource, path: string, options: ReadJsonOptions = {}): Promise<unknown> {
+export async function readJsonIfPresent(
+  source: FileSource,
+  path: string,
+  options: ReadJsonOptions = {},
+): Promise<unknown> {
   const text = await readTextIfPresent(source, path, options);
   return text === undefined ? undefined : parseJson(text, { ...options, file: path });
 }
@@ -60,7 +71,10 @@ function decode(path: string, bytes: Uint8Array): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {
-    throw new ModelFormatError(`${path}: the bytes are not UTF-8 text. The file is damaged; fetch it again.`, { cause, facts: { path } });
+    throw new ModelFormatError(`${path}: the bytes are not UTF-8 text. The file is damaged; fetch it again.`, {
+      cause,
+      facts: { path },
+    });
   }
 }
 

@@ -60,15 +60,19 @@ describe('every source', () => {
     await expect(file.read(0, 1, { signal: AbortSignal.abort(new Error('stop')) })).rejects.toThrow('stop');
     await file.close?.();
     await file.close?.();
-    for (const name of ['missing.json', 'constructor', '__proto__', 'config.json/x']) expect(await source.open(name)).toBeUndefined();
-    for (const name of ['../config.json', '/etc/passwd', 'a/../b', './a', '', 'C:/x', 'a\\b', 'a\0']) await expect(source.open(name)).rejects.toThrow('expected a plain relative name');
+    for (const name of ['missing.json', 'constructor', '__proto__', 'config.json/x'])
+      expect(await source.open(name)).toBeUndefined();
+    for (const name of ['../config.json', '/etc/passwd', 'a/../b', './a', '', 'C:/x', 'a\\b', 'a\0'])
+      await expect(source.open(name)).rejects.toThrow('expected a plain relative name');
     expect(await source.list?.()).toContain('config.json');
   });
 });
 
 test('a directory that does not exist is named, with what is expected', async () => {
   const missing = join(folder, 'missing');
-  await expect(toFileSource(missing)).rejects.toThrow(`${missing}: there is no such directory, expected a directory with config.json and model.safetensors. Correct the path.`);
+  await expect(toFileSource(missing)).rejects.toThrow(
+    `${missing}: there is no such directory, expected a directory with config.json and model.safetensors. Correct the path.`,
+  );
   await expect(toFileSource(join(folder, 'config.json'))).rejects.toThrow('this is a file, expected a directory');
 });
 
@@ -96,7 +100,9 @@ test('a file that is cut short while it is open is noticed', async () => {
 });
 
 test('two picked files with one path are refused', () => {
-  expect(() => blobSource([picked('a.json', '1'), picked('a.json', '2')])).toThrow('files: two files have the path "a.json", expected one. Pick the files of one model.');
+  expect(() => blobSource([picked('a.json', '1'), picked('a.json', '2')])).toThrow(
+    'files: two files have the path "a.json", expected one. Pick the files of one model.',
+  );
 });
 
 test('a folder of a source is a source', async () => {
@@ -112,5 +118,7 @@ test('other values and schemes are refused', async () => {
   for (const input of [1, null, undefined, [1], ['x'], { a: 1 }, new Map(), () => 1]) {
     await expect(toFileSource(input as never)).rejects.toThrow('files: expected a directory path, an http(s) address');
   }
-  await expect(toFileSource(new URL('ftp://example.org/x'))).rejects.toThrow('the scheme is ftp:, expected http: or https:');
+  await expect(toFileSource(new URL('ftp://example.org/x'))).rejects.toThrow(
+    'the scheme is ftp:, expected http: or https:',
+  );
 });

@@ -20,14 +20,20 @@ export async function toFileSource(input: FileSourceInput, options: UrlSourceOpt
     if (/^https?:\/\//i.test(input)) return urlSource(input, options);
     return directorySource(/^file:\/\//i.test(input) ? await filePath(new URL(input)) : input);
   }
-  if (input instanceof URL) return input.protocol === 'file:' ? directorySource(await filePath(input)) : urlSource(input, options);
+  if (input instanceof URL)
+    return input.protocol === 'file:' ? directorySource(await filePath(input)) : urlSource(input, options);
   if (isFileSource(input)) return input;
-  if (Array.isArray(input) && input.every((file: unknown): file is File => isBlob(file) && 'name' in file)) return blobSource(input);
+  if (Array.isArray(input) && input.every((file: unknown): file is File => isBlob(file) && 'name' in file))
+    return blobSource(input);
   if (isRecord(input)) {
     const values = Object.values(input);
-    if (values.every((value): value is MemoryFile => isMemoryFile(value))) return memorySource(input as Record<string, MemoryFile>);
+    if (values.every((value): value is MemoryFile => isMemoryFile(value)))
+      return memorySource(input as Record<string, MemoryFile>);
     if (values.every((value) => isBlob(value) || isMemoryFile(value))) {
-      const entries = Object.entries(input).map(([path, value]) => [path, isBlob(value) ? value : new Blob([value as BlobPart])]);
+      const entries = Object.entries(input).map(([path, value]) => [
+        path,
+        isBlob(value) ? value : new Blob([value as BlobPart]),
+      ]);
       return blobSource(Object.fromEntries(entries) as Record<string, Blob>);
     }
   }

@@ -1,11 +1,22 @@
 import { DownloadError } from '@tessera/tensor-core';
 import { checkRange } from './check-range.ts';
 import type { RandomAccessFile, ReadOptions } from './file-source.ts';
-import { discardBody, displayUrl, readAll, readExactly, sendRequest, statusError, type HttpClient } from './http-request.ts';
+import {
+  discardBody,
+  displayUrl,
+  readAll,
+  readExactly,
+  sendRequest,
+  statusError,
+  type HttpClient,
+} from './http-request.ts';
 import { contentRange, identityLength, strongTag } from './http-headers.ts';
 
 /** Opens the file at an address: asks for its size, and whether it is there (`undefined` for 404 and 410). */
-export async function openUrlFile(url: URL, { signal, ...client }: HttpClient & ReadOptions): Promise<RandomAccessFile | undefined> {
+export async function openUrlFile(
+  url: URL,
+  { signal, ...client }: HttpClient & ReadOptions,
+): Promise<RandomAccessFile | undefined> {
   // The open range makes browsers ask for the bytes as they are; servers that heed it for HEAD still tell the whole length.
   const head = await sendRequest(url, client, { method: 'HEAD', range: 'bytes=0-', signal });
   if (isMissing(head)) return undefined;
@@ -108,8 +119,11 @@ class UrlFile implements RandomAccessFile {
     await discardBody(response);
     const url = displayUrl(this.#url);
     const what = sameFile && sameSize ? `bytes ${range?.start} to ${range?.end}` : 'another version of the file';
-    throw new DownloadError(`${url}: the server sent ${what}, expected bytes ${offset} to ${offset + length - 1} of the file that was opened. Load the model again.`, {
-      facts: { url, offset, length, size: this.size, actual: range ?? {} },
-    });
+    throw new DownloadError(
+      `${url}: the server sent ${what}, expected bytes ${offset} to ${offset + length - 1} of the file that was opened. Load the model again.`,
+      {
+        facts: { url, offset, length, size: this.size, actual: range ?? {} },
+      },
+    );
   }
 }

@@ -26,27 +26,41 @@ beforeEach(async () => {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   base = `http://127.0.0.1:${(server.address() as AddressInfo).port}/org/model`;
 });
-afterEach(() => new Promise<void>((resolve) => {
-  server.closeAllConnections();
-  server.close(() => resolve());
-}));
+afterEach(
+  () =>
+    new Promise<void>((resolve) => {
+      server.closeAllConnections();
+      server.close(() => resolve());
+    }),
+);
 
 /** A server of one content that heeds ranges for GET, and answers HEAD. */
-const ranged = (bytes: Uint8Array = content, headers: Record<string, string> = {}): Handler => (request, response) => {
-  const match = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '');
-  if (request.method === 'HEAD' || match === null) {
-    response.writeHead(200, { 'Content-Length': bytes.length, ...headers });
-    return void response.end(request.method === 'HEAD' ? undefined : bytes);
-  }
-  const [start, end] = [Number(match[1]), match[2] ? Number(match[2]) : bytes.length - 1];
-  response.writeHead(206, { 'Content-Range': `bytes ${start}-${end}/${bytes.length}`, 'Content-Length': end - start + 1, ...headers });
-  response.end(bytes.subarray(start, end + 1));
-};
-const plain = (bytes: Uint8Array = content): Handler => (request, response) => {
-  response.writeHead(200, { 'Content-Length': bytes.length });
-  response.end(request.method === 'HEAD' ? undefined : bytes);
-};
-const status = (code: number): Handler => (_, response) => void response.writeHead(code).end('no');
+const ranged =
+  (bytes: Uint8Array = content, headers: Record<string, string> = {}): Handler =>
+  (request, response) => {
+    const match = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '');
+    if (request.method === 'HEAD' || match === null) {
+      response.writeHead(200, { 'Content-Length': bytes.length, ...headers });
+      return void response.end(request.method === 'HEAD' ? undefined : bytes);
+    }
+    const [start, end] = [Number(match[1]), match[2] ? Number(match[2]) : bytes.length - 1];
+    response.writeHead(206, {
+      'Content-Range': `bytes ${start}-${end}/${bytes.length}`,
+      'Content-Length': end - start + 1,
+      ...headers,
+    });
+    response.end(bytes.subarray(start, end + 1));
+  };
+const plain =
+  (bytes: Uint8Array = content): Handler =>
+  (request, response) => {
+    response.writeHead(200, { 'Content-Length': bytes.length });
+    response.end(request.method === 'HEAD' ? undefined : bytes);
+  };
+const status =
+  (code: number): Handler =>
+  (_, response) =>
+    void response.writeHead(code).end('no');
 
 async function open(path = 'model.safetensors'): Promise<RandomAccessFile> {
   const file = await (await toFileSource(base)).open(path);
@@ -62,7 +76,11 @@ test('ranges are fetched by Range, the size by HEAD', async () => {
   expect(await file.read(0, 0)).toHaveLength(0);
   expect(await file.read(0, 1000)).toEqual(content);
   await expect(file.read(990, 11)).rejects.toThrow('bytes 990 to 1001 were asked for, but the file has 1000 bytes');
-  expect(seen).toEqual(['HEAD /org/model/model.safetensors bytes=0-', 'GET /org/model/model.safetensors bytes=10-29', 'GET /org/model/model.safetensors']);
+  expect(seen).toEqual([
+    'HEAD /org/model/model.safetensors bytes=0-',
+    'GET /org/model/model.safetensors bytes=10-29',
+    'GET /org/model/model.safetensors',
+  ]);
 });
 
 test('a server that ignores Range is asked for the whole file once, also by concurrent readers', async () => {
@@ -84,7 +102,8 @@ test('a server that refuses HEAD tells the size with the first byte', async () =
 });
 
 test('a server without HEAD, length and ranges gives the whole file', async () => {
-  handler = (request, response) => void (request.method === 'HEAD' ? response.writeHead(501).end() : response.writeHead(200).end(content));
+  handler = (request, response) =>
+    void (request.method === 'HEAD' ? response.writeHead(501).end() : response.writeHead(200).end(content));
   const file = await open();
   expect(file.size).toBe(1000);
   expect(await file.read(1, 2)).toEqual(content.slice(1, 3));
@@ -99,7 +118,12 @@ test('the length of a compressed answer is not taken for the size', async () => 
 });
 
 test('an empty file has size 0', async () => {
-  handler = (request, response) => void (request.headers.range === 'bytes=0-0' ? response.writeHead(416, { 'Content-Range': 'bytes */0' }) : response.writeHead(200, { 'Content-Length': 0 })).end();
+  handler = (request, response) =>
+    void (
+      request.headers.range === 'bytes=0-0'
+        ? response.writeHead(416, { 'Content-Range': 'bytes */0' })
+        : response.writeHead(200, { 'Content-Length': 0 })
+    ).end();
   const file = await open();
   expect([file.size, await file.read(0, 0)]).toEqual([0, new Uint8Array(0)]);
 });
@@ -109,7 +133,12 @@ test('a file that is not there is undefined', async () => {
   expect(await (await toFileSource(base)).open('config.json')).toBeUndefined();
 });
 
-test.each([[401, 'Pass a token that may read it.'], [403, 'Pass a token that may read it.'], [429, 'Wait, then try again.'], [500, 'Try again later.']])('status %i is a DownloadError with the status', async (code, mend) => {
+test.each([
+  [401, 'Pass a token that may read it.'],
+  [403, 'Pass a token that may read it.'],
+  [429, 'Wait, then try again.'],
+  [500, 'Try again later.'],
+])('status %i is a DownloadError with the status', async (code, mend) => {
   handler = status(code);
   const error = await open().catch((caught: unknown) => caught);
   expect(error).toBeInstanceOf(DownloadError);
@@ -129,7 +158,9 @@ test('a file that changes between two reads is refused', async () => {
   handler = ranged(content, { ETag: '"one"' });
   const file = await open();
   handler = ranged(content, { ETag: '"two"' });
-  await expect(file.read(0, 4)).rejects.toThrow('the server sent another version of the file, expected bytes 0 to 3 of the file that was opened. Load the model again.');
+  await expect(file.read(0, 4)).rejects.toThrow(
+    'the server sent another version of the file, expected bytes 0 to 3 of the file that was opened. Load the model again.',
+  );
   handler = ranged(content.subarray(0, 900));
   await expect(file.read(0, 4)).rejects.toThrow('another version of the file');
 });
@@ -144,7 +175,8 @@ test('another range than was asked for is refused', async () => {
 
 test('more or fewer bytes than were asked for are refused', async () => {
   let bytes = content.subarray(0, 5);
-  handler = (request, response) => void (request.method === 'HEAD' ? ranged()(request, response) : response.writeHead(206).end(bytes));
+  handler = (request, response) =>
+    void (request.method === 'HEAD' ? ranged()(request, response) : response.writeHead(206).end(bytes));
   const file = await open();
   await expect(file.read(0, 4)).rejects.toThrow('the server sent more than 4 bytes, expected 4. Try again.');
   bytes = content.subarray(0, 3);
@@ -158,7 +190,10 @@ test('a connection that breaks mid-way is a DownloadError, and the next read can
     response.writeHead(206, { 'Content-Range': 'bytes 0-99/1000', 'Content-Length': 100 });
     response.write(content.subarray(0, 10), () => response.destroy());
   };
-  await expect(file.read(0, 100)).rejects.toMatchObject({ name: 'DownloadError', message: expect.stringContaining('the connection failed:') as string });
+  await expect(file.read(0, 100)).rejects.toMatchObject({
+    name: 'DownloadError',
+    message: expect.stringContaining('the connection failed:') as string,
+  });
   handler = ranged();
   expect(await file.read(0, 100)).toEqual(content.slice(0, 100));
 });

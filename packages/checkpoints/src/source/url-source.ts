@@ -21,9 +21,12 @@ export interface UrlSourceOptions {
 export function urlSource(base: string | URL, options: UrlSourceOptions = {}): FileSource {
   const root = new URL(base);
   if (root.protocol !== 'http:' && root.protocol !== 'https:') {
-    throw new UnsupportedOptionError(`${displayUrl(root)}: the scheme is ${root.protocol}, expected http: or https:. Correct the address.`, {
-      facts: { protocol: root.protocol },
-    });
+    throw new UnsupportedOptionError(
+      `${displayUrl(root)}: the scheme is ${root.protocol}, expected http: or https:. Correct the address.`,
+      {
+        facts: { protocol: root.protocol },
+      },
+    );
   }
   if (!root.pathname.endsWith('/')) root.pathname += '/';
   const name = displayUrl(root);
@@ -34,7 +37,11 @@ export function urlSource(base: string | URL, options: UrlSourceOptions = {}): F
       assertPlainPath(path, name);
       const url = new URL(root);
       url.pathname += path.split('/').map(encodeURIComponent).join('/');
-      return openUrlFile(url, { fetch: options.fetch ?? globalThis.fetch, headers: options.headers ?? {}, signal: open?.signal });
+      return openUrlFile(url, {
+        fetch: options.fetch ?? globalThis.fetch,
+        headers: options.headers ?? {},
+        signal: open?.signal,
+      });
     },
   };
 }

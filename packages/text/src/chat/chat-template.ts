@@ -16,7 +16,11 @@ const file = 'tokenizer_config.json';
  * @returns the template, or undefined if the model has none (of that name).
  * @throws {@link ModelFormatError} if `chat_template` is of another form, or too long.
  */
-export function chatTemplateOf(tokenizerConfig: string | object | undefined, jinjaFile?: string, name = 'default'): string | undefined {
+export function chatTemplateOf(
+  tokenizerConfig: string | object | undefined,
+  jinjaFile?: string,
+  name = 'default',
+): string | undefined {
   if (jinjaFile !== undefined) return stringAt(jinjaFile, 'chat_template.jinja', 'the file', maxTemplateLength);
   if (tokenizerConfig === undefined) return undefined;
   const value = own(jsonRecord(tokenizerConfig, file, limits.json), 'chat_template');
@@ -26,7 +30,12 @@ export function chatTemplateOf(tokenizerConfig: string | object | undefined, jin
     const named = own(value, name);
     return named === undefined ? undefined : stringAt(named, file, `chat_template.${name}`, maxTemplateLength);
   }
-  if (!Array.isArray(value)) throw fieldError(file, 'chat_template', `is ${kindOf(value)}, expected a template or a list of { name, template }.`);
+  if (!Array.isArray(value))
+    throw fieldError(
+      file,
+      'chat_template',
+      `is ${kindOf(value)}, expected a template or a list of { name, template }.`,
+    );
   let found: string | undefined;
   for (const [index, entry] of arrayAt(value, file, 'chat_template', limits.components).entries()) {
     const field = `chat_template[${index}]`;

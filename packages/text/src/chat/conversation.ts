@@ -42,7 +42,22 @@ export interface Conversation {
 export type TemplateVariables = Readonly<Record<string, unknown>>;
 
 const rolePattern = /^[A-Za-z][\w-]{0,63}$/;
-const reserved = ['messages', 'add_generation_prompt', 'tools', 'bos_token', 'eos_token', 'range', 'raise_exception', 'strftime_now', 'true', 'false', 'none', 'True', 'False', 'None'];
+const reserved = [
+  'messages',
+  'add_generation_prompt',
+  'tools',
+  'bos_token',
+  'eos_token',
+  'range',
+  'raise_exception',
+  'strftime_now',
+  'true',
+  'false',
+  'none',
+  'True',
+  'False',
+  'None',
+];
 
 /** Checks a conversation and makes the variables of its template, copied, so that nothing but data reaches the worker. */
 export function templateVariables(conversation: Conversation): TemplateVariables {
@@ -52,11 +67,17 @@ export function templateVariables(conversation: Conversation): TemplateVariables
     const role: unknown = typeof message === 'object' && message !== null ? (message as ChatMessage).role : undefined;
     // Templates write the role between special tokens, so it must not be able to spell one.
     if (typeof role !== 'string' || !rolePattern.test(role)) {
-      throw new ConversationError(`messages[${index}].role must be a name such as "user": a letter, then letters, digits, "_" and "-".`, { facts: { index } });
+      throw new ConversationError(
+        `messages[${index}].role must be a name such as "user": a letter, then letters, digits, "_" and "-".`,
+        { facts: { index } },
+      );
     }
   }
   for (const name of Object.keys(variables)) {
-    if (reserved.includes(name)) throw new ConversationError(`variables.${name} would hide what the template knows under this name.`, { facts: { name } });
+    if (reserved.includes(name))
+      throw new ConversationError(`variables.${name} would hide what the template knows under this name.`, {
+        facts: { name },
+      });
   }
   const all = {
     ...variables,

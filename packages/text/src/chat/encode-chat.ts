@@ -16,10 +16,22 @@ function isHarmless(texts: readonly string[], controlTokens: ReadonlySet<string>
   return texts.every((text) => !text.split('').some((unit) => ends.has(unit)));
 }
 
-async function safeSegments(template: string, variables: TemplateVariables, now: Date, controlTokens: ReadonlySet<string>, limits: TemplateLimits): Promise<readonly TextSegment[]> {
+async function safeSegments(
+  template: string,
+  variables: TemplateVariables,
+  now: Date,
+  controlTokens: ReadonlySet<string>,
+  limits: TemplateLimits,
+): Promise<readonly TextSegment[]> {
   const masked = maskConversation(variables, template);
-  const [real, opaque] = await runTemplate(template, masked === undefined ? [variables] : [variables, masked.variables], now, limits);
-  if (real === undefined || real.error !== undefined) throw renderError(real?.error ?? { kind: 'runtime', message: 'no result' });
+  const [real, opaque] = await runTemplate(
+    template,
+    masked === undefined ? [variables] : [variables, masked.variables],
+    now,
+    limits,
+  );
+  if (real === undefined || real.error !== undefined)
+    throw renderError(real?.error ?? { kind: 'runtime', message: 'no result' });
   const plain = real.text;
 
   if (masked !== undefined && opaque !== undefined && opaque.error === undefined) {
@@ -32,7 +44,8 @@ async function safeSegments(template: string, variables: TemplateVariables, now:
   const marked = markTemplate(template, variables, controlTokens);
   if (marked !== undefined) {
     const [result] = await runTemplate(marked.template, [marked.variables], now, limits);
-    const segments = result === undefined || result.error !== undefined ? undefined : unmark(marked, result.text, plain, texts);
+    const segments =
+      result === undefined || result.error !== undefined ? undefined : unmark(marked, result.text, plain, texts);
     if (segments !== undefined) return segments;
   }
   throw new ConversationError(
@@ -60,10 +73,20 @@ async function safeSegments(template: string, variables: TemplateVariables, now:
  * @throws {@link FeatureUnavailableError} if no worker can be started.
  * @throws {@link ContextOverflowError} if the rendered text is longer than the tokenizer takes.
  */
-export async function encodeChat(tokenizer: Tokenizer, template: string, messages: readonly ChatMessage[], options: EncodeChatOptions = {}): Promise<number[]> {
+export async function encodeChat(
+  tokenizer: Tokenizer,
+  template: string,
+  messages: readonly ChatMessage[],
+  options: EncodeChatOptions = {},
+): Promise<number[]> {
   const { timeoutMs, maxOutputLength, signal, ...conversation } = options;
-  const limits = { ...(timeoutMs === undefined ? {} : { timeoutMs }), ...(maxOutputLength === undefined ? {} : { maxOutputLength }), ...(signal === undefined ? {} : { signal }) };
-  const spelled = (id: number | undefined): string | undefined => (id === undefined ? undefined : tokenizer.idToToken(id));
+  const limits = {
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(maxOutputLength === undefined ? {} : { maxOutputLength }),
+    ...(signal === undefined ? {} : { signal }),
+  };
+  const spelled = (id: number | undefined): string | undefined =>
+    id === undefined ? undefined : tokenizer.idToToken(id);
   const bosToken = spelled(tokenizer.bosId);
   const eosToken = spelled(tokenizer.eosId);
   const variables = templateVariables({
@@ -72,5 +95,7 @@ export async function encodeChat(tokenizer: Tokenizer, template: string, message
     ...(bosToken === undefined ? {} : { bosToken }),
     ...(eosToken === undefined ? {} : { eosToken }),
   });
-  return tokenizer.encodeSegments(await safeSegments(template, variables, conversation.now ?? new Date(), tokenizer.controlTokens, limits));
+  return tokenizer.encodeSegments(
+    await safeSegments(template, variables, conversation.now ?? new Date(), tokenizer.controlTokens, limits),
+  );
 }

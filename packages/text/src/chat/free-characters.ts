@@ -9,7 +9,9 @@ const pattern = /[\u{F0000}-\u{10FFFD}]/gu;
  * @returns the first code point, or undefined if the texts leave no room.
  */
 export function freeCharacters(count: number, texts: readonly string[]): number | undefined {
-  const taken = new Set(texts.flatMap((text) => text.match(pattern) ?? []).map((char) => char.codePointAt(0) as number));
+  const taken = new Set(
+    texts.flatMap((text) => text.match(pattern) ?? []).map((char) => char.codePointAt(0) as number),
+  );
   const room = last - first + 1 - count;
   if (room <= 0) return undefined;
   for (let attempt = 0; attempt < 64; attempt++) {

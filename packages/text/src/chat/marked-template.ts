@@ -12,7 +12,11 @@ export interface MarkedTemplate {
 }
 
 /** Marks the special tokens that the template writes. Returns undefined if there is no room for the marks. */
-export function markTemplate(template: string, variables: TemplateVariables, controlTokens: ReadonlySet<string>): MarkedTemplate | undefined {
+export function markTemplate(
+  template: string,
+  variables: TemplateVariables,
+  controlTokens: ReadonlySet<string>,
+): MarkedTemplate | undefined {
   const controls = [...controlTokens];
   const start = freeCharacters(controls.length, [JSON.stringify(variables), template]);
   if (start === undefined) return undefined;
@@ -28,7 +32,9 @@ export function markTemplate(template: string, variables: TemplateVariables, con
     return marked + text.slice(end);
   };
   const named = Object.fromEntries(
-    ['bos_token', 'eos_token'].filter((name) => typeof variables[name] === 'string').map((name) => [name, mark(variables[name] as string)]),
+    ['bos_token', 'eos_token']
+      .filter((name) => typeof variables[name] === 'string')
+      .map((name) => [name, mark(variables[name] as string)]),
   );
   return { template: mark(template), variables: { ...variables, ...named }, controls, start };
 }
@@ -36,7 +42,8 @@ export function markTemplate(template: string, variables: TemplateVariables, con
 function count(texts: readonly string[], controls: readonly string[]): Map<string, number> {
   const scanner = literalScanner(controls);
   const counts = new Map<string, number>();
-  for (const text of texts) for (const { literal } of scanner.scan(text)) counts.set(literal, (counts.get(literal) ?? 0) + 1);
+  for (const text of texts)
+    for (const { literal } of scanner.scan(text)) counts.set(literal, (counts.get(literal) ?? 0) + 1);
   return counts;
 }
 
@@ -48,7 +55,12 @@ function count(texts: readonly string[], controls: readonly string[]): Map<strin
  * @returns undefined if the marks changed what the template does, or if a special token stands in the result that neither a mark nor the spelling in a
  *   text explains: the template built it from parts, and whether it is meant cannot be told.
  */
-export function unmark({ controls, start }: MarkedTemplate, rendered: string, plain: string, texts: readonly string[]): TextSegment[] | undefined {
+export function unmark(
+  { controls, start }: MarkedTemplate,
+  rendered: string,
+  plain: string,
+  texts: readonly string[],
+): TextSegment[] | undefined {
   const segments: TextSegment[] = [];
   const explained = count(texts, controls);
   let text = '';

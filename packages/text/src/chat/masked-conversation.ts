@@ -19,14 +19,23 @@ const plainKey = /^[\w.$-]{1,64}$/;
 /** The texts of a conversation that come from outside: all strings but roles, types and the names among the settings. */
 function mapTexts(variables: TemplateVariables, replace: (text: string) => string): TemplateVariables {
   const walk = (value: unknown, key: string, isSetting: boolean): unknown => {
-    if (typeof value === 'string') return (isSetting || key === 'role' || key === 'type') && plainName.test(value) ? value : replace(value);
+    if (typeof value === 'string')
+      return (isSetting || key === 'role' || key === 'type') && plainName.test(value) ? value : replace(value);
     if (Array.isArray(value)) return value.map((item) => walk(item, key, isSetting));
     if (typeof value !== 'object' || value === null) return value;
-    return Object.fromEntries(Object.entries(value).map(([name, item]) => [plainKey.test(name) ? name : replace(name), walk(item, name, isSetting)]));
+    return Object.fromEntries(
+      Object.entries(value).map(([name, item]) => [
+        plainKey.test(name) ? name : replace(name),
+        walk(item, name, isSetting),
+      ]),
+    );
   };
   const trusted = ['bos_token', 'eos_token'];
   return Object.fromEntries(
-    Object.entries(variables).map(([name, value]) => [name, trusted.includes(name) ? value : walk(value, name, name !== 'messages' && name !== 'tools')]),
+    Object.entries(variables).map(([name, value]) => [
+      name,
+      trusted.includes(name) ? value : walk(value, name, name !== 'messages' && name !== 'tools'),
+    ]),
   );
 }
 
@@ -67,7 +76,11 @@ export function maskConversation(variables: TemplateVariables, template: string)
  * @param plain - rendered with the real ones.
  * @returns undefined if the two differ in more than the masks: then the template looked at a text, and the masks say nothing.
  */
-export function unmask({ texts, start }: MaskedConversation, rendered: string, plain: string): TextSegment[] | undefined {
+export function unmask(
+  { texts, start }: MaskedConversation,
+  rendered: string,
+  plain: string,
+): TextSegment[] | undefined {
   const segments: TextSegment[] = [];
   let at = 0;
   let literal = '';

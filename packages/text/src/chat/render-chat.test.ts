@@ -28,21 +28,39 @@ test.each([
   ['white space that makes the library slow', `${' '.repeat(200_000)}x`],
 ])('a template that takes too long is stopped with a typed error: %s', async (_, template) => {
   const started = performance.now();
-  await expect(renderChat(template, { messages }, { timeoutMs: 200 })).rejects.toMatchObject({ code: 'TEMPLATE_TIMEOUT', facts: { timeoutMs: 200 } });
+  await expect(renderChat(template, { messages }, { timeoutMs: 200 })).rejects.toMatchObject({
+    code: 'TEMPLATE_TIMEOUT',
+    facts: { timeoutMs: 200 },
+  });
   expect(performance.now() - started).toBeLessThan(10_000);
 });
 
 test.each([
   ['a huge range', '{{ range(0, 30000000) | length }}', 'makes a range of more than 100000 items'],
-  ['a list that doubles', '{% set ns = namespace(a=[1]) %}{% for i in range(60) %}{% set ns.a = ns.a + ns.a %}{% endfor %}', 'makes a list of more than 100000 items'],
-  ['a text that doubles', "{% set ns = namespace(a='ab') %}{% for i in range(60) %}{% set ns.a = ns.a + ns.a %}{% endfor %}", 'makes a text of more than 1000000 characters'],
+  [
+    'a list that doubles',
+    '{% set ns = namespace(a=[1]) %}{% for i in range(60) %}{% set ns.a = ns.a + ns.a %}{% endfor %}',
+    'makes a list of more than 100000 items',
+  ],
+  [
+    'a text that doubles',
+    "{% set ns = namespace(a='ab') %}{% for i in range(60) %}{% set ns.a = ns.a + ns.a %}{% endfor %}",
+    'makes a text of more than 1000000 characters',
+  ],
 ])('a template that grows without end is stopped: %s', async (_, template, message) => {
-  await expect(renderChat(template, { messages }, { timeoutMs: 20_000 })).rejects.toMatchObject({ code: 'MODEL_FORMAT', message: expect.stringContaining(message) });
+  await expect(renderChat(template, { messages }, { timeoutMs: 20_000 })).rejects.toMatchObject({
+    code: 'MODEL_FORMAT',
+    message: expect.stringContaining(message),
+  });
 });
 
 test('a template that takes too much memory ends its worker, not the process', async () => {
-  const template = "{% set ns = namespace(a='aaaaaaaa') %}{% for i in range(16) %}{% set ns.a = ns.a + ns.a %}{% endfor %}{% set ns.l = [] %}{% for i in range(90000) %}{% set ns.l = ns.l + [ns.a ~ i ~ ''] %}{% set ns.b = (ns.a ~ i) | upper %}{% set ns.l = ns.l + [ns.b] %}{% endfor %}";
-  await expect(renderChat(template, { messages }, { timeoutMs: 20_000 })).rejects.toMatchObject({ code: 'MODEL_FORMAT', message: expect.stringContaining('it takes too much memory') });
+  const template =
+    "{% set ns = namespace(a='aaaaaaaa') %}{% for i in range(16) %}{% set ns.a = ns.a + ns.a %}{% endfor %}{% set ns.l = [] %}{% for i in range(90000) %}{% set ns.l = ns.l + [ns.a ~ i ~ ''] %}{% set ns.b = (ns.a ~ i) | upper %}{% set ns.l = ns.l + [ns.b] %}{% endfor %}";
+  await expect(renderChat(template, { messages }, { timeoutMs: 20_000 })).rejects.toMatchObject({
+    code: 'MODEL_FORMAT',
+    message: expect.stringContaining('it takes too much memory'),
+  });
   expect(await renderChat('still here', { messages })).toBe('still here');
 });
 
@@ -52,12 +70,21 @@ test.each([
   ['a character that means nothing', 'a\n{{ x }}\n\n{{ x ` y }}', 4],
   ['a missing bracket', '{{ x }}\n{{ (x }}\n{{ x }}', 2],
 ])('a mistake in a template comes with its line: %s', async (_, template, line) => {
-  await expect(renderChat(template, { messages })).rejects.toMatchObject({ code: 'MODEL_FORMAT', message: expect.stringMatching(`^chat template, line ${line}: `), facts: { line } });
+  await expect(renderChat(template, { messages })).rejects.toMatchObject({
+    code: 'MODEL_FORMAT',
+    message: expect.stringMatching(`^chat template, line ${line}: `),
+    facts: { line },
+  });
 });
 
 test('a mistake that shows when the template runs is a typed error', async () => {
-  await expect(renderChat("{{ messages | frobnicate }}", { messages })).rejects.toMatchObject({ code: 'MODEL_FORMAT', message: 'chat template: Unknown ArrayValue filter: frobnicate' });
-  await expect(renderChat('{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}', { messages })).rejects.toMatchObject({ code: 'MODEL_FORMAT' });
+  await expect(renderChat('{{ messages | frobnicate }}', { messages })).rejects.toMatchObject({
+    code: 'MODEL_FORMAT',
+    message: 'chat template: Unknown ArrayValue filter: frobnicate',
+  });
+  await expect(renderChat('{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}', { messages })).rejects.toMatchObject({
+    code: 'MODEL_FORMAT',
+  });
 });
 
 test('what the template refuses is the fault of the conversation', async () => {
@@ -69,30 +96,49 @@ test('what the template refuses is the fault of the conversation', async () => {
 
 test('an abort stops rendering with its reason', async () => {
   const controller = new AbortController();
-  const rendering = renderChat('{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}', { messages }, { signal: controller.signal, timeoutMs: 60_000 });
+  const rendering = renderChat(
+    '{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}',
+    { messages },
+    { signal: controller.signal, timeoutMs: 60_000 },
+  );
   setTimeout(() => controller.abort(new Error('enough')), 100);
   await expect(rendering).rejects.toThrow('enough');
-  await expect(renderChat('x', { messages }, { signal: AbortSignal.abort(new Error('before')) })).rejects.toThrow('before');
+  await expect(renderChat('x', { messages }, { signal: AbortSignal.abort(new Error('before')) })).rejects.toThrow(
+    'before',
+  );
 });
 
 test('conversations render at the same time', async () => {
-  const texts = await Promise.all(Array.from({ length: 4 }, (_, i) => renderChat('{{ messages[0].content }}', { messages: [{ role: 'user', content: `${i}` }] })));
+  const texts = await Promise.all(
+    Array.from({ length: 4 }, (_, i) =>
+      renderChat('{{ messages[0].content }}', { messages: [{ role: 'user', content: `${i}` }] }),
+    ),
+  );
   expect(texts).toEqual(['0', '1', '2', '3']);
 });
 
 test('messages must have roles that can be names, and be data', async () => {
-  await expect(renderChat('', { messages: [{ role: '<|system|>', content: '' }] })).rejects.toThrow('messages[0].role must be a name such as "user"');
-  await expect(renderChat('', { messages: [{ role: 'user', content: 1n as unknown as string }] })).rejects.toThrow('The conversation is not plain data');
-  await expect(renderChat('', { messages, variables: { range: 1 } })).rejects.toThrow('variables.range would hide what the template knows under this name.');
+  await expect(renderChat('', { messages: [{ role: '<|system|>', content: '' }] })).rejects.toThrow(
+    'messages[0].role must be a name such as "user"',
+  );
+  await expect(renderChat('', { messages: [{ role: 'user', content: 1n as unknown as string }] })).rejects.toThrow(
+    'The conversation is not plain data',
+  );
+  await expect(renderChat('', { messages, variables: { range: 1 } })).rejects.toThrow(
+    'variables.range would hide what the template knows under this name.',
+  );
 });
 
 test('nothing of JavaScript is reachable from a template', async () => {
-  const probe = "{{ messages.constructor is defined }}{{ messages.__proto__ is defined }}{{ ''.constructor is defined }}{{ range.constructor is defined }}{{ process is defined }}{{ globalThis is defined }}";
+  const probe =
+    "{{ messages.constructor is defined }}{{ messages.__proto__ is defined }}{{ ''.constructor is defined }}{{ range.constructor is defined }}{{ process is defined }}{{ globalThis is defined }}";
   expect(await renderChat(probe, { messages })).toBe('false'.repeat(6));
 });
 
 test('a template that is too long is refused', async () => {
-  await expect(renderChat('x'.repeat(300_000), { messages })).rejects.toThrow('chat template: has 300000 characters, at most 262144 are read.');
+  await expect(renderChat('x'.repeat(300_000), { messages })).rejects.toThrow(
+    'chat template: has 300000 characters, at most 262144 are read.',
+  );
 });
 
 test('in a browser a Web Worker renders', async () => {

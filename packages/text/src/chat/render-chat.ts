@@ -13,8 +13,18 @@ import type { TemplateLimits } from './run-template.ts';
  * @throws {@link ConversationError} if the template refuses the conversation, or a message is malformed.
  * @throws {@link FeatureUnavailableError} if no worker can be started.
  */
-export async function renderChat(template: string, conversation: Conversation, limits: TemplateLimits = {}): Promise<string> {
-  const [result] = await runTemplate(template, [templateVariables(conversation)], conversation.now ?? new Date(), limits);
-  if (result === undefined || result.error !== undefined) throw renderError(result?.error ?? { kind: 'runtime', message: 'no result' });
+export async function renderChat(
+  template: string,
+  conversation: Conversation,
+  limits: TemplateLimits = {},
+): Promise<string> {
+  const [result] = await runTemplate(
+    template,
+    [templateVariables(conversation)],
+    conversation.now ?? new Date(),
+    limits,
+  );
+  if (result === undefined || result.error !== undefined)
+    throw renderError(result?.error ?? { kind: 'runtime', message: 'no result' });
   return result.text;
 }

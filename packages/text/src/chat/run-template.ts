@@ -24,23 +24,42 @@ export interface TemplateLimits {
 /** The error that a failure of the template stands for. */
 export function renderError({ kind, message, line }: RenderFailure): ModelFormatError | ConversationError {
   const facts = { file: 'chat template', kind, ...(line === undefined ? {} : { line }) };
-  if (kind === 'refused') return new ConversationError(`The chat template refuses the conversation: ${message}`, { facts });
+  if (kind === 'refused')
+    return new ConversationError(`The chat template refuses the conversation: ${message}`, { facts });
   if (kind === 'limit') return new ModelFormatError(`chat template: ${message}; it is stopped there.`, { facts });
   return new ModelFormatError(`chat template${line === undefined ? '' : `, line ${line}`}: ${message}`, { facts });
 }
 
 /** Renders a template with each set of variables, in a worker, within the limits. */
-export async function runTemplate(template: string, variables: readonly TemplateVariables[], now: Date, limits: TemplateLimits): Promise<readonly RenderResult[]> {
+export async function runTemplate(
+  template: string,
+  variables: readonly TemplateVariables[],
+  now: Date,
+  limits: TemplateLimits,
+): Promise<readonly RenderResult[]> {
   const { timeoutMs = 2000, maxOutputLength = 1_000_000, signal } = limits;
-  if (!(timeoutMs > 0)) throw new UnsupportedOptionError(`timeoutMs is ${timeoutMs}, expected a positive number.`, { facts: { option: 'timeoutMs' } });
+  if (!(timeoutMs > 0))
+    throw new UnsupportedOptionError(`timeoutMs is ${timeoutMs}, expected a positive number.`, {
+      facts: { option: 'timeoutMs' },
+    });
   if (template.length > maxTemplateLength) {
-    throw new ModelFormatError(`chat template: has ${template.length} characters, at most ${maxTemplateLength} are read.`, { facts: { file: 'chat template' } });
+    throw new ModelFormatError(
+      `chat template: has ${template.length} characters, at most ${maxTemplateLength} are read.`,
+      { facts: { file: 'chat template' } },
+    );
   }
   const answer = (await exchange({
     message: { template, variables, now: now.getTime(), maxOutputLength },
     timeoutMs,
-    onTimeout: () => new TemplateTimeoutError(`The chat template ran longer than ${timeoutMs} ms and was stopped.`, { facts: { timeoutMs } }),
-    onFailed: (cause) => new ModelFormatError(`chat template: rendering ended its worker (${cause instanceof Error ? cause.message : String(cause)}); it takes too much memory.`, { cause, facts: { file: 'chat template', kind: 'limit' } }),
+    onTimeout: () =>
+      new TemplateTimeoutError(`The chat template ran longer than ${timeoutMs} ms and was stopped.`, {
+        facts: { timeoutMs },
+      }),
+    onFailed: (cause) =>
+      new ModelFormatError(
+        `chat template: rendering ended its worker (${cause instanceof Error ? cause.message : String(cause)}); it takes too much memory.`,
+        { cause, facts: { file: 'chat template', kind: 'limit' } },
+      ),
     signal,
   })) as RenderAnswer;
   if (answer.error !== undefined) throw renderError(answer.error);

@@ -20,4 +20,6 @@ export interface RenderFailure {
 export type RenderResult = { readonly text: string; readonly error?: undefined } | { readonly error: RenderFailure };
 
 /** What the worker answers: an error of the whole template, or one result per set of variables. */
-export type RenderAnswer = { readonly results: readonly RenderResult[]; readonly error?: undefined } | { readonly error: RenderFailure };
+export type RenderAnswer =
+  | { readonly results: readonly RenderResult[]; readonly error?: undefined }
+  | { readonly error: RenderFailure };

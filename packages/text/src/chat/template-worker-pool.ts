@@ -36,7 +36,13 @@ function keepIdle(port: WorkerPort): void {
 }
 
 /** Waits for one message; rejects when the worker ends, the time is up or the signal aborts. */
-function nextMessage(port: WorkerPort, timeoutMs: number, onTimeout: () => Error, onFailed: (cause: unknown) => Error, signal: AbortSignal | undefined): Promise<unknown> {
+function nextMessage(
+  port: WorkerPort,
+  timeoutMs: number,
+  onTimeout: () => Error,
+  onFailed: (cause: unknown) => Error,
+  signal: AbortSignal | undefined,
+): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const settle = (finish: () => void): void => {
       clearTimeout(timer);
@@ -72,7 +78,10 @@ export async function exchange({ message, timeoutMs, onTimeout, onFailed, signal
   try {
     if (fresh) {
       const unavailable = (cause?: unknown): Error =>
-        new FeatureUnavailableError(`The worker for chat templates did not start${cause instanceof Error ? ` (${cause.message})` : ` within ${startMs} ms`}.`, { cause });
+        new FeatureUnavailableError(
+          `The worker for chat templates did not start${cause instanceof Error ? ` (${cause.message})` : ` within ${startMs} ms`}.`,
+          { cause },
+        );
       await nextMessage(port, startMs, () => unavailable(), unavailable, signal);
     }
     const answer = nextMessage(port, timeoutMs, onTimeout, onFailed, signal);

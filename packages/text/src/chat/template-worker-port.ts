@@ -59,7 +59,10 @@ export function openWorkerPort(): WorkerPort {
     if (threads !== undefined) return nodePort(threads);
     if (typeof Worker === 'function') return webPort();
   } catch (cause) {
-    throw new FeatureUnavailableError(`Chat templates are rendered in a worker, which could not be started (${(cause as Error).message}).`, { cause });
+    throw new FeatureUnavailableError(
+      `Chat templates are rendered in a worker, which could not be started (${(cause as Error).message}).`,
+      { cause },
+    );
   }
   throw new FeatureUnavailableError('Chat templates are rendered in a worker, and this platform has none.');
 }

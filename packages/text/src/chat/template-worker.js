@@ -20,8 +20,10 @@ class BoundedInterpreter extends Interpreter {
   evaluate(node, environment) {
     const result = super.evaluate(node, environment);
     const value = result?.value;
-    if (typeof value === 'string' && value.length > this.maxLength) throw new LimitError(`makes a text of more than ${this.maxLength} characters`);
-    if (Array.isArray(value) && value.length > maxItems) throw new LimitError(`makes a list of more than ${maxItems} items`);
+    if (typeof value === 'string' && value.length > this.maxLength)
+      throw new LimitError(`makes a text of more than ${this.maxLength} characters`);
+    if (Array.isArray(value) && value.length > maxItems)
+      throw new LimitError(`makes a list of more than ${maxItems} items`);
     return result;
   }
 }
@@ -29,13 +31,27 @@ class BoundedInterpreter extends Interpreter {
 function range(start, stop, step = 1) {
   const from = stop === undefined ? 0 : start;
   const to = stop === undefined ? start : stop;
-  if (![from, to, step].every(Number.isInteger) || step === 0) throw new Error('range() takes integers and a step other than 0');
+  if (![from, to, step].every(Number.isInteger) || step === 0)
+    throw new Error('range() takes integers and a step other than 0');
   const length = Math.max(0, Math.ceil((to - from) / step));
   if (length > maxItems) throw new LimitError(`makes a range of more than ${maxItems} items`);
   return Array.from({ length }, (_, index) => from + index * step);
 }
 
-const months = ['January', 'February', 'March', 'April', 'May', 'June', 'July', 'August', 'September', 'October', 'November', 'December'];
+const months = [
+  'January',
+  'February',
+  'March',
+  'April',
+  'May',
+  'June',
+  'July',
+  'August',
+  'September',
+  'October',
+  'November',
+  'December',
+];
 const days = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];
 
 /** Python's strftime in the C locale, for what templates use. */
@@ -57,7 +73,9 @@ function strftime(date, format) {
     p: () => (date.getHours() < 12 ? 'AM' : 'PM'),
     '%': () => '%',
   };
-  return String(format).replace(/%([A-Za-z%])/g, (whole, name) => (Object.hasOwn(fields, name) ? fields[name]() : whole));
+  return String(format).replace(/%([A-Za-z%])/g, (whole, name) =>
+    Object.hasOwn(fields, name) ? fields[name]() : whole,
+  );
 }
 
 /** Line and end of every tag in the template. */
@@ -65,7 +83,9 @@ function tagsOf(template) {
   const tags = [];
   let line = 1;
   let counted = 0;
-  for (const { index, 0: tag } of template.matchAll(/\{#[\s\S]*?#\}|\{%(?:'[^'\\]*(?:\\.[^'\\]*)*'|"[^"\\]*(?:\\.[^"\\]*)*"|[^'"])*?%\}|\{\{(?:'[^'\\]*(?:\\.[^'\\]*)*'|"[^"\\]*(?:\\.[^"\\]*)*"|[^'"])*?\}\}/g)) {
+  for (const { index, 0: tag } of template.matchAll(
+    /\{#[\s\S]*?#\}|\{%(?:'[^'\\]*(?:\\.[^'\\]*)*'|"[^"\\]*(?:\\.[^"\\]*)*"|[^'"])*?%\}|\{\{(?:'[^'\\]*(?:\\.[^'\\]*)*'|"[^"\\]*(?:\\.[^"\\]*)*"|[^'"])*?\}\}/g,
+  )) {
     for (; counted < index; counted++) if (template[counted] === '\n') line++;
     // The lexer drops these before it counts.
     if (!/^\{%-?\s*(?:end)?generation\s*-?%\}$/.test(tag)) tags.push({ line, end: index + tag.length });
@@ -109,7 +129,9 @@ function parseTemplate(template) {
   try {
     return parse(watched);
   } catch (error) {
-    const opened = tokens.slice(0, furthest + 1).filter(({ type }) => type === 'OpenStatement' || type === 'OpenExpression' || type === 'Comment').length;
+    const opened = tokens
+      .slice(0, furthest + 1)
+      .filter(({ type }) => type === 'OpenStatement' || type === 'OpenExpression' || type === 'Comment').length;
     throw Object.assign(error, { line: tagsOf(template)[opened - 1]?.line ?? 1 });
   }
 }
@@ -134,7 +156,14 @@ function render(program, variables, now, maxOutputLength) {
 }
 
 function failure(error) {
-  const kind = error instanceof LimitError ? 'limit' : error instanceof RefusalError ? 'refused' : error?.line === undefined ? 'runtime' : 'syntax';
+  const kind =
+    error instanceof LimitError
+      ? 'limit'
+      : error instanceof RefusalError
+        ? 'refused'
+        : error?.line === undefined
+          ? 'runtime'
+          : 'syntax';
   return { kind, message: String(error?.message ?? error), line: error?.line };
 }
 

@@ -30,18 +30,25 @@ function replaceStages(component: JsonRecord): Stages {
   const content = stringAt(own(component, 'content') ?? '', file, 'decoder.content', limits.token);
   if ('String' in pattern && pattern.String !== '') {
     const { String: literal } = pattern;
-    return { perToken: () => tokenStage((token) => token.split(literal).join(content)), inPieces: () => literalReplaceStage(literal, content) };
+    return {
+      perToken: () => tokenStage((token) => token.split(literal).join(content)),
+      inPieces: () => literalReplaceStage(literal, content),
+    };
   }
   try {
     const replace = patternReplacer(pattern, content);
     return { perToken: () => tokenStage(replace) };
   } catch (cause) {
-    throw new ModelFormatError(`${file}: decoder.pattern is not a regular expression (${(cause as Error).message}).`, { cause, facts: { file, field: 'decoder.pattern' } });
+    throw new ModelFormatError(`${file}: decoder.pattern is not a regular expression (${(cause as Error).message}).`, {
+      cause,
+      facts: { file, field: 'decoder.pattern' },
+    });
   }
 }
 
 function stagesOf(component: JsonRecord): Stages {
-  const text = (name: string, fallback: string): string => stringAt(own(component, name) ?? fallback, file, `decoder.${name}`, limits.token);
+  const text = (name: string, fallback: string): string =>
+    stringAt(own(component, name) ?? fallback, file, `decoder.${name}`, limits.token);
   switch (component['type']) {
     case 'ByteLevel':
       return { perToken: byteLevelStage };
@@ -59,7 +66,9 @@ function stagesOf(component: JsonRecord): Stages {
     }
     case 'Metaspace': {
       const replacement = text('replacement', '▁');
-      const never = own(component, 'prepend_scheme') === 'never' || (own(component, 'prepend_scheme') === undefined && own(component, 'add_prefix_space') === false);
+      const never =
+        own(component, 'prepend_scheme') === 'never' ||
+        (own(component, 'prepend_scheme') === undefined && own(component, 'add_prefix_space') === false);
       return { perToken: () => metaspaceStage(replacement, !never) };
     }
     case 'WordPiece': {
@@ -91,6 +100,13 @@ export function compileDecoder(value: unknown, cleanUp: boolean): CompiledDecode
     }
     fused ||= type === 'Fuse' || type === 'ByteLevel';
   }
-  if (cleanUp) makers.push(...cleanUpPairs.map(([from, to]) => () => literalReplaceStage(from, to)));
+  if (cleanUp)
+    makers.push(
+      ...cleanUpPairs.map(
+        ([from, to]) =>
+          () =>
+            literalReplaceStage(from, to),
+      ),
+    );
   return () => makers.map((make) => make());
 }

@@ -13,40 +13,69 @@ const kinds = {
   wordPiece,
   'no decoder': withDecoder(wordPiece, null),
   'end-of-word suffix': withDecoder(llamaBpe, { type: 'BPEDecoder', suffix: 'e' }),
-  'replace after fuse': withDecoder(llamaBpe, { type: 'Sequence', decoders: [{ type: 'Fuse' }, { type: 'Replace', pattern: { String: 'tt' }, content: '$&' }, { type: 'Strip', content: ' ', start: 1, stop: 2 }] }),
-  'pattern after fuse': withDecoder(llamaBpe, { type: 'Sequence', decoders: [{ type: 'Fuse' }, { type: 'Replace', pattern: { Regex: '▁+' }, content: ' ' }] }),
-  'strip each': withDecoder(llamaBpe, { type: 'Sequence', decoders: [{ type: 'Strip', content: 'e', start: 1, stop: 1 }, { type: 'Metaspace', replacement: '▁' }] }),
+  'replace after fuse': withDecoder(llamaBpe, {
+    type: 'Sequence',
+    decoders: [
+      { type: 'Fuse' },
+      { type: 'Replace', pattern: { String: 'tt' }, content: '$&' },
+      { type: 'Strip', content: ' ', start: 1, stop: 2 },
+    ],
+  }),
+  'pattern after fuse': withDecoder(llamaBpe, {
+    type: 'Sequence',
+    decoders: [{ type: 'Fuse' }, { type: 'Replace', pattern: { Regex: '▁+' }, content: ' ' }],
+  }),
+  'strip each': withDecoder(llamaBpe, {
+    type: 'Sequence',
+    decoders: [
+      { type: 'Strip', content: 'e', start: 1, stop: 1 },
+      { type: 'Metaspace', replacement: '▁' },
+    ],
+  }),
 };
 
-test.each(Object.entries(kinds))('the pieces of any ids are together what decode makes of them, and none is part of a character (%s)', (_, json) => {
-  const tokenizer = createTokenizer({ tokenizerJson: json(), tokenizerConfig: { clean_up_tokenization_spaces: true } });
-  fc.assert(
-    fc.property(fc.array(fc.nat(tokenizer.vocabSize + 3), { maxLength: 40 }), fc.boolean(), (ids, skipSpecialTokens) => {
-      const stream = createTextStream(tokenizer, { skipSpecialTokens });
-      const pieces = [...ids.map((id) => stream.push(id)), stream.flush()];
-      expect(pieces.join('')).toBe(tokenizer.decode(ids, { skipSpecialTokens }));
-      expect(pieces.some((piece) => /\p{Surrogate}/u.test(piece))).toBe(false);
-    }),
-    { numRuns: 200 },
-  );
-});
+test.each(Object.entries(kinds))(
+  'the pieces of any ids are together what decode makes of them, and none is part of a character (%s)',
+  (_, json) => {
+    const tokenizer = createTokenizer({
+      tokenizerJson: json(),
+      tokenizerConfig: { clean_up_tokenization_spaces: true },
+    });
+    fc.assert(
+      fc.property(
+        fc.array(fc.nat(tokenizer.vocabSize + 3), { maxLength: 40 }),
+        fc.boolean(),
+        (ids, skipSpecialTokens) => {
+          const stream = createTextStream(tokenizer, { skipSpecialTokens });
+          const pieces = [...ids.map((id) => stream.push(id)), stream.flush()];
+          expect(pieces.join('')).toBe(tokenizer.decode(ids, { skipSpecialTokens }));
+          expect(pieces.some((piece) => /\p{Surrogate}/u.test(piece))).toBe(false);
+        },
+      ),
+      { numRuns: 200 },
+    );
+  },
+);
 
-test.each(Object.entries({ byteLevelBpe, llamaBpe, unigram }))('streaming well-formed text never shows a replacement character (%s)', (_, json) => {
-  const tokenizer = createTokenizer({ tokenizerJson: json() });
-  fc.assert(
-    fc.property(fc.array(fc.constantFrom('é', '日本', '🙂', '👩‍👩‍👧', 'the', '\n', 'x'), { maxLength: 20 }), (parts) => {
-      const text = parts.join('');
-      const stream = createTextStream(tokenizer);
-      let shown = '';
-      for (const id of tokenizer.encode(text)) {
-        shown += stream.push(id);
-        expect(text.startsWith(shown)).toBe(true);
-      }
-      expect(shown + stream.flush()).toBe(text);
-    }),
-    { numRuns: 200 },
-  );
-});
+test.each(Object.entries({ byteLevelBpe, llamaBpe, unigram }))(
+  'streaming well-formed text never shows a replacement character (%s)',
+  (_, json) => {
+    const tokenizer = createTokenizer({ tokenizerJson: json() });
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom('é', '日本', '🙂', '👩‍👩‍👧', 'the', '\n', 'x'), { maxLength: 20 }), (parts) => {
+        const text = parts.join('');
+        const stream = createTextStream(tokenizer);
+        let shown = '';
+        for (const id of tokenizer.encode(text)) {
+          shown += stream.push(id);
+          expect(text.startsWith(shown)).toBe(true);
+        }
+        expect(shown + stream.flush()).toBe(text);
+      }),
+      { numRuns: 200 },
+    );
+  },
+);
 
 test('a character whose bytes come in several tokens appears once it is whole', () => {
   const tokenizer = createTokenizer({ tokenizerJson: byteLevelBpe() });
@@ -71,7 +100,9 @@ test('the space that a Llama tokenizer puts first is dropped first only', () => 
 });
 
 test('added tokens stand for themselves, whatever alphabet the decoder has', () => {
-  const tokenizer = createTokenizer({ tokenizerJson: { ...byteLevelBpe(), decoder: { type: 'Sequence', decoders: [{ type: 'ByteLevel' }] } } });
+  const tokenizer = createTokenizer({
+    tokenizerJson: { ...byteLevelBpe(), decoder: { type: 'Sequence', decoders: [{ type: 'ByteLevel' }] } },
+  });
   expect(tokenizer.decode(tokenizer.encode('é<｜User｜>', { parseSpecial: true }))).toBe('é<｜User｜>');
 });
 
@@ -84,7 +115,9 @@ test('spaces around punctuation are undone where the configuration asks for it, 
 });
 
 test('a token costs the same late in a long stream as early', async () => {
-  const tokenizer = createTokenizer({ tokenizerJson: await readFile(new URL('../../../../apps/models/llama-4m/tokenizer.json', import.meta.url), 'utf8') });
+  const tokenizer = createTokenizer({
+    tokenizerJson: await readFile(new URL('../../../../apps/models/llama-4m/tokenizer.json', import.meta.url), 'utf8'),
+  });
   const stream = createTextStream(tokenizer);
   const ids = tokenizer.encode('My lord, the king is dead — long live the king! é日本 ');
   const run = (tokens: number): number => {

@@ -32,14 +32,18 @@ export function recordAt(value: unknown, file: string, field: string): JsonRecor
 }
 
 export function arrayAt(value: unknown, file: string, field: string, maxLength: number): readonly unknown[] {
-  if (!Array.isArray(value)) throw fieldError(file, field, value === undefined ? 'is missing.' : `is ${kindOf(value)}, expected an array.`);
-  if (value.length > maxLength) throw fieldError(file, field, `has ${value.length} entries, at most ${maxLength} are read.`);
+  if (!Array.isArray(value))
+    throw fieldError(file, field, value === undefined ? 'is missing.' : `is ${kindOf(value)}, expected an array.`);
+  if (value.length > maxLength)
+    throw fieldError(file, field, `has ${value.length} entries, at most ${maxLength} are read.`);
   return value;
 }
 
 export function stringAt(value: unknown, file: string, field: string, maxLength: number): string {
-  if (typeof value !== 'string') throw fieldError(file, field, value === undefined ? 'is missing.' : `is ${kindOf(value)}, expected a string.`);
-  if (value.length > maxLength) throw fieldError(file, field, `has ${value.length} characters, at most ${maxLength} are read.`);
+  if (typeof value !== 'string')
+    throw fieldError(file, field, value === undefined ? 'is missing.' : `is ${kindOf(value)}, expected a string.`);
+  if (value.length > maxLength)
+    throw fieldError(file, field, `has ${value.length} characters, at most ${maxLength} are read.`);
   return value;
 }
 
@@ -55,14 +59,16 @@ export function isInteger(value: unknown, limit: number): value is number {
 }
 
 export function integerAt(value: unknown, file: string, field: string, limit: number): number {
-  if (!isInteger(value, limit)) throw fieldError(file, field, `is ${kindOf(value)}, expected an integer from 0 to ${limit - 1}.`);
+  if (!isInteger(value, limit))
+    throw fieldError(file, field, `is ${kindOf(value)}, expected an integer from 0 to ${limit - 1}.`);
   return value;
 }
 
 /** Accepts JSON text or what was parsed from it. */
 export function jsonRecord(source: string | object, file: string, maxLength: number): JsonRecord {
   if (typeof source !== 'string') return recordAt(source, file, 'the top level');
-  if (source.length > maxLength) throw fieldError(file, 'the file', `has ${source.length} characters, at most ${maxLength} are read.`);
+  if (source.length > maxLength)
+    throw fieldError(file, 'the file', `has ${source.length} characters, at most ${maxLength} are read.`);
   let parsed: unknown;
   try {
     parsed = JSON.parse(source);

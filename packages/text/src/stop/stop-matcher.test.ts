@@ -5,7 +5,9 @@ import { createStopMatcher } from './stop-matcher.ts';
 /** The definition: the first end of a stop string, the longest of those that end there. */
 function naive(text: string, stops: readonly string[]): { text: string; stop?: string } {
   for (let end = 1; end <= text.length; end++) {
-    const [stop] = stops.filter((candidate) => text.slice(0, end).endsWith(candidate)).sort((a, b) => b.length - a.length);
+    const [stop] = stops
+      .filter((candidate) => text.slice(0, end).endsWith(candidate))
+      .sort((a, b) => b.length - a.length);
     if (stop !== undefined) return { text: text.slice(0, end - stop.length), stop };
   }
   return { text };
@@ -28,7 +30,10 @@ function feed(pieces: readonly string[], stops: readonly string[]): { text: stri
 const letters = fc.string({ unit: fc.constantFrom('a', 'b', '🙂', '😀'), maxLength: 4 });
 
 test('any text in any pieces ends where a naive search says', () => {
-  const stops = fc.array(letters.filter((stop) => stop !== ''), { maxLength: 4 });
+  const stops = fc.array(
+    letters.filter((stop) => stop !== ''),
+    { maxLength: 4 },
+  );
   fc.assert(
     fc.property(fc.array(letters, { maxLength: 12 }), stops, (pieces, strings) => {
       expect(feed(pieces, strings)).toEqual(naive(pieces.join(''), strings));
@@ -39,20 +44,27 @@ test('any text in any pieces ends where a naive search says', () => {
 
 test('emitted text never holds a beginning of a stop string at its end', () => {
   fc.assert(
-    fc.property(fc.array(letters, { maxLength: 12 }), fc.array(letters.filter((stop) => stop !== ''), { minLength: 1, maxLength: 3 }), (pieces, stops) => {
-      const matcher = createStopMatcher(stops);
-      let shown = '';
-      let all = '';
-      for (const piece of pieces) {
-        all += piece;
-        const step = matcher.push(piece);
-        shown += step.text;
-        if (step.stopped) break;
-        const held = all.slice(shown.length);
-        expect(held === '' || stops.some((stop) => stop.startsWith(held) && stop !== held)).toBe(true);
-        expect(/\p{Surrogate}/u.test(step.text)).toBe(false);
-      }
-    }),
+    fc.property(
+      fc.array(letters, { maxLength: 12 }),
+      fc.array(
+        letters.filter((stop) => stop !== ''),
+        { minLength: 1, maxLength: 3 },
+      ),
+      (pieces, stops) => {
+        const matcher = createStopMatcher(stops);
+        let shown = '';
+        let all = '';
+        for (const piece of pieces) {
+          all += piece;
+          const step = matcher.push(piece);
+          shown += step.text;
+          if (step.stopped) break;
+          const held = all.slice(shown.length);
+          expect(held === '' || stops.some((stop) => stop.startsWith(held) && stop !== held)).toBe(true);
+          expect(/\p{Surrogate}/u.test(step.text)).toBe(false);
+        }
+      },
+    ),
     { numRuns: 1000 },
   );
 });

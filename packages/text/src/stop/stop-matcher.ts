@@ -34,7 +34,12 @@ function buildAutomaton(stops: readonly string[]): Node {
   for (const stop of stops) {
     let node = root;
     for (const unit of stop.split('')) {
-      const child = node.next.get(unit) ?? { depth: node.depth + 1, next: new Map(), suffix: undefined, stop: undefined };
+      const child = node.next.get(unit) ?? {
+        depth: node.depth + 1,
+        next: new Map(),
+        suffix: undefined,
+        stop: undefined,
+      };
       node.next.set(unit, child);
       node = child;
     }
@@ -65,9 +70,12 @@ function buildAutomaton(stops: readonly string[]): Node {
 export function createStopMatcher(stops: readonly string[]): StopMatcher {
   for (const [index, stop] of stops.entries()) {
     if (typeof stop !== 'string' || stop === '') {
-      throw new UnsupportedOptionError(`stop[${index}] is ${typeof stop === 'string' ? 'empty' : `a ${typeof stop}`}, expected a string of at least one character.`, {
-        facts: { option: 'stop', index },
-      });
+      throw new UnsupportedOptionError(
+        `stop[${index}] is ${typeof stop === 'string' ? 'empty' : `a ${typeof stop}`}, expected a string of at least one character.`,
+        {
+          facts: { option: 'stop', index },
+        },
+      );
     }
   }
   const root = buildAutomaton(stops);

@@ -21,12 +21,19 @@ export interface AddedToken {
 /** Some published chat models do not flag their turn markers as special (`<｜User｜>`); nobody means them as text. */
 const delimiter = /^<[|｜].*[|｜]>$/su;
 
-function readAddedToken(value: unknown, file: string, field: string, specials: ReadonlySet<string>, forcedId?: number): AddedToken {
+function readAddedToken(
+  value: unknown,
+  file: string,
+  field: string,
+  specials: ReadonlySet<string>,
+  forcedId?: number,
+): AddedToken {
   const entry = recordAt(value, file, field);
   const id = integerAt(forcedId ?? own(entry, 'id'), file, `${field}.id`, limits.vocabulary);
   const content = stringAt(own(entry, 'content'), file, `${field}.content`, limits.token);
   if (content === '') throw fieldError(file, `${field}.content`, 'is empty.');
-  const flag = (name: string, fallback: boolean): boolean => booleanAt(own(entry, name), file, `${field}.${name}`, fallback);
+  const flag = (name: string, fallback: boolean): boolean =>
+    booleanAt(own(entry, name), file, `${field}.${name}`, fallback);
   const special = flag('special', false) || specials.has(content);
   return {
     id,
@@ -46,13 +53,20 @@ export function readAddedTokens(json: JsonRecord, config: TokenizerConfig, vocab
     const { content, id } = token;
     const takenId = vocabulary.ids.get(content);
     const takenToken = vocabulary.tokens[id];
-    if (takenId !== undefined && takenId !== id) throw fieldError(file, `${field}.id`, `is ${id}, but ${kindOf(content)} already has id ${takenId}.`);
-    if (takenToken !== undefined && takenToken !== content) throw fieldError(file, `${field}.id`, `is ${id}, which ${kindOf(takenToken)} has too.`);
+    if (takenId !== undefined && takenId !== id)
+      throw fieldError(file, `${field}.id`, `is ${id}, but ${kindOf(content)} already has id ${takenId}.`);
+    if (takenToken !== undefined && takenToken !== content)
+      throw fieldError(file, `${field}.id`, `is ${id}, which ${kindOf(takenToken)} has too.`);
     vocabulary.ids.set(content, id);
     vocabulary.tokens[id] = content;
     added.set(content, token);
   };
-  for (const [index, entry] of arrayAt(own(json, 'added_tokens') ?? [], 'tokenizer.json', 'added_tokens', limits.addedTokens).entries()) {
+  for (const [index, entry] of arrayAt(
+    own(json, 'added_tokens') ?? [],
+    'tokenizer.json',
+    'added_tokens',
+    limits.addedTokens,
+  ).entries()) {
     const field = `added_tokens[${index}]`;
     enter(readAddedToken(entry, 'tokenizer.json', field, config.specialTokens), 'tokenizer.json', field);
   }
@@ -68,7 +82,15 @@ export function readAddedTokens(json: JsonRecord, config: TokenizerConfig, vocab
   for (const content of config.specialTokens) {
     const id = vocabulary.ids.get(content);
     if (id !== undefined && content !== '' && !added.has(content)) {
-      added.set(content, { id, content, lstrip: false, rstrip: false, normalized: false, special: true, control: true });
+      added.set(content, {
+        id,
+        content,
+        lstrip: false,
+        rstrip: false,
+        normalized: false,
+        special: true,
+        control: true,
+      });
     }
   }
   return [...added.values()];

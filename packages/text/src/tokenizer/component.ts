@@ -9,7 +9,11 @@ const file = 'tokenizer.json';
 export type Pattern = { readonly String: string } | { readonly Regex: string };
 
 /** The names under which each kind of component holds its parts when it is a sequence. */
-const partsOf: Readonly<Record<string, string>> = { normalizer: 'normalizers', pre_tokenizer: 'pretokenizers', decoder: 'decoders' };
+const partsOf: Readonly<Record<string, string>> = {
+  normalizer: 'normalizers',
+  pre_tokenizer: 'pretokenizers',
+  decoder: 'decoders',
+};
 
 /** What the fields of all components must be; null stands for absent. */
 const fieldTypes: Readonly<Record<string, 'string' | 'boolean' | 'number'>> = {
@@ -41,8 +45,10 @@ function checkFields(component: JsonRecord, path: string): void {
     const value = own(component, name);
     if (value === undefined || value === null) continue;
     if (typeof value !== type) throw fieldError(file, `${path}.${name}`, `is ${kindOf(value)}, expected a ${type}.`);
-    if (typeof value === 'string' && value.length > limits.token) throw fieldError(file, `${path}.${name}`, `has more than ${limits.token} characters.`);
-    if (value === '' && (name === 'replacement' || name === 'delimiter')) throw fieldError(file, `${path}.${name}`, 'is empty.');
+    if (typeof value === 'string' && value.length > limits.token)
+      throw fieldError(file, `${path}.${name}`, `has more than ${limits.token} characters.`);
+    if (value === '' && (name === 'replacement' || name === 'delimiter'))
+      throw fieldError(file, `${path}.${name}`, 'is empty.');
   }
 }
 
@@ -56,20 +62,31 @@ export function patternAt(value: unknown, field: string): Pattern {
   }
   const regex = stringAt(own(pattern, 'Regex'), file, `${field}.Regex`, limits.pattern);
   const problem = unsafePattern(regex);
-  if (problem !== undefined) throw fieldError(file, `${field}.Regex`, `${problem}: it could take exponential time, so it is refused.`);
+  if (problem !== undefined)
+    throw fieldError(file, `${field}.Regex`, `${problem}: it could take exponential time, so it is refused.`);
   return { Regex: regex };
 }
 
 /** Flattens a component that may be null, a single one or a sequence of them; checks types, depth, number and patterns. */
-export function componentsAt(value: unknown, field: 'normalizer' | 'pre_tokenizer' | 'decoder', known: readonly string[]): JsonRecord[] {
+export function componentsAt(
+  value: unknown,
+  field: 'normalizer' | 'pre_tokenizer' | 'decoder',
+  known: readonly string[],
+): JsonRecord[] {
   const flat: JsonRecord[] = [];
   const walk = (entry: unknown, path: string, depth: number): void => {
     const component = recordAt(entry, file, path);
     const type = own(component, 'type');
-    if (depth > limits.componentDepth) throw fieldError(file, path, `is nested more than ${limits.componentDepth} deep.`);
+    if (depth > limits.componentDepth)
+      throw fieldError(file, path, `is nested more than ${limits.componentDepth} deep.`);
     if (type === 'Sequence') {
       const parts = `${path}.${partsOf[field]}`;
-      for (const [index, part] of arrayAt(own(component, partsOf[field] as string), file, parts, limits.components).entries()) {
+      for (const [index, part] of arrayAt(
+        own(component, partsOf[field] as string),
+        file,
+        parts,
+        limits.components,
+      ).entries()) {
         if (part !== null) walk(part, `${parts}[${index}]`, depth + 1);
       }
       return;
@@ -80,7 +97,8 @@ export function componentsAt(value: unknown, field: 'normalizer' | 'pre_tokenize
     checkFields(component, path);
     const pattern = own(component, 'pattern');
     if (isRecord(pattern)) patternAt(pattern, `${path}.pattern`);
-    else if (pattern !== undefined || type === 'Split' || type === 'Replace') throw fieldError(file, `${path}.pattern`, `is ${kindOf(pattern)}, expected { String } or { Regex }.`);
+    else if (pattern !== undefined || type === 'Split' || type === 'Replace')
+      throw fieldError(file, `${path}.pattern`, `is ${kindOf(pattern)}, expected { String } or { Regex }.`);
     flat.push(component);
     if (flat.length > limits.components) throw fieldError(file, field, `has more than ${limits.components} parts.`);
   };

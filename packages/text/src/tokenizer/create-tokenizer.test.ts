@@ -6,7 +6,10 @@ const directory = new URL('../../../../apps/models/llama-4m/', import.meta.url);
 const read = (name: string): Promise<string> => readFile(new URL(name, directory), 'utf8');
 
 async function demo() {
-  return createTokenizer({ tokenizerJson: await read('tokenizer.json'), tokenizerConfig: await read('tokenizer_config.json') });
+  return createTokenizer({
+    tokenizerJson: await read('tokenizer.json'),
+    tokenizerConfig: await read('tokenizer_config.json'),
+  });
 }
 
 test('the demo model’s prompt and text come out as its reference has them', async () => {

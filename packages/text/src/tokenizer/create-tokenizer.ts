@@ -59,11 +59,14 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
   const idOf = (token: string | undefined, role: string): number | undefined => {
     if (token === undefined) return undefined;
     const id = ids.get(token);
-    if (id === undefined) onWarning(`${role} ${JSON.stringify(token)} is not in the vocabulary of the tokenizer; it is ignored.`);
-    else if (id >= modelVocabSize) onWarning(`${role} ${JSON.stringify(token)} has id ${id}, but the model has only ${modelVocabSize} rows.`);
+    if (id === undefined)
+      onWarning(`${role} ${JSON.stringify(token)} is not in the vocabulary of the tokenizer; it is ignored.`);
+    else if (id >= modelVocabSize)
+      onWarning(`${role} ${JSON.stringify(token)} has id ${id}, but the model has only ${modelVocabSize} rows.`);
     return id;
   };
-  const idsOf = (names: readonly string[]): number[] => names.map((token) => idOf(token, 'post_processor:')).filter((id) => id !== undefined);
+  const idsOf = (names: readonly string[]): number[] =>
+    names.map((token) => idOf(token, 'post_processor:')).filter((id) => id !== undefined);
   const before = idsOf(frame.before);
   const after = idsOf(frame.after);
   const addedIds = new Set(added.map(({ id }) => id));

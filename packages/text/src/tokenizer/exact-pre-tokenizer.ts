@@ -3,7 +3,18 @@ import type { JsonRecord } from '../format/field-check.ts';
 import { componentsAt, escapePattern } from './component.ts';
 import { patternReplacer } from './library.ts';
 
-const known = ['BertPreTokenizer', 'ByteLevel', 'CharDelimiterSplit', 'Digits', 'FixedLength', 'Metaspace', 'Punctuation', 'Split', 'Whitespace', 'WhitespaceSplit'];
+const known = [
+  'BertPreTokenizer',
+  'ByteLevel',
+  'CharDelimiterSplit',
+  'Digits',
+  'FixedLength',
+  'Metaspace',
+  'Punctuation',
+  'Split',
+  'Whitespace',
+  'WhitespaceSplit',
+];
 
 const gpt2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 const punctuation = '[\\p{P}!-/:-@\\[-`{-~]';
@@ -11,8 +22,18 @@ const punctuation = '[\\p{P}!-/:-@\\[-`{-~]';
 /** `\w` of Rust's regular expressions, which Whitespace uses; that of Oniguruma has the superscript digits too. */
 const word = '\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\u200C\\u200D';
 
-const keepMatches = (regex: string): JsonRecord => ({ type: 'Split', pattern: { Regex: regex }, behavior: 'Removed', invert: true });
-const isolate = (regex: string): JsonRecord => ({ type: 'Split', pattern: { Regex: regex }, behavior: 'Isolated', invert: false });
+const keepMatches = (regex: string): JsonRecord => ({
+  type: 'Split',
+  pattern: { Regex: regex },
+  behavior: 'Removed',
+  invert: true,
+});
+const isolate = (regex: string): JsonRecord => ({
+  type: 'Split',
+  pattern: { Regex: regex },
+  behavior: 'Isolated',
+  invert: false,
+});
 
 /** A split in terms of the two forms that the library does as the reference does: keep the matches, or isolate them. */
 function exactSplit(regex: string, behavior: unknown, invert: boolean): JsonRecord {
@@ -26,10 +47,19 @@ function exactSplit(regex: string, behavior: unknown, invert: boolean): JsonReco
   if (behavior === 'Removed') return invert ? keepMatches(regex) : { ...isolate(regex), behavior: 'Removed' };
   if (typeof behavior === 'string' && Object.hasOwn(merging, behavior) && !invert) {
     // Merged pieces of nothing would lose the text between them.
-    if (patternReplacer({ Regex: `^(?:${regex})$` }, 'x')('') !== '') throw fieldError('tokenizer.json', 'pre_tokenizer', `has a Split with behavior ${behavior} on a pattern that matches nothing at all.`);
+    if (patternReplacer({ Regex: `^(?:${regex})$` }, 'x')('') !== '')
+      throw fieldError(
+        'tokenizer.json',
+        'pre_tokenizer',
+        `has a Split with behavior ${behavior} on a pattern that matches nothing at all.`,
+      );
     return keepMatches(merging[behavior as keyof typeof merging]);
   }
-  throw fieldError('tokenizer.json', 'pre_tokenizer', `has a Split with behavior ${kindOf(behavior)} and invert ${String(invert)}, which is not supported.`);
+  throw fieldError(
+    'tokenizer.json',
+    'pre_tokenizer',
+    `has a Split with behavior ${kindOf(behavior)} and invert ${String(invert)}, which is not supported.`,
+  );
 }
 
 function regexOf(component: JsonRecord): string {
@@ -39,7 +69,8 @@ function regexOf(component: JsonRecord): string {
 
 function exactMetaspace(component: JsonRecord): JsonRecord[] {
   const replacement = (own(component, 'replacement') ?? '▁') as string;
-  const scheme = own(component, 'prepend_scheme') ?? (own(component, 'add_prefix_space') === false ? 'never' : 'always');
+  const scheme =
+    own(component, 'prepend_scheme') ?? (own(component, 'add_prefix_space') === false ? 'never' : 'always');
   const space = { type: 'Metaspace', replacement, prepend_scheme: scheme };
   const escaped = escapePattern(replacement);
   return own(component, 'split') === false ? [space] : [space, keepMatches(`${escaped}[^${escaped}]*|[^${escaped}]+`)];
@@ -50,8 +81,14 @@ function exactComponent(component: JsonRecord): JsonRecord[] {
     case 'Metaspace':
       return exactMetaspace(component);
     case 'ByteLevel': {
-      const bytes = { type: 'ByteLevel', add_prefix_space: own(component, 'add_prefix_space') ?? true, use_regex: own(component, 'use_regex') ?? true };
-      return bytes.use_regex === false || bytes.add_prefix_space !== false ? [bytes] : [keepMatches(gpt2), { ...bytes, use_regex: false }];
+      const bytes = {
+        type: 'ByteLevel',
+        add_prefix_space: own(component, 'add_prefix_space') ?? true,
+        use_regex: own(component, 'use_regex') ?? true,
+      };
+      return bytes.use_regex === false || bytes.add_prefix_space !== false
+        ? [bytes]
+        : [keepMatches(gpt2), { ...bytes, use_regex: false }];
     }
     case 'Split':
       return [exactSplit(regexOf(component), own(component, 'behavior'), own(component, 'invert') === true)];
@@ -67,7 +104,8 @@ function exactComponent(component: JsonRecord): JsonRecord[] {
       return [keepMatches('\\S+')];
     case 'FixedLength': {
       const length = own(component, 'length') ?? 5;
-      if (!Number.isInteger(length) || (length as number) < 1) throw fieldError('tokenizer.json', 'pre_tokenizer', `has a FixedLength of ${kindOf(length)}.`);
+      if (!Number.isInteger(length) || (length as number) < 1)
+        throw fieldError('tokenizer.json', 'pre_tokenizer', `has a FixedLength of ${kindOf(length)}.`);
       return [{ type: 'FixedLength', length }];
     }
     default:

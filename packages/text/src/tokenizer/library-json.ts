@@ -16,7 +16,9 @@ function renamedModel({ model, type }: Vocabulary, spelling: ReadonlyMap<string,
     ? vocab.map(([token, score]: readonly [string, number]) => [rename(token), score])
     : Object.fromEntries(Object.entries(vocab as JsonRecord).map(([token, id]) => [rename(token), id]));
   if (type === 'BPE') {
-    renamed['merges'] = (model['merges'] as readonly unknown[]).map((merge) => mergeParts(merge) as readonly [string, string]).filter(([left, right]) => !spelling.has(left + right));
+    renamed['merges'] = (model['merges'] as readonly unknown[])
+      .map((merge) => mergeParts(merge) as readonly [string, string])
+      .filter(([left, right]) => !spelling.has(left + right));
   }
   if (type === 'WordPiece') renamed['continuing_subword_prefix'] = own(model, 'continuing_subword_prefix') ?? '##';
   if (typeof own(model, 'unk_token') === 'string') renamed['unk_token'] = rename(model['unk_token'] as string);
@@ -25,7 +27,9 @@ function renamedModel({ model, type }: Vocabulary, spelling: ReadonlyMap<string,
 
 /** What the library is given: exact components, control tokens under spellings that no text has, and no decoder, since decoding is done here. */
 export function libraryJson(json: JsonRecord, vocabulary: Vocabulary, added: readonly AddedToken[]): JsonRecord {
-  const spelling = new Map(added.filter(({ control }) => control).map(({ content, id }) => [content, controlSpelling(id)]));
+  const spelling = new Map(
+    added.filter(({ control }) => control).map(({ content, id }) => [content, controlSpelling(id)]),
+  );
   return {
     added_tokens: added.map(({ control, content, normalized, ...token }) => ({
       ...token,

@@ -10,7 +10,9 @@ export interface LibraryTokenizer {
 
 interface Library {
   readonly Tokenizer: new (json: JsonRecord, config: JsonRecord) => LibraryTokenizer;
-  readonly ReplaceDecoder: new (config: { type: 'Replace'; pattern: Pattern; content: string }) => { decode_chain(tokens: string[]): string[] };
+  readonly ReplaceDecoder: new (config: { type: 'Replace'; pattern: Pattern; content: string }) => {
+    decode_chain(tokens: string[]): string[];
+  };
 }
 
 export function openLibraryTokenizer(json: JsonRecord): LibraryTokenizer {

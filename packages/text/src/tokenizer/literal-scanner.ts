@@ -22,7 +22,7 @@ export function literalScanner(literals: Iterable<string>): LiteralScanner {
   for (const same of byFirst.values()) same.sort((a, b) => b.length - a.length);
   return {
     *scan(text) {
-      for (let start = 0; start < text.length; ) {
+      for (let start = 0; start < text.length;) {
         const literal = byFirst.get(text.charCodeAt(start))?.find((candidate) => text.startsWith(candidate, start));
         if (literal !== undefined) yield { start, literal };
         start += literal?.length ?? 1;

@@ -20,7 +20,11 @@ function quantifierAt(pattern: string, at: number): { length: number; min: numbe
       const braces = /^\{(\d*)(,?)(\d*)\}/.exec(pattern.slice(at, at + 24));
       if (braces === null || (braces[1] === '' && braces[3] === '')) return undefined;
       const min = Number(braces[1] ?? 0);
-      return { length: braces[0].length, min, max: braces[2] === '' ? min : braces[3] === '' ? Infinity : Number(braces[3]) };
+      return {
+        length: braces[0].length,
+        min,
+        max: braces[2] === '' ? min : braces[3] === '' ? Infinity : Number(braces[3]),
+      };
     }
   }
 }
@@ -46,13 +50,15 @@ export function unsafePattern(source: string): string | undefined {
   const pattern = source.replaceAll('\\r?\\n', '\\n');
   const groups: Group[] = [{ variable: false, unbounded: 0 }];
   let closed: Group | undefined;
-  for (let at = 0; at < pattern.length; ) {
+  for (let at = 0; at < pattern.length;) {
     const group = groups.at(-1) as Group;
     const quantifier = at === 0 ? undefined : quantifierAt(pattern, at);
     if (quantifier !== undefined) {
-      if (closed?.variable === true && quantifier.max > maxRepeat) return 'repeats a group that can match in more than one way';
+      if (closed?.variable === true && quantifier.max > maxRepeat)
+        return 'repeats a group that can match in more than one way';
       if (quantifier.max !== quantifier.min) group.variable = true;
-      if (quantifier.max === Infinity && ++group.unbounded > maxUnbounded) return `has more than ${maxUnbounded} unbounded repeats in a row`;
+      if (quantifier.max === Infinity && ++group.unbounded > maxUnbounded)
+        return `has more than ${maxUnbounded} unbounded repeats in a row`;
       at += quantifier.length;
       if (pattern[at] === '?' || pattern[at] === '+') at++; // lazy or possessive
       closed = undefined;

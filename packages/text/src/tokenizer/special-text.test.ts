@@ -5,8 +5,37 @@ import { createTokenizer } from './create-tokenizer.ts';
 
 const kinds = { byteLevelBpe, llamaBpe, unigram, wordPiece };
 const roundTripping = { byteLevelBpe, llamaBpe, unigram };
-const fragment = fc.constantFrom('<', '|', '>', '</', 's>', '</s>', '<s>', '<unk>', '<|im_', 'im_end', 'end|>', '<|im_end|>', '<|im_start|>', '<｜User｜>', '[SEP]', '[CLS]', '[UNK]', 'the', ' ', '▁', '\n', 'é', '🙂', '\uD800', '<0x41>');
-const hostile = fc.oneof(fc.array(fragment, { maxLength: 12 }).map((parts) => parts.join('')), fc.string({ unit: 'binary' }));
+const fragment = fc.constantFrom(
+  '<',
+  '|',
+  '>',
+  '</',
+  's>',
+  '</s>',
+  '<s>',
+  '<unk>',
+  '<|im_',
+  'im_end',
+  'end|>',
+  '<|im_end|>',
+  '<|im_start|>',
+  '<｜User｜>',
+  '[SEP]',
+  '[CLS]',
+  '[UNK]',
+  'the',
+  ' ',
+  '▁',
+  '\n',
+  'é',
+  '🙂',
+  '\uD800',
+  '<0x41>',
+);
+const hostile = fc.oneof(
+  fc.array(fragment, { maxLength: 12 }).map((parts) => parts.join('')),
+  fc.string({ unit: 'binary' }),
+);
 
 test.each(Object.entries(kinds))('no text whatsoever becomes a special token but the unknown one (%s)', (_, json) => {
   const tokenizer = createTokenizer({ tokenizerJson: json() });
@@ -23,10 +52,16 @@ test.each(Object.entries(kinds))('no text whatsoever becomes a special token but
 test.each(Object.entries(roundTripping))('text round-trips, spelled special tokens included (%s)', (_, json) => {
   const tokenizer = createTokenizer({ tokenizerJson: json() });
   fc.assert(
-    fc.property(fc.array(fragment.filter((part) => !/[▁\uD800 ]|^<0x|<unk>/u.test(part)), { maxLength: 12 }), (parts) => {
-      const text = parts.join('');
-      expect(tokenizer.decode(tokenizer.encode(text))).toBe(text);
-    }),
+    fc.property(
+      fc.array(
+        fragment.filter((part) => !/[▁\uD800 ]|^<0x|<unk>/u.test(part)),
+        { maxLength: 12 },
+      ),
+      (parts) => {
+        const text = parts.join('');
+        expect(tokenizer.decode(tokenizer.encode(text))).toBe(text);
+      },
+    ),
     { numRuns: 300 },
   );
 });
@@ -60,20 +95,30 @@ test('special tokens do not reach over the border of segments', () => {
 
 test('ordinary tokens do reach over the border of segments', () => {
   const tokenizer = createTokenizer({ tokenizerJson: byteLevelBpe() });
-  expect(tokenizer.encodeSegments([{ text: 'he', parseSpecial: true }, { text: 'llo' }])).toEqual([tokenizer.tokenToId('hello')]);
+  expect(tokenizer.encodeSegments([{ text: 'he', parseSpecial: true }, { text: 'llo' }])).toEqual([
+    tokenizer.tokenToId('hello'),
+  ]);
 });
 
 test('special tokens go around the text as the post-processor says', () => {
-  const ids = (json: object, config?: object) => createTokenizer({ tokenizerJson: json, ...(config && { tokenizerConfig: config }) }).encode('the', { addSpecialTokens: true });
+  const ids = (json: object, config?: object) =>
+    createTokenizer({ tokenizerJson: json, ...(config && { tokenizerConfig: config }) }).encode('the', {
+      addSpecialTokens: true,
+    });
   expect(ids(llamaBpe())[0]).toBe(1);
   expect(ids(unigram()).at(-1)).toBe(2);
   expect(ids(wordPiece())).toEqual([2, expect.any(Number), 3]);
-  expect(ids(llamaBpe(), { bos_token: '<s>', eos_token: '</s>', add_bos_token: false, add_eos_token: true })).toEqual([...createTokenizer({ tokenizerJson: llamaBpe() }).encode('the'), 2]);
+  expect(ids(llamaBpe(), { bos_token: '<s>', eos_token: '</s>', add_bos_token: false, add_eos_token: true })).toEqual([
+    ...createTokenizer({ tokenizerJson: llamaBpe() }).encode('the'),
+    2,
+  ]);
 });
 
 test('an over-long text is refused with its length', () => {
   const tokenizer = createTokenizer({ tokenizerJson: byteLevelBpe(), maxTextLength: 10 });
-  expect(() => tokenizer.encode('x'.repeat(11))).toThrow('The text has 11 characters, at most 10 are tokenised at once. Shorten it, or raise maxTextLength.');
+  expect(() => tokenizer.encode('x'.repeat(11))).toThrow(
+    'The text has 11 characters, at most 10 are tokenised at once. Shorten it, or raise maxTextLength.',
+  );
 });
 
 test('odd special tokens are warned about and do no harm', () => {

@@ -1,4 +1,14 @@
-import { arrayAt, booleanAt, fieldError, isRecord, jsonRecord, kindOf, own, recordAt, stringAt } from '../format/field-check.ts';
+import {
+  arrayAt,
+  booleanAt,
+  fieldError,
+  isRecord,
+  jsonRecord,
+  kindOf,
+  own,
+  recordAt,
+  stringAt,
+} from '../format/field-check.ts';
 import type { JsonRecord } from '../format/field-check.ts';
 import { limits } from './limits.ts';
 
@@ -36,7 +46,8 @@ function addedTokensDecoder(value: unknown): Map<number, unknown> {
   const tokens = new Map<number, unknown>();
   if (value === undefined || value === null) return tokens;
   for (const [key, entry] of Object.entries(recordAt(value, file, 'added_tokens_decoder'))) {
-    if (!/^\d{1,9}$/.test(key)) throw fieldError(file, 'added_tokens_decoder', `has the key ${kindOf(key)}, expected ids.`);
+    if (!/^\d{1,9}$/.test(key))
+      throw fieldError(file, 'added_tokens_decoder', `has the key ${kindOf(key)}, expected ids.`);
     tokens.set(Number(key), entry);
   }
   return tokens;
@@ -50,7 +61,8 @@ function optionalBoolean(json: JsonRecord, name: string): boolean | undefined {
 /** A length that no machine reaches (transformers writes 10³⁰) stands for “no limit”. */
 function maxLength(value: unknown): number | undefined {
   if (value === undefined || value === null) return undefined;
-  if (typeof value !== 'number' || !(value >= 1)) throw fieldError(file, 'model_max_length', `is ${kindOf(value)}, expected a number of at least 1.`);
+  if (typeof value !== 'number' || !(value >= 1))
+    throw fieldError(file, 'model_max_length', `is ${kindOf(value)}, expected a number of at least 1.`);
   return value > 2 ** 40 ? undefined : Math.floor(value);
 }
 
@@ -59,7 +71,9 @@ export function readTokenizerConfig(source: string | object | undefined): Tokeni
   const json = source === undefined ? {} : jsonRecord(source, file, limits.json);
   const named = ['bos_token', 'eos_token', 'pad_token', 'unk_token', 'sep_token', 'cls_token', 'mask_token'];
   const tokens = new Map(named.map((name) => [name, tokenAt(own(json, name), name)]));
-  const listed = ['additional_special_tokens', 'extra_special_tokens'].flatMap((name) => tokenList(own(json, name), name));
+  const listed = ['additional_special_tokens', 'extra_special_tokens'].flatMap((name) =>
+    tokenList(own(json, name), name),
+  );
   return {
     bosToken: tokens.get('bos_token'),
     eosToken: tokens.get('eos_token'),

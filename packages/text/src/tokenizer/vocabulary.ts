@@ -20,7 +20,8 @@ const file = 'tokenizer.json';
 function modelType(model: JsonRecord): ModelType {
   const type = own(model, 'type');
   if (type === 'BPE' || type === 'WordPiece' || type === 'Unigram') return type;
-  if (type !== undefined) throw fieldError(file, 'model.type', `is ${kindOf(type)}, expected "BPE", "WordPiece" or "Unigram".`);
+  if (type !== undefined)
+    throw fieldError(file, 'model.type', `is ${kindOf(type)}, expected "BPE", "WordPiece" or "Unigram".`);
   if (Array.isArray(own(model, 'vocab'))) return 'Unigram';
   if (own(model, 'merges') !== undefined) return 'BPE';
   if (own(model, 'continuing_subword_prefix') !== undefined) return 'WordPiece';
@@ -30,12 +31,16 @@ function modelType(model: JsonRecord): ModelType {
 function mapVocabulary(value: unknown, ids: Map<string, number>, tokens: (string | undefined)[]): void {
   const vocab = recordAt(value, file, 'model.vocab');
   const entries = Object.entries(vocab);
-  if (entries.length > limits.vocabulary) throw fieldError(file, 'model.vocab', `has ${entries.length} entries, at most ${limits.vocabulary} are read.`);
+  if (entries.length > limits.vocabulary)
+    throw fieldError(file, 'model.vocab', `has ${entries.length} entries, at most ${limits.vocabulary} are read.`);
   const field = (token: string): string => `model.vocab[${kindOf(token)}]`; // named only when needed: there are many
   for (const [token, id] of entries) {
-    if (token.length > limits.token) throw fieldError(file, field(token), `has ${token.length} characters, at most ${limits.token} are read.`);
-    if (!isInteger(id, limits.vocabulary)) throw fieldError(file, field(token), `is ${kindOf(id)}, expected an integer from 0 to ${limits.vocabulary - 1}.`);
-    if (tokens[id] !== undefined) throw fieldError(file, field(token), `has id ${id}, which ${kindOf(tokens[id])} has too.`);
+    if (token.length > limits.token)
+      throw fieldError(file, field(token), `has ${token.length} characters, at most ${limits.token} are read.`);
+    if (!isInteger(id, limits.vocabulary))
+      throw fieldError(file, field(token), `is ${kindOf(id)}, expected an integer from 0 to ${limits.vocabulary - 1}.`);
+    if (tokens[id] !== undefined)
+      throw fieldError(file, field(token), `has id ${id}, which ${kindOf(tokens[id])} has too.`);
     ids.set(token, id);
     tokens[id] = token;
   }
@@ -47,7 +52,8 @@ function listVocabulary(value: unknown, ids: Map<string, number>, tokens: (strin
       throw fieldError(file, `model.vocab[${id}]`, `is ${kindOf(entry)}, expected [token, finite score].`);
     }
     const token = stringAt(entry[0], file, `model.vocab[${id}]`, limits.token);
-    if (ids.has(token)) throw fieldError(file, `model.vocab[${id}]`, `is ${kindOf(token)}, which id ${ids.get(token)} has too.`);
+    if (ids.has(token))
+      throw fieldError(file, `model.vocab[${id}]`, `is ${kindOf(token)}, which id ${ids.get(token)} has too.`);
     ids.set(token, id);
     tokens[id] = token;
   }
@@ -57,7 +63,9 @@ function listVocabulary(value: unknown, ids: Map<string, number>, tokens: (strin
 export function mergeParts(merge: unknown): readonly [string, string] | undefined {
   const parts: readonly unknown[] = typeof merge === 'string' ? merge.split(' ') : Array.isArray(merge) ? merge : [];
   const [left, right] = parts;
-  return parts.length === 2 && typeof left === 'string' && typeof right === 'string' && left !== '' && right !== '' ? [left, right] : undefined;
+  return parts.length === 2 && typeof left === 'string' && typeof right === 'string' && left !== '' && right !== ''
+    ? [left, right]
+    : undefined;
 }
 
 function checkMerges(value: unknown, ids: ReadonlyMap<string, number>): void {
@@ -66,10 +74,19 @@ function checkMerges(value: unknown, ids: ReadonlyMap<string, number>): void {
   for (const [index, merge] of merges.entries()) {
     const parts = mergeParts(merge);
     if (parts === undefined || typeof merge !== first) {
-      throw fieldError(file, `model.merges[${index}]`, `is ${kindOf(merge)}, expected a pair of tokens, spelled like the first one.`);
+      throw fieldError(
+        file,
+        `model.merges[${index}]`,
+        `is ${kindOf(merge)}, expected a pair of tokens, spelled like the first one.`,
+      );
     }
     for (const token of [...parts, parts[0] + parts[1]]) {
-      if (!ids.has(token)) throw fieldError(file, `model.merges[${index}]`, `needs the token ${kindOf(token)}, which model.vocab does not have.`);
+      if (!ids.has(token))
+        throw fieldError(
+          file,
+          `model.merges[${index}]`,
+          `needs the token ${kindOf(token)}, which model.vocab does not have.`,
+        );
     }
   }
 }
@@ -82,22 +99,30 @@ function checkUnknown(type: ModelType, model: JsonRecord, ids: ReadonlyMap<strin
   }
   const token = own(model, 'unk_token');
   if ((token === undefined || token === null) && type === 'BPE') return;
-  if (!ids.has(stringAt(token, file, 'model.unk_token', limits.token))) throw fieldError(file, 'model.unk_token', `is ${kindOf(token)}, which model.vocab does not have.`);
+  if (!ids.has(stringAt(token, file, 'model.unk_token', limits.token)))
+    throw fieldError(file, 'model.unk_token', `is ${kindOf(token)}, which model.vocab does not have.`);
 }
 
 /** Settings that the library reads differently from the reference; refused rather than tokenised differently. */
 function checkSettings(type: ModelType, model: JsonRecord): void {
   for (const name of ['fuse_unk', 'byte_fallback', 'ignore_merges']) {
     const value = own(model, name);
-    if (value !== undefined && value !== null && typeof value !== 'boolean') throw fieldError(file, `model.${name}`, `is ${kindOf(value)}, expected true or false.`);
+    if (value !== undefined && value !== null && typeof value !== 'boolean')
+      throw fieldError(file, `model.${name}`, `is ${kindOf(value)}, expected true or false.`);
   }
   for (const name of ['continuing_subword_prefix', 'end_of_word_suffix']) {
     const value = own(model, name) ?? '';
     stringAt(value, file, `model.${name}`, limits.token);
-    if (type === 'BPE' && name === 'continuing_subword_prefix' && value !== '') throw fieldError(file, `model.${name}`, `is ${kindOf(value)}: not supported for BPE.`);
+    if (type === 'BPE' && name === 'continuing_subword_prefix' && value !== '')
+      throw fieldError(file, `model.${name}`, `is ${kindOf(value)}: not supported for BPE.`);
   }
   const dropout = own(model, 'dropout') ?? 0;
-  if (dropout !== 0) throw fieldError(file, 'model.dropout', `is ${kindOf(dropout)}: random tokenisation is not supported. Set it to null.`);
+  if (dropout !== 0)
+    throw fieldError(
+      file,
+      'model.dropout',
+      `is ${kindOf(dropout)}: random tokenisation is not supported. Set it to null.`,
+    );
   const longest = own(model, 'max_input_chars_per_word');
   if (longest !== undefined && longest !== null) integerAt(longest, file, 'model.max_input_chars_per_word', 1025);
 }
