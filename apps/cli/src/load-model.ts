@@ -35,7 +35,11 @@ export async function loadModel(
       memoryLimit: memoryShare * totalmem(),
       signal: terminal.signal,
       ...(options.contextLength !== undefined && { contextLength: options.contextLength }),
-      ...(bar && { onProgress: (event) => status.update(() => loadingBar(event)) }),
+      ...(bar && {
+        onProgress: (event) => {
+          if (event.type === 'total' || event.type === 'ready') status.update(() => loadingBar(event));
+        },
+      }),
       onWarning: (warning) => {
         status.clear();
         terminal.stderr.write(`${label}: ${warning}\n`);

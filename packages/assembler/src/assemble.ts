@@ -57,7 +57,7 @@ export async function assembleModel(
   try {
     const params = await drawWeights(graph, device, dtype, seed, signal);
     const loadMs = performance.now() - started;
-    return new Model({ graph, device, ownsDevice: owned, dtype, params, estimate, loadMs });
+    return new Model({ graph, device, ownsDevice: owned, params, estimate, loadMs });
   } catch (error) {
     if (owned) device.dispose();
     throw error;

@@ -17,7 +17,7 @@ export { StepPrograms } from './model/step-programs.ts';
 export type { LogitsOf, SessionSize } from './model/step-programs.ts';
 export { estimateMemory, longestStep } from './model/estimate.ts';
 export type { MemoryEstimate } from './model/estimate.ts';
-export type { WeightDtype } from './model/weight-dtype.ts';
+export type { KeptDtype, WeightDtype } from './model/weight-dtype.ts';
 export type {
   ChosenTokenLogprob,
   GenerateOptions,

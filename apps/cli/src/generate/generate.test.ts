@@ -27,7 +27,7 @@ test('greedy text of the small model is that of the reference', async () => {
     timings: { decodeTokensPerSecond: expect.any(Number) },
     device: 'cpu',
     adapter: expect.any(String),
-    dtype: 'auto',
+    dtype: 'bf16',
     model: smallModel,
   });
 });

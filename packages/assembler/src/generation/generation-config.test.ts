@@ -13,7 +13,7 @@ test('what a file asks for becomes options; sampling ones count only when it sam
     repetitionPenalty: 1.1,
     maxNewTokens: 7,
   });
-  expect(optionsOfConfig({ do_sample: true })).toEqual({ temperature: 1 });
+  expect(optionsOfConfig({ do_sample: true })).toEqual({ temperature: 1, topK: 50 });
   expect(
     optionsOfConfig({ stop_strings: ['\n'], suppress_tokens: [3], min_new_tokens: 2, no_repeat_ngram_size: 3 }),
   ).toEqual({

@@ -31,8 +31,11 @@ export function optionsOfConfig(config: JsonRecord | undefined): GenerateOptions
     if (value === undefined || value === null || (samplingFields.has(key) && !sampled)) continue;
     options[name] = value;
   }
-  // transformers samples at temperature 1 when nothing else is said.
-  if (sampled) options['temperature'] ??= 1;
+  // What transformers fills in when it samples and nothing else is said.
+  if (sampled) {
+    options['temperature'] ??= 1;
+    options['topK'] ??= 50;
+  }
   try {
     checkOptions(options);
   } catch (cause) {

@@ -82,7 +82,6 @@ async function readModel(
     graph,
     device,
     ownsDevice: owned,
-    dtype,
     params,
     estimate,
     origin: { config, rules: plan.rules, published, source, generationConfig },

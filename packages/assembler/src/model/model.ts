@@ -25,7 +25,8 @@ import { ProgramCache } from './program-cache.ts';
 import { Session } from './session.ts';
 import { StepPrograms } from './step-programs.ts';
 import type { SessionSize } from './step-programs.ts';
-import type { WeightDtype } from './weight-dtype.ts';
+import { keptDtype } from './weight-dtype.ts';
+import type { KeptDtype } from './weight-dtype.ts';
 
 /** Text in and out of a model. */
 export interface ModelText {
@@ -52,7 +53,6 @@ export interface ModelParts {
   readonly device: Device;
   /** True when the model disposes of the device. */
   readonly ownsDevice: boolean;
-  readonly dtype: WeightDtype;
   readonly params: ModelParams;
   readonly estimate: MemoryEstimate;
   readonly text?: ModelText;
@@ -89,9 +89,9 @@ export class Model {
     return this.#parts.device;
   }
 
-  /** How the weights are kept. */
-  get dtype(): WeightDtype {
-    return this.#parts.dtype;
+  /** How the matrices are kept: what `auto` chose, too. */
+  get dtype(): KeptDtype {
+    return keptDtype(this.#parts.params);
   }
 
   /** The spec from which the model was assembled. */

@@ -181,14 +181,17 @@ export class WebGpuProgram implements Program {
 
 const mostSets = 16;
 
-/** Pairs outputs that need a buffer of their own with donated inputs of the same size that no output takes over. */
+/**
+ * Pairs outputs that need a buffer of their own with donated inputs of the same size that no output takes over. From the end:
+ * a step gives its state last, in the order in which it takes it, and each leaf should alternate with itself.
+ */
 function partnersOf(compiled: CompiledGraph, graph: Graph, donated: ReadonlySet<number>): Map<Slot, number> {
   const taken = new Set(compiled.outputs.flatMap(({ role }) => (role.kind === 'input' ? [role.index] : [])));
   const free = [...donated].filter((index) => !taken.has(index));
   const partners = new Map<Slot, number>();
-  for (const slot of new Set(compiled.outputs)) {
-    if (slot.role.kind !== 'temporary') continue;
-    const at = free.findIndex((index) => bufferBytes(graph.types[index]!) === slot.bytes);
+  for (const slot of compiled.outputs.toReversed()) {
+    if (slot.role.kind !== 'temporary' || partners.has(slot)) continue;
+    const at = free.findLastIndex((index) => bufferBytes(graph.types[index]!) === slot.bytes);
     if (at >= 0) partners.set(slot, free.splice(at, 1)[0]!);
   }
   return partners;
