@@ -3,42 +3,67 @@ const real = new Float32Array(word.buffer);
 
 /** Value of the IEEE 754 half-precision number with these 16 bits. */
 export function float16ToNumber(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction ? NaN : sign * Infinity;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+  word[0] = float16ToFloat32Bits(bits);
+  return real[0]!;
 }
 
 /** Bits of the half-precision number nearest to `value` (ties to even; overflow gives infinity). */
 export function numberToFloat16(value: number): number {
   real[0] = value;
-  const x = word[0]!;
-  const sign = (x >>> 16) & 0x8000;
-  const magnitude = x & 0x7fffffff;
-  if (magnitude > 0x7f800000) return sign | 0x7e00;
-  if (magnitude >= 0x477ff000) return sign | 0x7c00; // 65520 and above round to infinity
-  if (magnitude < 0x38800000) {
-    // Subnormal: the float adder rounds to even at the right place.
-    real[0] = Math.abs(value) + 0.5;
-    return sign | (word[0]! - 0x3f000000);
-  }
-  const odd = (magnitude >>> 13) & 1;
-  return sign | ((magnitude - 0x38000000 + 0xfff + odd) >>> 13);
+  return float32BitsToFloat16(word[0]!);
 }
 
 /** Bits of the bfloat16 number nearest to `value` (ties to even). */
 export function numberToBfloat16(value: number): number {
   real[0] = value;
-  const x = word[0]!;
-  if ((x & 0x7fffffff) > 0x7f800000) return (x >>> 16) | 0x40;
-  return (x + 0x7fff + ((x >>> 16) & 1)) >>> 16;
+  return float32BitsToBfloat16(word[0]!);
 }
 
-let float16Table: Float32Array | undefined;
+/** Bits of the float32 that a half-precision number is, exactly; NaN keeps sign and payload. */
+function float16ToFloat32Bits(bits: number): number {
+  const sign = (bits & 0x8000) << 16;
+  const exponent = (bits >>> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0x1f) return (sign | 0x7f80_0000 | (fraction << 13)) >>> 0;
+  if (exponent > 0) return (sign | ((exponent + 112) << 23) | (fraction << 13)) >>> 0;
+  if (fraction === 0) return sign >>> 0;
+  // A subnormal is normal in f32: shift its first bit out and lower the exponent as far.
+  const shift = Math.clz32(fraction) - 21;
+  return (sign | ((113 - shift) << 23) | (((fraction << shift) & 0x3ff) << 13)) >>> 0;
+}
 
-/** Writes `count` elements of `source`, 16-bit floats, to `target` as numbers. */
+/** Subnormals are kept; NaN stays NaN of its sign. */
+function float32BitsToFloat16(bits: number): number {
+  const sign = (bits >>> 16) & 0x8000;
+  const magnitude = bits & 0x7fff_ffff;
+  if (magnitude > 0x7f80_0000) return sign | 0x7e00 | ((magnitude >>> 13) & 0x3ff); // quiet, with the payload's upper bits
+  if (magnitude >= 0x477f_f000) return sign | 0x7c00; // 65 520, halfway to the next power of two, rounds up to it
+  if (magnitude < 0x3880_0000) {
+    // Below 2⁻¹⁴: units of 2⁻²⁴.
+    const shift = 126 - (magnitude >>> 23);
+    if (shift > 24) return sign; // below 2⁻²⁵, half a unit
+    const fraction = (magnitude & 0x7f_ffff) | 0x80_0000;
+    return sign | ((fraction + (1 << (shift - 1)) - 1 + ((fraction >>> shift) & 1)) >>> shift);
+  }
+  return sign | ((magnitude - 0x3800_0000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13);
+}
+
+function float32BitsToBfloat16(bits: number): number {
+  if ((bits & 0x7fff_ffff) > 0x7f80_0000) return (bits >>> 16) | 0x40;
+  return ((bits | 0) + 0x7fff + ((bits >>> 16) & 1)) >>> 16; // right modulo 2³², which keeps it in integer arithmetic
+}
+
+let float16Table: { readonly bits: Uint32Array; readonly values: Float32Array } | undefined;
+
+function float16s(): { readonly bits: Uint32Array; readonly values: Float32Array } {
+  if (float16Table === undefined) {
+    const bits = Uint32Array.from({ length: 65_536 }, (_, half) => float16ToFloat32Bits(half));
+    float16Table = { bits, values: new Float32Array(bits.buffer) };
+  }
+  return float16Table;
+}
+
+/** Writes `count` elements of `source`, 16-bit floats, to `target` as numbers. In single precision NaN keeps its bits. */
 export function unpackHalf(
   dtype: 'f16' | 'bf16',
   source: Uint16Array,
@@ -47,27 +72,33 @@ export function unpackHalf(
   targetOffset: number,
   count: number,
 ): void {
-  if (dtype === 'bf16') {
-    if (target instanceof Float32Array) {
-      const words = new Uint32Array(target.buffer, target.byteOffset, target.length);
+  if (target instanceof Float32Array) {
+    // As integers: a copy of floats may change the bits of NaN.
+    const words = new Uint32Array(target.buffer, target.byteOffset, target.length);
+    if (dtype === 'bf16') {
       for (let i = 0; i < count; i++) words[targetOffset + i] = source[sourceOffset + i]! << 16;
-      return;
+    } else {
+      const { bits } = float16s();
+      for (let i = 0; i < count; i++) words[targetOffset + i] = bits[source[sourceOffset + i]!]!;
     }
+  } else if (dtype === 'bf16') {
     for (let i = 0; i < count; i++) {
       word[0] = source[sourceOffset + i]! << 16;
       target[targetOffset + i] = real[0]!;
     }
-    return;
+  } else {
+    const { values } = float16s();
+    for (let i = 0; i < count; i++) target[targetOffset + i] = values[source[sourceOffset + i]!]!;
   }
-  float16Table ??= Float32Array.from({ length: 65536 }, (_, bits) => float16ToNumber(bits));
-  const table = float16Table;
-  for (let i = 0; i < count; i++) target[targetOffset + i] = table[source[sourceOffset + i]!]!;
 }
 
-/** Rounds numbers to 16-bit floats. */
+/** Rounds numbers to 16-bit floats: to nearest, ties to even; overflow gives infinity, NaN stays NaN of its sign. */
 export function packHalf(dtype: 'f16' | 'bf16', source: ArrayLike<number>): Uint16Array<ArrayBuffer> {
-  const packed = new Uint16Array(source.length);
-  const round = dtype === 'f16' ? numberToFloat16 : numberToBfloat16;
-  for (let i = 0; i < source.length; i++) packed[i] = round(source[i]!);
+  const { buffer, byteOffset, length } = source instanceof Float32Array ? source : new Float32Array(source);
+  const bits = new Uint32Array(buffer, byteOffset, length);
+  const packed = new Uint16Array(length);
+  // One loop a type: a loop that takes the rounding as an argument runs at half the speed once it has seen two.
+  if (dtype === 'f16') for (let i = 0; i < length; i++) packed[i] = float32BitsToFloat16(bits[i]!);
+  else for (let i = 0; i < length; i++) packed[i] = float32BitsToBfloat16(bits[i]!);
   return packed;
 }

@@ -1,6 +1,6 @@
 /**
- * The inner loop of matrix products as a WebAssembly module of about 600 bytes, written out here so that nothing has to be
- * built or fetched. It exports `memory` and `multiply(a, b, out, M, N, K)`: byte offsets of `a [M, K]`, `b [N, K]` and
+ * The inner loop of matrix products as a WebAssembly module of 848 bytes, written out here so that nothing has to be built or
+ * fetched. It exports `memory` and `multiply(a, b, out, M, N, K)`: byte offsets of `a [M, K]`, `b [N, K]` and
  * `out [M, N]` (f32, row-major), with M even and N and K multiples of 4. Each result is four partial sums, one for each k
  * modulo 4, joined at the end: the same for every tile, so that a row never depends on its neighbours.
  */
