@@ -8,6 +8,7 @@ export interface FeedForward<Config extends object = object, Params extends obje
   readonly contract: 'feed-forward/1';
   readonly name: `${string}:${string}`;
   readonly config: StandardSchemaV1<unknown, Required<Config>>;
+  /** The learned tensors of a layer with these settings. */
   params(site: Site<Config>): ParamSpecs<Params>;
   /** `[…, D]` → `[…, D]`, with an auxiliary loss if it has one. */
   forward(call: {
@@ -31,6 +32,7 @@ export interface Norm<Config extends object = object, Params extends object = ob
   readonly contract: 'norm/1';
   readonly name: `${string}:${string}`;
   readonly config: StandardSchemaV1<unknown, Required<Config>>;
+  /** The learned tensors of a layer with these settings. */
   params(site: Site<Config>): ParamSpecs<Params>;
   /** `[…, D]` → `[…, D]` */
   forward(call: { readonly params: Params; readonly config: Required<Config>; readonly x: Tensor }): Tensor;

@@ -5,17 +5,21 @@ export type JsonSchema = Readonly<Record<string, unknown>>;
 
 /** Reads one value: the value as used, or what is wrong with it. */
 export interface Field<T> {
-  read(value: unknown, path: Path, issues: Issue[]): T;
+  /** The value at `path`, with defaults filled in; what is wrong with it is added to `issues`. */
+  read(value: unknown, path: FieldPath, issues: FieldIssue[]): T;
   /** True when the key may be left out. */
   readonly optional: boolean;
   readonly jsonSchema: JsonSchema;
 }
 
-type Path = readonly (string | number)[];
+/** Keys and indices that lead to a value. */
+export type FieldPath = readonly (string | number)[];
 
-interface Issue {
+/** What is wrong with a value. */
+export interface FieldIssue {
+  /** Without the path: `is 3, expected a text`. */
   readonly message: string;
-  readonly path: Path;
+  readonly path: FieldPath;
 }
 
 /** A schema made of fields: a Standard Schema that also writes itself as JSON Schema. */
@@ -146,7 +150,7 @@ export function fields<T extends object>(
 ): FieldsSchema<Required<T>> {
   const entries = Object.entries(shape) as [string, Field<unknown>][];
   const known = entries.map(([key]) => key);
-  const read = (given: unknown, path: Path, issues: Issue[]): Required<T> => {
+  const read = (given: unknown, path: FieldPath, issues: FieldIssue[]): Required<T> => {
     const value = given === undefined ? options.default : given;
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       issues.push({
@@ -185,7 +189,7 @@ export function fields<T extends object>(
       version: 1,
       vendor: 'tessera',
       validate(value) {
-        const issues: Issue[] = [];
+        const issues: FieldIssue[] = [];
         const result = read(value, [], issues);
         return issues.length > 0 ? { issues } : { value: result };
       },

@@ -6,8 +6,11 @@ export type Initializer =
   /** Mean 0. */
   | { readonly kind: 'normal'; readonly std: number }
   | { readonly kind: 'uniform'; readonly low: number; readonly high: number }
-  /** One number per element, row-major, from uniform draws in [0, 1). */
-  | { readonly kind: 'custom'; readonly values: (uniform: Float32Array) => ArrayLike<number> };
+  | {
+      readonly kind: 'custom';
+      /** One number per element, row-major, from uniform draws in [0, 1). */
+      readonly values: (uniform: Float32Array) => ArrayLike<number>;
+    };
 
 /** One learned tensor. */
 export interface ParamSpec {

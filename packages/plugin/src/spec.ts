@@ -38,6 +38,16 @@ export interface LayerSpec {
   readonly residualMultiplier?: number;
 }
 
+/** Parts of a block in the order in which they stand, under the names that they have in a spec. */
+export const layerSlots = [
+  'mixerNorm',
+  'mixer',
+  'mixerOutputNorm',
+  'feedForwardNorm',
+  'feedForward',
+  'feedForwardOutputNorm',
+] as const;
+
 /** A whole model as plain JSON. */
 export interface ModelSpec {
   readonly vocabSize: number;

@@ -18,9 +18,12 @@ import type { Tensor } from '@tessera/tensor-core';
 import type { AnyMixer, AnyState, CommitCall, Decoding, Links, StepCall } from './mixer.ts';
 import { perEntry, pickRows, validEntries } from './rows.ts';
 
-type AnyDecoding = Decoding<object, object, AnyState>;
-type AnyStep = StepCall<object, object, AnyState>;
-type AnyCommit = CommitCall<object, object, AnyState>;
+/** A decoding whose types nobody knows any more. */
+export type AnyDecoding = Decoding<object, object, AnyState>;
+/** A step of a mixer whose types nobody knows any more. */
+export type AnyStep = StepCall<object, object, AnyState>;
+/** A commit of a mixer whose types nobody knows any more. */
+export type AnyCommit = CommitCall<object, object, AnyState>;
 
 /** The decoding of a mixer, or an error that names it. */
 export function decodingOf(mixer: AnyMixer): AnyDecoding {

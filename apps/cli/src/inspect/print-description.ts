@@ -1,4 +1,5 @@
 import type { MixerCapabilities } from '@tessera/assembler';
+import { layerSlots } from '@tessera/plugin';
 import type { LayerSpec } from '@tessera/plugin';
 import { showBytes, showCount } from '../terminal/numbers.ts';
 import { textTable } from '../terminal/text-table.ts';
@@ -7,15 +8,6 @@ import { showRanges } from './layer-groups.ts';
 import { showSettings } from './show-settings.ts';
 import type { StateFacts } from './state-facts.ts';
 import type { TokenizerFacts } from './tokenizer-facts.ts';
-
-const parts = [
-  'mixerNorm',
-  'mixer',
-  'mixerOutputNorm',
-  'feedForwardNorm',
-  'feedForward',
-  'feedForwardOutputNorm',
-] as const;
 
 /** A description for people. */
 export function printDescription(description: Description): string {
@@ -64,7 +56,7 @@ export function capabilityText(
 
 function layerRows({ indices, layer }: { readonly indices: readonly number[]; readonly layer: LayerSpec }): string[][] {
   const { residual, residualMultiplier } = layer;
-  const rows = parts.flatMap((name) => {
+  const rows = layerSlots.flatMap((name) => {
     const part = layer[name];
     return part ? [['', name, part.type, showSettings(part.config)]] : [];
   });

@@ -1,5 +1,5 @@
+import { layerSlots } from '@tessera/plugin';
 import type { PublishedShapes, TensorRule } from '@tessera/plugin';
-import { layerSlots } from './layer-slots.ts';
 import type { NamedPart, PresentBelow, PublishedModel } from './published-model.ts';
 import { placedRule, publishedNames } from './rule-names.ts';
 

@@ -1,5 +1,5 @@
+import { layerSlots } from '@tessera/plugin';
 import type { LayerSpec, ModelSpec } from '@tessera/plugin';
-import { layerSlots } from './layer-slots.ts';
 import type { PublishedLayer, PublishedModel } from './published-model.ts';
 
 /** The spec of a published model. Settings that are the default are left out. */
