@@ -1,9 +1,8 @@
-import { attention } from '@tessera/ops';
 import type { MixerFactory } from '@tessera/plugin';
 import { defineMixer } from '@tessera/plugin';
-import { attentionConfig, attentionParams, projectOutput, projectQueryKeyValue } from './projections.ts';
+import { attendWhole } from './attend-whole.ts';
+import { attentionConfig, attentionParams } from './projections.ts';
 import type { AttentionConfig, AttentionParams } from './projections.ts';
-import { sameSegment, visiblePositions } from './softmax-attention.ts';
 
 /**
  * Softmax attention in both directions, for encoders. With a window a position sees others at a distance below it, before
@@ -16,22 +15,6 @@ export const bidirectionalAttention: MixerFactory<AttentionConfig, AttentionPara
     name: '@tessera/attention-softmax:bidirectional-attention',
     config: attentionConfig,
     params: attentionParams,
-    forward(call) {
-      const { params, config, positions, segments } = call;
-      const { q, k, v } = projectQueryKeyValue(call);
-      const o = attention({
-        q,
-        k,
-        v,
-        queryPositions: positions,
-        keyPositions: visiblePositions(call),
-        ...(segments && { mask: sameSegment(segments) }),
-        scale: config.scale,
-        causal: false,
-        window: config.window,
-        softCap: config.softCap,
-      });
-      return { y: projectOutput(params, o) };
-    },
+    forward: (call) => attendWhole(call, { causal: false }),
   },
 );

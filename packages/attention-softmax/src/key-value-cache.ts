@@ -31,18 +31,16 @@ export interface KeyValueCache {
   readonly count: Tensor;
 }
 
+/** What the tensors of a cache are sized by. */
+export interface CacheSizes {
+  readonly batch: number;
+  readonly slots: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+}
+
 /** An empty cache. */
-export function emptyCache({
-  batch,
-  slots,
-  kvHeads,
-  headDim,
-}: {
-  batch: number;
-  slots: number;
-  kvHeads: number;
-  headDim: number;
-}): KeyValueCache {
+export function emptyCache({ batch, slots, kvHeads, headDim }: CacheSizes): KeyValueCache {
   return {
     k: zeros([batch, slots, kvHeads, headDim]),
     v: zeros([batch, slots, kvHeads, headDim]),
@@ -52,17 +50,7 @@ export function emptyCache({
 }
 
 /** Bytes of {@link emptyCache}. */
-export function cacheBytes({
-  batch,
-  slots,
-  kvHeads,
-  headDim,
-}: {
-  batch: number;
-  slots: number;
-  kvHeads: number;
-  headDim: number;
-}): number {
+export function cacheBytes({ batch, slots, kvHeads, headDim }: CacheSizes): number {
   return 4 * batch * (2 * slots * kvHeads * headDim + slots + 1);
 }
 

@@ -1,8 +1,7 @@
 import { attention } from '@tessera/ops';
 import type { CachePolicy, MixerFactory } from '@tessera/plugin';
-import { contiguousCache, defineMixer, validEntries, windowCache } from '@tessera/plugin';
-import { equal, expandDims, where } from '@tessera/tensor-core';
-import type { Tensor } from '@tessera/tensor-core';
+import { contiguousCache, defineMixer, windowCache } from '@tessera/plugin';
+import { attendWhole } from './attend-whole.ts';
 import { appendToCache, cacheBytes, commitCache, emptyCache, treeMask } from './key-value-cache.ts';
 import type { KeyValueCache } from './key-value-cache.ts';
 import { attentionConfig, attentionParams, headSizes, projectOutput, projectQueryKeyValue } from './projections.ts';
@@ -11,16 +10,6 @@ import type { AttentionConfig, AttentionParams } from './projections.ts';
 function policyOf(config: Required<AttentionConfig>, given: CachePolicy | undefined): CachePolicy {
   const window = config.window as number | undefined;
   return given ?? (window === undefined ? contiguousCache : windowCache(window));
-}
-
-/** Positions of the entries that count, −1 for the others. */
-export function visiblePositions(call: { positions: Tensor; starts: Tensor; lengths: Tensor }): Tensor {
-  return where(validEntries(call, call.positions.shape[1]!), call.positions, -1);
-}
-
-/** True where two entries are of one document, `[B, T, T]`. */
-export function sameSegment(segments: Tensor): Tensor {
-  return equal(expandDims(segments, 2), expandDims(segments, 1));
 }
 
 /**
@@ -35,22 +24,7 @@ export const softmaxAttention: MixerFactory<AttentionConfig, AttentionParams, Ke
   name: '@tessera/attention-softmax:softmax-attention',
   config: attentionConfig,
   params: attentionParams,
-  forward(call) {
-    const { params, config, positions, segments } = call;
-    const { q, k, v } = projectQueryKeyValue(call);
-    const o = attention({
-      q,
-      k,
-      v,
-      queryPositions: positions,
-      keyPositions: visiblePositions(call),
-      ...(segments && { mask: sameSegment(segments) }),
-      scale: config.scale,
-      window: config.window,
-      softCap: config.softCap,
-    });
-    return { y: projectOutput(params, o) };
-  },
+  forward: (call) => attendWhole(call, { causal: true }),
   decoding: {
     trees: true,
     memory(site) {

@@ -1,17 +1,14 @@
 import { linear } from '@tessera/ops';
 import type { AlignedRows, MixerFactory } from '@tessera/plugin';
-import { alignRows, defineMixer, fields, linearWeight, pickRows, refuseSegments } from '@tessera/plugin';
-import { add, concat, expandDims, mul, reshape, scan, squeeze, transpose, zeros } from '@tessera/tensor-core';
+import { alignRows, defineMixer, fields, linearWeight, refuseSegments } from '@tessera/plugin';
+import { add, zeros } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
+import { leakyAverage } from './leaky-average.ts';
+import type { AverageState } from './leaky-average.ts';
 
 interface Params {
   /** `[D, D]` */
   readonly value: Tensor;
-}
-
-interface State {
-  /** `[B, D]` */
-  readonly average: Tensor;
 }
 
 const name = '@tessera/plugin-testing:first-values';
@@ -24,28 +21,15 @@ function read(
     links,
   }: { params: Params; x: Tensor; lengths: Tensor; links?: Readonly<Record<string, Tensor>> },
   rows: AlignedRows,
-  { average }: State,
-): { y: Tensor; state: State } {
+  state: AverageState,
+): { y: Tensor; state: AverageState } {
   const own = linear(x, params.value);
-  const value = rows.align(links?.values ? add(own, links.values) : own);
-  const { outputs } = scan({
-    carry: { average },
-    sequences: { value: transpose(value, 0, 1) },
-    step: ({ average }, { value }) => {
-      const next = add(mul(average, 0.7), value);
-      return { carry: { average: next }, output: { average: next } };
-    },
-  });
-  const averages = transpose(outputs.average, 0, 1);
-  const seen = concat([expandDims(average, 1), averages], 1);
-  return {
-    y: rows.restore(averages),
-    state: { average: squeeze(pickRows(seen, reshape(lengths, [x.shape[0]!, 1])), 1) },
-  };
+  const values = rows.align(links?.values ? add(own, links.values) : own);
+  return leakyAverage(0.7, values, lengths, rows, state);
 }
 
 /** A leaky average of values to which the first layer's are added: it reads a link by position, and gives its own values on. */
-export const firstValues: MixerFactory<Record<never, never>, Params, State> = defineMixer({
+export const firstValues: MixerFactory<Record<never, never>, Params, AverageState> = defineMixer({
   contract: 'sequence-mixer/1',
   name,
   config: fields<Record<never, never>>({}),

@@ -1,0 +1,34 @@
+import { attention } from '@tessera/ops';
+import type { Call } from '@tessera/plugin';
+import { validEntries } from '@tessera/plugin';
+import { equal, expandDims, where } from '@tessera/tensor-core';
+import type { Tensor } from '@tessera/tensor-core';
+import { projectOutput, projectQueryKeyValue } from './projections.ts';
+import type { AttentionConfig, AttentionParams } from './projections.ts';
+
+/** Attention over a whole sequence: entries that do not count and other documents are not seen. */
+export function attendWhole(
+  call: Call<AttentionConfig, AttentionParams>,
+  { causal }: { readonly causal: boolean },
+): { y: Tensor } {
+  const { params, config, positions, segments } = call;
+  const { q, k, v } = projectQueryKeyValue(call);
+  const o = attention({
+    q,
+    k,
+    v,
+    queryPositions: positions,
+    keyPositions: where(validEntries(call, positions.shape[1]!), positions, -1),
+    ...(segments && { mask: sameSegment(segments) }),
+    scale: config.scale,
+    causal,
+    window: config.window,
+    softCap: config.softCap,
+  });
+  return { y: projectOutput(params, o) };
+}
+
+/** True where two entries are of one document, `[B, T, T]`. */
+function sameSegment(segments: Tensor): Tensor {
+  return equal(expandDims(segments, 2), expandDims(segments, 1));
+}
