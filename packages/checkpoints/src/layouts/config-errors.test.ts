@@ -101,7 +101,7 @@ test('huge values are refused at once and shown short', () => {
   const values = [long, new Array(3_000_000).fill(0), { [long]: 1 }, 1e9, 2 ** 53];
   for (const key of ['num_hidden_layers', 'layer_types', 'hidden_act', 'eos_token_id', 'rope_scaling', 'zzz', long])
     for (const value of values) expect(messageOf({ [key]: value }).length).toBeLessThan(2000);
-  expect(performance.now() - began).toBeLessThan(1000);
+  expect(performance.now() - began).toBeLessThan(5000); // against hangs; all together take some 50 ms
 });
 
 test('no value of any field of any family makes another error than a named one', () => {

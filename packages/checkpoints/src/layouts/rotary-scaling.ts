@@ -16,7 +16,7 @@ export interface RotaryContext {
 }
 
 /** A scaling rule as a spec holds it. */
-export interface RotaryRule {
+interface RotaryRule {
   readonly scaling?: Readonly<Record<string, unknown>>;
   readonly attentionFactor?: number;
   /** Positions up to which the frequencies are those of the published model; absent: all. */

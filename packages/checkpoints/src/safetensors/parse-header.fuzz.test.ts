@@ -4,28 +4,27 @@ import { expect, test } from 'vitest';
 import { parseSafetensorsHeader } from './parse-header.ts';
 import { writeSafetensors } from './write-safetensors.ts';
 
-/** Parses; anything but a header that covers the file or an error of ours, or 100 ms twice, fails the test. */
-function survives(bytes: Uint8Array): boolean {
+/** Far above what any of these files takes (the slowest some milliseconds): a guard against hangs, on busy machines too. */
+const hangMs = 5000;
+
+/** Whether a file parses; anything but a header that covers the file, an error of ours or a hang throws. */
+function parses(bytes: Uint8Array): boolean {
   const start = performance.now();
-  const accepted = parses(bytes);
-  if (performance.now() - start > 100) {
-    const again = performance.now(); // a busy machine may have paused the first try
-    parses(bytes);
-    expect(performance.now() - again).toBeLessThan(100);
-  }
-  return accepted;
+  const covered = coveredBytes(bytes);
+  const took = performance.now() - start;
+  if (took > hangMs) throw new Error(`took ${took} ms`);
+  if (covered !== undefined && covered !== bytes.length)
+    throw new Error(`the header covers ${covered} of ${bytes.length} bytes`);
+  return covered !== undefined;
 }
 
-function parses(bytes: Uint8Array): boolean {
+function coveredBytes(bytes: Uint8Array): number | undefined {
   try {
     const { tensors, dataOffset } = parseSafetensorsHeader(bytes);
-    let covered = dataOffset;
-    for (const entry of tensors.values()) covered += entry.byteLength;
-    expect(covered).toBe(bytes.length);
-    return true;
+    return [...tensors.values()].reduce((sum, { byteLength }) => sum + byteLength, dataOffset);
   } catch (error) {
     if (!isTesseraError(error) || error.code !== 'MODEL_FORMAT') throw error;
-    return false;
+    return undefined;
   }
 }
 
@@ -70,7 +69,7 @@ test('60 000 mutations of a valid file parse or are refused', () => {
       // Two of three with a length that fits, so that the parser behind the length check is reached.
       if (how !== 'cut' && bytes.length > 48 && (edits[0]?.at ?? 0) % 3 > 0)
         new DataView(bytes.buffer).setBigUint64(0, BigInt(bytes.length - 48), true);
-      if (survives(bytes)) accepted++;
+      if (parses(bytes)) accepted++;
     },
   );
   fc.assert(property, { numRuns: 60_000, seed: 1 });
@@ -80,7 +79,8 @@ test('60 000 mutations of a valid file parse or are refused', () => {
 test('10 000 files of random bytes parse or are refused', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 300 }), fc.boolean(), (bytes, frame) => {
-      survives(frame ? framed(new TextDecoder('latin1').decode(bytes), 0) : bytes);
+      const file = frame ? framed(new TextDecoder('latin1').decode(bytes), 0) : bytes;
+      expect(() => parses(file)).not.toThrow();
     }),
     { numRuns: 10_000, seed: 2 },
   );
@@ -153,7 +153,7 @@ test('30 000 headers of hostile values parse or are refused', () => {
     .map((entries) => `{${entries.map(([key, value]) => `"${key}":${value}`).join(',')}}`);
   fc.assert(
     fc.property(header, fc.constantFrom(0, 4, 8, 100), (json, data) => {
-      survives(framed(json, data));
+      parses(framed(json, data));
     }),
     { numRuns: 30_000, seed: 3 },
   );

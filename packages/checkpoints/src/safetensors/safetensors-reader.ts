@@ -50,7 +50,7 @@ export function makeReader(
 
 /** Closes all files, also after one of them failed to. */
 export async function closeAll(handles: Iterable<RandomAccessFile>): Promise<void> {
-  await Promise.allSettled([...handles].map((handle) => handle.close?.()));
+  await Promise.allSettled([...handles].map(async (handle) => handle.close?.()));
 }
 
 function unknownTensor(name: string, tensors: ReadonlyMap<string, TensorEntry>): ModelFormatError {

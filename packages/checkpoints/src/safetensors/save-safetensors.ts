@@ -7,6 +7,7 @@ import { checkLength, type WriteSafetensorsOptions } from './write-safetensors.t
 
 /** A tensor whose bytes may come when they are written, so that a model larger than memory can be saved. */
 export interface LazyTensor extends TensorDescription {
+  /** Little-endian elements, or what fetches them when they are written. */
   readonly bytes: Uint8Array | (() => Uint8Array | Promise<Uint8Array>);
 }
 

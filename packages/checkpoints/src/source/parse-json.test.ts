@@ -5,13 +5,26 @@ import { parseJson } from './parse-json.ts';
 
 const parse = (text: string, options = {}): unknown => parseJson(text, { file: 'config.json', ...options });
 
+/** What is read, or why it is refused; any other error is thrown. */
+function outcomeOf(
+  read: () => unknown,
+  isRefusal: (error: unknown) => error is Error,
+): { readonly value?: unknown; readonly refusal?: string } {
+  try {
+    return { value: read() };
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    return { refusal: error.message };
+  }
+}
+
 test('any JSON value is read as JSON.parse reads it', () => {
   const value = fc.jsonValue({ maxDepth: 5 }).filter((json) => !/__proto__|__float__/.test(JSON.stringify(json)));
   fc.assert(
     fc.property(value, fc.constantFrom(undefined, 1, '\t'), (json, space) => {
       const text = JSON.stringify(json, null, space);
-      // Half surrogates are refused, and JSON.stringify escapes them.
-      if (!/\\ud[89a-f]/i.test(text)) expect(parse(text)).toStrictEqual(JSON.parse(text));
+      fc.pre(!/\\ud[89a-f]/i.test(text)); // half surrogates are refused, and JSON.stringify escapes them
+      expect(parse(text)).toStrictEqual(JSON.parse(text));
     }),
     { numRuns: 2000, seed: 6 },
   );
@@ -24,20 +37,14 @@ test('any text is read as JSON.parse reads it, or refused by both', () => {
   );
   fc.assert(
     fc.property(text, (json) => {
-      let expected: unknown;
-      let failed = false;
-      try {
-        expected = JSON.parse(json);
-      } catch {
-        failed = true;
-      }
-      try {
-        expect(parse(json)).toStrictEqual(expected);
-        expect(failed).toBe(false);
-      } catch (error) {
-        if (!isTesseraError(error)) throw error;
-        expect(failed || /__proto__|surrogate/.test(error.message)).toBe(true);
-      }
+      const ours = outcomeOf(() => parse(json), isTesseraError);
+      if (/__proto__|surrogate/.test(ours.refusal ?? '')) return; // refused by us alone
+      const theirs = outcomeOf(
+        () => JSON.parse(json) as unknown,
+        (error) => error instanceof SyntaxError,
+      );
+      expect(ours.refusal === undefined).toBe(theirs.refusal === undefined);
+      expect(ours.value).toStrictEqual(theirs.value);
     }),
     { numRuns: 10_000, seed: 7 },
   );
@@ -101,11 +108,7 @@ test('the last of repeated keys counts unless they are refused', () => {
 test('nesting far past the limit and long hostile numbers end soon', () => {
   const start = performance.now();
   for (const text of ['['.repeat(1e6), '{"a":'.repeat(1e5), '9'.repeat(1e6), '"'.repeat(1e6), '\n'.repeat(1e6)]) {
-    try {
-      parse(text);
-    } catch (error) {
-      expect(isTesseraError(error)).toBe(true);
-    }
+    outcomeOf(() => parse(text), isTesseraError);
   }
-  expect(performance.now() - start).toBeLessThan(1000);
+  expect(performance.now() - start).toBeLessThan(5000); // against hangs; all together take some 30 ms
 });

@@ -1,3 +1,4 @@
+import { isTesseraError } from '@tessera/tensor-core';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createTokenizer } from '../tokenizer/create-tokenizer.ts';
@@ -161,18 +162,18 @@ test('whatever messages hold, special tokens are the template’s, and the text 
       fc.array(text, { maxLength: 4 }),
       async (template, texts) => {
         const messages = texts.map((content) => ({ role: 'user', content }));
-        try {
-          const ids = await encodeChat(tokenizer, template, messages);
-          expect(count(ids, start)).toBe(messages.length);
-          expect(count(ids, end)).toBe(messages.length);
-          expect(decode(ids)).toBe(
-            await renderChat(template, { messages, bosToken: '<|endoftext|>', eosToken: '<|im_end|>' }),
-          );
-        } catch (error) {
+        const ids = await encodeChat(tokenizer, template, messages).catch((error: unknown) => {
           // Only a template that cuts texts may be unable to tell.
-          expect(template).toBe(templates.looking);
-          expect(error).toMatchObject({ code: 'CONVERSATION' });
-        }
+          if (template === templates.looking && isTesseraError(error) && error.code === 'CONVERSATION')
+            return undefined;
+          throw error;
+        });
+        if (ids === undefined) return;
+        expect(count(ids, start)).toBe(messages.length);
+        expect(count(ids, end)).toBe(messages.length);
+        expect(decode(ids)).toBe(
+          await renderChat(template, { messages, bosToken: '<|endoftext|>', eosToken: '<|im_end|>' }),
+        );
       },
     ),
     { numRuns: 150 },

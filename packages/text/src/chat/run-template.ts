@@ -2,7 +2,7 @@ import { ModelFormatError, UnsupportedOptionError } from '@tessera/tensor-core';
 import { ConversationError, TemplateTimeoutError } from './chat-errors.ts';
 import { maxTemplateLength } from './chat-template.ts';
 import type { TemplateVariables } from './conversation.ts';
-import type { RenderAnswer, RenderFailure, RenderResult } from './template-protocol.ts';
+import type { RenderAnswer, RenderFailure, RenderRequest, RenderResult } from './template-protocol.ts';
 import { exchange } from './template-worker-pool.ts';
 
 /** Bounds on rendering a template, which is a program of somebody else. */
@@ -49,7 +49,7 @@ export async function runTemplate(
     );
   }
   const answer = (await exchange({
-    message: { template, variables, now: now.getTime(), maxOutputLength },
+    message: { template, variables, now: now.getTime(), maxOutputLength } satisfies RenderRequest,
     timeoutMs,
     onTimeout: () =>
       new TemplateTimeoutError(`The chat template ran longer than ${timeoutMs} ms and was stopped.`, {

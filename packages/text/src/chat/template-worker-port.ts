@@ -1,3 +1,4 @@
+import type * as WorkerThreads from 'node:worker_threads';
 import { FeatureUnavailableError } from '@tessera/tensor-core';
 
 /** A worker of either platform, as far as it is needed here. */
@@ -13,7 +14,7 @@ export interface WorkerPort {
 // Named apart from the URL, since bundlers would copy the file as an asset.
 const workerFile = './template-worker.js';
 
-function nodePort(threads: typeof import('node:worker_threads')): WorkerPort {
+function nodePort(threads: typeof WorkerThreads): WorkerPort {
   const worker = new threads.Worker(new URL(workerFile, import.meta.url), {
     env: {},
     // Loaders of the parent (for TypeScript and the like) are not needed and cost start-up time.

@@ -10,6 +10,18 @@ class LimitError extends Error {}
 /** What the template itself raised. */
 class RefusalError extends Error {}
 
+/** A mistake that keeps the template from being parsed. */
+class SyntaxMistake extends Error {
+  constructor(cause, line) {
+    super(messageOf(cause));
+    this.line = line;
+  }
+}
+
+function messageOf(error) {
+  return String(error?.message ?? error);
+}
+
 /** Checks the size of every value: one huge allocation takes the whole process down, not only the worker. */
 class BoundedInterpreter extends Interpreter {
   constructor(environment, maxLength) {
@@ -117,7 +129,7 @@ function parseTemplate(template) {
   try {
     tokens = tokenize(template, blocks);
   } catch (error) {
-    throw Object.assign(error, { line: lexerLine(template, tagsOf(template)) });
+    throw new SyntaxMistake(error, lexerLine(template, tagsOf(template)));
   }
   let furthest = 0;
   const watched = new Proxy(tokens, {
@@ -132,7 +144,7 @@ function parseTemplate(template) {
     const opened = tokens
       .slice(0, furthest + 1)
       .filter(({ type }) => type === 'OpenStatement' || type === 'OpenExpression' || type === 'Comment').length;
-    throw Object.assign(error, { line: tagsOf(template)[opened - 1]?.line ?? 1 });
+    throw new SyntaxMistake(error, tagsOf(template)[opened - 1]?.line ?? 1);
   }
 }
 
@@ -155,16 +167,14 @@ function render(program, variables, now, maxOutputLength) {
   return new BoundedInterpreter(environment, maxOutputLength).run(program).value;
 }
 
+function kindOf(error) {
+  if (error instanceof LimitError) return 'limit';
+  if (error instanceof RefusalError) return 'refused';
+  return error instanceof SyntaxMistake ? 'syntax' : 'runtime';
+}
+
 function failure(error) {
-  const kind =
-    error instanceof LimitError
-      ? 'limit'
-      : error instanceof RefusalError
-        ? 'refused'
-        : error?.line === undefined
-          ? 'runtime'
-          : 'syntax';
-  return { kind, message: String(error?.message ?? error), line: error?.line };
+  return { kind: kindOf(error), message: messageOf(error), line: error?.line };
 }
 
 function answer({ template, variables, now, maxOutputLength }) {

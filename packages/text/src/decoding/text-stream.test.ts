@@ -125,9 +125,12 @@ test('a token costs the same late in a long stream as early', async () => {
     for (let i = 0; i < tokens; i++) stream.push(ids[i % ids.length] as number);
     return performance.now() - started;
   };
+  // The fastest of five: other processes may pause any one of them.
+  const fastest = (): number => Math.min(...Array.from({ length: 5 }, () => run(4000)));
   run(20_000);
-  const early = run(20_000);
+  const early = fastest();
   run(200_000);
-  // Quadratic cost would make this some twelve times as much; the rest is room for a busy machine.
-  expect(run(20_000)).toBeLessThan(early * 5 + 50);
+  const late = fastest();
+  // Quadratic cost would make this some eleven times as much.
+  expect(late).toBeLessThan(early * 5);
 });

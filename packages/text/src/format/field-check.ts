@@ -14,7 +14,8 @@ export function kindOf(value: unknown): string {
   if (Array.isArray(value)) return 'an array';
   if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
   if (typeof value === 'object') return 'an object';
-  return String(value);
+  if (typeof value === 'function') return 'a function';
+  return String(value as undefined | number | boolean | bigint | symbol);
 }
 
 /** Reads an own property only, so that nothing is found on a prototype. */

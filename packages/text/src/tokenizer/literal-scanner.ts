@@ -1,5 +1,5 @@
 /** One literal that was found. */
-export interface LiteralMatch {
+interface LiteralMatch {
   readonly start: number;
   readonly literal: string;
 }

@@ -194,7 +194,7 @@ test('any damage to a file gives a working tokenizer or a typed error, fast', ()
       } catch (error) {
         if (!isTesseraError(error)) throw error;
       }
-      expect(performance.now() - started).toBeLessThan(1000);
+      expect(performance.now() - started).toBeLessThan(5000); // against hangs; each takes some milliseconds
     }),
     { numRuns: 1500 },
   );

@@ -2,7 +2,7 @@ import { arrayAt, fieldError, integerAt, isInteger, kindOf, own, recordAt, strin
 import type { JsonRecord } from '../format/field-check.ts';
 import { limits } from './limits.ts';
 
-export type ModelType = 'BPE' | 'WordPiece' | 'Unigram';
+type ModelType = 'BPE' | 'WordPiece' | 'Unigram';
 
 /** The checked `model` of a tokenizer file. */
 export interface Vocabulary {
