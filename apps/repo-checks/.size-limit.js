@@ -1,20 +1,22 @@
-// Budgets of what a page downloads: minified, brotli. A package counts alone, with its dependencies from npm but without
-// the other packages of this repository; the last line is what a page that generates text gets to carry as a whole.
+// Budgets of what a page downloads: minified, brotli; some 15 % above what it is, so that growth is noticed. A package counts
+// alone, with its dependencies from npm but without the other packages of this repository; the last line is what a page that
+// generates text gets to carry as a whole.
 import { readdirSync } from 'node:fs';
 
 const budgets = {
-  assembler: '15 kB',
-  'attention-linear': '10 kB',
-  'attention-softmax': '8 kB',
-  checkpoints: '15 kB',
-  feedforward: '3 kB',
-  norms: '2 kB',
-  ops: '25 kB',
-  plugin: '8 kB',
+  assembler: '17 kB',
+  'attention-linear': '2.1 kB',
+  'attention-softmax': '2.8 kB',
+  checkpoints: '27 kB',
+  feedforward: '0.6 kB',
+  'kernels-webgpu': '25 kB',
+  norms: '0.5 kB',
+  ops: '10.5 kB',
+  plugin: '3.7 kB',
   'plugin-testing': '10 kB',
-  sampling: '8 kB',
-  'tensor-core': '30 kB',
-  text: '40 kB',
+  sampling: '3.3 kB',
+  'tensor-core': '20 kB',
+  text: '24.5 kB',
 };
 
 const packages = new URL('../../packages/', import.meta.url);
@@ -33,5 +35,5 @@ export default [
     name: `@tessera/${name}`,
     ...bundle(name, limit, ['@tessera/*']),
   })),
-  { name: 'the assembler and all that it depends on', ...bundle('assembler', '150 kB', []) },
+  { name: 'the assembler and all that it depends on', ...bundle('assembler', '83 kB', []) },
 ];
