@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { chatCommand } from './chat/chat-command.ts';
+import { convertCommand } from './convert/convert-command.ts';
 import { demoCommand } from './demo/demo-command.ts';
 import { evalCommand } from './eval/eval-command.ts';
 import { generateCommand } from './generate/generate-command.ts';
@@ -17,6 +18,7 @@ Examples:
   tessera chat --model ./my-model
   tessera eval --model ./my-model book.txt
   tessera inspect ./my-model
+  tessera convert ./my-model ./copy --check
   tessera verify apps/conformance/cases/*
 
 Results go to standard output, everything else to standard error.
@@ -34,6 +36,7 @@ export function createProgram(terminal: Terminal): Command {
     .addCommand(verifyCommand(terminal))
     .addCommand(evalCommand(terminal))
     .addCommand(inspectCommand(terminal))
+    .addCommand(convertCommand(terminal))
     .addCommand(demoCommand(terminal))
     .addHelpText('after', examples);
 }
