@@ -133,7 +133,7 @@ function tasksOf(
 }
 
 /** Stored values below an expression. */
-export function leavesOf(
+function leavesOf(
   makers: readonly (GraphNode | undefined)[],
   stored: ReadonlySet<number>,
   value: number,
