@@ -1,7 +1,7 @@
 import { ModelFormatError } from '@tessera/tensor-core';
 import { checkRange } from './check-range.ts';
 import type { FileSource, RandomAccessFile } from './file-source.ts';
-import { assertPlainPath } from './plain-path.ts';
+import { mapSource } from './map-source.ts';
 import { quote } from './quote.ts';
 
 /**
@@ -14,16 +14,7 @@ export function blobSource(files: readonly File[] | Readonly<Record<string, Blob
   const byPath = Array.isArray(files)
     ? filesByPath(files as readonly File[], name)
     : new Map(Object.entries(files as Record<string, Blob>));
-  return {
-    name,
-    list: () => Promise.resolve([...byPath.keys()]),
-    async open(path, options) {
-      options?.signal?.throwIfAborted();
-      assertPlainPath(path, name);
-      const blob = byPath.get(path);
-      return blob === undefined ? undefined : blobFile(path, blob);
-    },
-  };
+  return mapSource(name, byPath, blobFile);
 }
 
 /** A file over a `Blob`; only the ranges that are read enter memory. */

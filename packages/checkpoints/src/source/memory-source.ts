@@ -1,6 +1,6 @@
-import { assertPlainPath } from './plain-path.ts';
 import { checkRange } from './check-range.ts';
 import type { FileSource, RandomAccessFile } from './file-source.ts';
+import { mapSource } from './map-source.ts';
 
 /** Content of a file in memory; a string stands for its UTF-8 bytes. */
 export type MemoryFile = Uint8Array | ArrayBuffer | string;
@@ -11,17 +11,8 @@ export function memorySource(
   name = 'memory',
 ): FileSource {
   // A Map, because a record answers for `constructor` and `__proto__` too.
-  const byPath = new Map(files instanceof Map ? files : Object.entries(files));
-  return {
-    name,
-    list: () => Promise.resolve([...byPath.keys()]),
-    async open(path, options) {
-      options?.signal?.throwIfAborted();
-      assertPlainPath(path, name);
-      const content = byPath.get(path);
-      return content === undefined ? undefined : bytesFile(path, toBytes(content));
-    },
-  };
+  const byPath = new Map<string, MemoryFile>(files instanceof Map ? files : Object.entries(files));
+  return mapSource(name, byPath, (path, content) => bytesFile(path, toBytes(content)));
 }
 
 /** A file over bytes in memory. */
