@@ -1,13 +1,26 @@
 import { defaultClientConditions, defaultServerConditions } from 'vite';
 import { defineConfig } from 'vitest/config';
 
+// Tests on the software GPU: its driver reads the environment of a real process, which a thread cannot change.
+const gpuTests = ['packages/kernels-webgpu/src/**/*.test.ts'];
+
 export default defineConfig({
   resolve: { conditions: ['@tessera/source', ...defaultClientConditions] },
   ssr: { resolve: { conditions: ['@tessera/source', ...defaultServerConditions] } },
   test: {
-    include: ['packages/*/src/**/*.test.ts', 'apps/*/src/**/*.test.ts'],
-    pool: 'threads',
     maxWorkers: 2,
     testTimeout: 120_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'cpu',
+          include: ['packages/*/src/**/*.test.ts', 'apps/*/src/**/*.test.ts'],
+          exclude: ['**/node_modules/**', '**/dist/**', ...gpuTests],
+          pool: 'threads',
+        },
+      },
+      { extends: true, test: { name: 'webgpu', include: gpuTests, pool: 'forks' } },
+    ],
   },
 });

@@ -50,7 +50,7 @@ export interface Operand {
   read(index: string): string;
 }
 
-const fewRows = 8;
+const fewRows = 4;
 
 /** The shader of a product: by rows for few of them, else by tiles through workgroup memory. */
 export function matmulDispatch(call: MatmulCall): Dispatch {
