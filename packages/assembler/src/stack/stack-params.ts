@@ -1,16 +1,7 @@
 import type { ParamSpec } from '@tessera/plugin';
+import { layerSlots } from '@tessera/plugin';
 import type { Tensor } from '@tessera/tensor-core';
 import type { Resolved, ResolvedLayer } from './resolve.ts';
-
-/** Parts of a layer in the order in which they stand. */
-const layerParts = [
-  'mixerNorm',
-  'mixer',
-  'mixerOutputNorm',
-  'feedForwardNorm',
-  'feedForward',
-  'feedForwardOutputNorm',
-] as const;
 
 /** Learned tensors of a stack by path: `0.mixer.q_proj`. */
 export type StackParams = Readonly<Record<string, Tensor>>;
@@ -19,7 +10,7 @@ export type StackParams = Readonly<Record<string, Tensor>>;
 export function stackParams(layers: readonly ResolvedLayer[]): Record<string, ParamSpec> {
   return Object.fromEntries(
     layers.flatMap((layer, index) =>
-      layerParts.flatMap((name) =>
+      layerSlots.flatMap((name) =>
         Object.entries(layer[name]?.params ?? {}).map(([key, spec]) => [`${index}.${name}.${key}`, spec] as const),
       ),
     ),
@@ -30,7 +21,7 @@ export function stackParams(layers: readonly ResolvedLayer[]): Record<string, Pa
 export function paramsOfPart(
   params: StackParams,
   index: number,
-  name: (typeof layerParts)[number],
+  name: (typeof layerSlots)[number],
   part: Resolved<unknown>,
 ): Record<string, Tensor> {
   return Object.fromEntries(Object.keys(part.params).map((key) => [key, params[`${index}.${name}.${key}`]!]));
