@@ -25,6 +25,7 @@ import type { Step } from '../compile/compile-graph.ts';
 import { bufferBytes } from '../compile/slot.ts';
 import { BufferPool, GpuStorage } from './gpu-storage.ts';
 import { WebGpuProgram } from './program.ts';
+import { Readback } from './readback.ts';
 
 /** How a WebGPU device computes. */
 export interface WebGpuDeviceOptions {
@@ -33,9 +34,6 @@ export interface WebGpuDeviceOptions {
   /** True when {@link WebGpuDevice.dispose} destroys the `GPUDevice`. @defaultValue false */
   readonly owned?: boolean;
 }
-
-const mapRead = 0x01;
-const copyTo = 0x08;
 
 /** Runs graphs on a `GPUDevice`: generates WGSL, plans memory, and submits one command buffer a run. */
 export class WebGpuDevice implements Device {
@@ -50,6 +48,7 @@ export class WebGpuDevice implements Device {
   };
   readonly #device: GPUDevice;
   readonly #pool: BufferPool;
+  readonly #readback: Readback;
   readonly #capabilities: GpuCapabilities;
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
   readonly #definitionsOnly: boolean;
@@ -60,6 +59,7 @@ export class WebGpuDevice implements Device {
   constructor(device: GPUDevice, { definitionsOnly = false, owned = false }: WebGpuDeviceOptions = {}) {
     this.#device = device;
     this.#pool = new BufferPool(device);
+    this.#readback = new Readback(device);
     this.#definitionsOnly = definitionsOnly;
     this.#owned = owned;
     const { vendor, architecture, description } = device.adapterInfo ?? {};
@@ -126,18 +126,11 @@ export class WebGpuDevice implements Device {
       );
     const size = sizeOf(tensor.shape);
     if (size === 0) return allocateHost(tensor.dtype, 0);
-    const bytes = bufferBytes(tensor);
-    const staging = this.#device.createBuffer({ size: bytes, usage: mapRead | copyTo });
     try {
-      const encoder = this.#device.createCommandEncoder();
-      encoder.copyBufferToBuffer((source.storage as GpuStorage).buffer, 0, staging, 0, bytes);
-      this.#device.queue.submit([encoder.finish()]);
-      await staging.mapAsync(mapRead);
-      return fromBytes(staging.getMappedRange().slice(0), tensor, size);
+      const bytes = await this.#readback.read((source.storage as GpuStorage).buffer, bufferBytes(tensor));
+      return fromBytes(bytes, tensor, size);
     } catch (error) {
       throw this.#lost ?? error;
-    } finally {
-      staging.destroy();
     }
   }
 
@@ -150,6 +143,7 @@ export class WebGpuDevice implements Device {
 
   dispose(): void {
     this.#pool.dispose();
+    this.#readback.dispose();
     if (this.#owned) this.#device.destroy();
   }
 
