@@ -135,8 +135,7 @@ export class Emitter {
   #load(value: number, dtype: DType, index: string): string {
     let binding = this.#reads.get(value);
     if (binding === undefined) this.#reads.set(value, (binding = `${this.#prefix}${this.#reads.size}`));
-    const offset = this.#region.offsetOf?.(value);
-    const i = this.name(offset === undefined ? index : `${offset} + ${index}`, 'i');
+    const i = this.name(index, 'i');
     switch (dtype) {
       case 'f16':
         return `unpack2x16float(${binding}[${i} / 2u])[${i} % 2u]`;
@@ -284,7 +283,6 @@ export function shader({
   body,
   workgroup = 64,
   declarations = '',
-  extra = '',
 }: {
   readonly region: Region;
   readonly reads: readonly number[];
@@ -294,8 +292,6 @@ export function shader({
   readonly workgroup?: number;
   /** Module-scope declarations. */
   readonly declarations?: string;
-  /** Further bindings after the outputs. */
-  readonly extra?: string;
 }): string {
   const bindings = [
     ...reads.map(
@@ -310,7 +306,6 @@ export function shader({
   const called = Object.entries(library).filter(([name]) => body.includes(`${name}(`));
   return [
     ...bindings,
-    extra,
     declarations,
     ...called.map(([, code]) => code),
     `@compute @workgroup_size(${workgroup})`,

@@ -21,8 +21,6 @@ export interface Region {
   readonly makers: readonly (GraphNode | undefined)[];
   /** True for values that have a buffer; the others are computed where they are read. */
   isStored(value: number): boolean;
-  /** WGSL expression added to the element index of a stored value, for elements of a loop's sequences. */
-  offsetOf?(value: number): string | undefined;
 }
 
 /** The maker of each value. */

@@ -139,8 +139,7 @@ class GraphCompiler {
   /** Writes the elements of a value into a slot of its type. */
   #map(value: number, slot: Slot): void {
     if (sizeOf(this.#graph.types[value]!.shape) === 0) return;
-    const region: Region = { ...this.#region };
-    this.#dispatch(mapDispatch(region, value, value), new Map([[value, slot]]));
+    this.#dispatch(mapDispatch(this.#region, value), new Map([[value, slot]]));
   }
 
   #task({ node, product, writes }: Task, index: number): void {
@@ -184,7 +183,7 @@ class GraphCompiler {
         // The value is its own expression: a region in which only it has no buffer.
         const [value] = node.outputs as [number];
         const region: Region = { ...this.#region, isStored: (other) => other !== value && this.#stored.has(other) };
-        return this.#dispatch(mapDispatch(region, value, value));
+        return this.#dispatch(mapDispatch(region, value));
       }
     }
   }

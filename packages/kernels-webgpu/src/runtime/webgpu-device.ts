@@ -90,8 +90,8 @@ export class WebGpuDevice implements Device {
       .slice(0, known.inputs)
       .map((type, index) => ({ bytes: bufferBytes(type), role: { kind: 'input', index } as const }));
     const compiled = compileGraph(known, inputs, (input) => donated.has(input), {
-      capabilities: this.#kernelCapabilities(),
-      constant: (tensor) => this.#constant(tensor),
+      capabilities: this.#capabilities,
+      constant: (tensor) => this.#storageOf(tensor).buffer,
     });
     const sources = new Map<string, string>();
     const collect = (steps: readonly Step[]): void =>
@@ -156,13 +156,9 @@ export class WebGpuDevice implements Device {
     return (
       op.kernels?.some(
         (kernel) =>
-          kernel.backend === 'webgpu' && (kernel.when?.(this.#kernelCapabilities(), { ...types, attributes }) ?? true),
+          kernel.backend === 'webgpu' && (kernel.when?.(this.#capabilities, { ...types, attributes }) ?? true),
       ) === true && !this.#definitionsOnly
     );
-  }
-
-  #kernelCapabilities(): GpuCapabilities {
-    return this.#capabilities;
   }
 
   async #pipeline(source: string, label: string): Promise<GPUComputePipeline> {
@@ -204,10 +200,6 @@ export class WebGpuDevice implements Device {
   #hold(storage: GpuStorage, type: TensorType): Tensor {
     this.#allocated += storage.bytes;
     return new Tensor(type, { kind: 'resident', device: this, storage });
-  }
-
-  #constant(tensor: Tensor): GPUBuffer {
-    return this.#storageOf(tensor).buffer;
   }
 
   #storageOf(tensor: Tensor): GpuStorage {
