@@ -10,7 +10,7 @@ const tinyModel = (): Promise<string> => copyOf(caseDirectory('llama-minimal'));
 /** Runs a command that should fail and reads its report. */
 async function failureOf(argv: readonly string[]): Promise<object> {
   const { status, stdout, stderr } = await runTessera(argv);
-  const [, command, message, code] = /^tessera (\w+): (.*)\ncode: (\w+)\n$/.exec(stderr) ?? [];
+  const [, command, message, code] = /^tessera (\w+): (.*)\ncode: (\w+) \(\w+Error\)\n$/.exec(stderr) ?? [];
   return { status, stdout, command, message: message ?? stderr, code };
 }
 

@@ -8,6 +8,12 @@ export function codeOf(error: unknown): string {
   return typeof code === 'string' ? code : 'UNEXPECTED';
 }
 
+/** The code of an error with the name of its class. */
+export function kindOf(error: unknown): string {
+  const { name } = error as { readonly name?: unknown };
+  return isTesseraError(error) && typeof name === 'string' ? `${error.code} (${name})` : codeOf(error);
+}
+
 /** The sentence of an error. */
 export function messageOf(error: unknown): string {
   return error instanceof Error || isTesseraError(error) ? error.message : String(error);
@@ -16,7 +22,7 @@ export function messageOf(error: unknown): string {
 /** Writes `tessera <command>: message` and the code; the stack only for those who ask with `DEBUG=tessera`. */
 export function reportError(stderr: Writable, command: string, error: unknown): void {
   const code = codeOf(error);
-  stderr.write(`tessera ${command}: ${messageOf(error)}\ncode: ${code}\n`);
+  stderr.write(`tessera ${command}: ${messageOf(error)}\ncode: ${kindOf(error)}\n`);
   if (process.env['DEBUG'] === 'tessera') stderr.write(`${(error as Partial<Error> | null)?.stack ?? ''}\n`);
   else if (code === 'UNEXPECTED') stderr.write('This was not expected. DEBUG=tessera shows where it happened.\n');
 }

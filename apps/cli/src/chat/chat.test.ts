@@ -62,6 +62,6 @@ test('a model without chat template is sent to generate', async () => {
   expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
   expect(stderr).toBe(
     `tessera chat: ${smallModel} has no chat template, so it cannot take a conversation. ` +
-      `Use tessera generate --model ${smallModel} --prompt <text>.\ncode: MODEL_FORMAT\n`,
+      `Use tessera generate --model ${smallModel} --prompt <text>.\ncode: MODEL_FORMAT (ModelFormatError)\n`,
   );
 });

@@ -19,6 +19,8 @@ export interface Verdict {
   /** What was thrown, with its code. */
   readonly error?: string;
   readonly code?: string;
+  /** The code with the name of the class. */
+  readonly kind?: string;
 }
 
 /** The verdict on a directory of which nothing is known yet. */

@@ -4,7 +4,7 @@ import { directorySource, readJsonIfPresent } from '@tessera/checkpoints';
 import { ShapeError, showShape } from '@tessera/tensor-core';
 import { loadModel } from '../load-model.ts';
 import type { ModelOptions } from '../options/model-options.ts';
-import { codeOf, messageOf } from '../report-error.ts';
+import { codeOf, kindOf, messageOf } from '../report-error.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { difference, within } from './difference.ts';
 import { divergingLayer } from './diverging-layer.ts';
@@ -44,7 +44,7 @@ export async function verifyCase(directory: string, options: VerifyOptions, term
     verdict = await compareTexts(model, golden, reference, verdict, terminal);
   } catch (error) {
     signal.throwIfAborted();
-    verdict = { ...verdict, pass: false, error: messageOf(error), code: codeOf(error) };
+    verdict = { ...verdict, pass: false, error: messageOf(error), code: codeOf(error), kind: kindOf(error) };
   } finally {
     await model?.dispose();
   }

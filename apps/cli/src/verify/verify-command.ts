@@ -70,8 +70,8 @@ async function verify(directories: readonly string[], given: VerifyArguments, te
   if (passed < verdicts.length) throw new ReportedFailure('Some directories do not pass.');
 }
 
-function complaints({ directory, error, code, firstDivergingLayer, relative }: Verdict): string[] {
-  if (error !== undefined) return [`${error.startsWith(directory) ? '' : `${directory}: `}${error}\ncode: ${code}`];
+function complaints({ directory, error, kind, firstDivergingLayer, relative }: Verdict): string[] {
+  if (error !== undefined) return [`${error.startsWith(directory) ? '' : `${directory}: `}${error}\ncode: ${kind}`];
   if (firstDivergingLayer === undefined) return [];
   const where =
     firstDivergingLayer === null ? 'the reference has no hidden states' : `first in ${whereIs(firstDivergingLayer)}`;
