@@ -226,3 +226,32 @@ test('an uploaded value of every element type comes back', async () => {
     resident.dispose();
   }
 });
+
+test('a program holds its constants as long as it lives, and gives them back', async () => {
+  const device = await testDevice();
+  const graph = t.trace(
+    (x) => [t.add(x!, t.fromHost(new Float32Array(100).fill(2), [100]))],
+    [{ shape: [100], dtype: 'f32' }],
+  );
+  const once = async (): Promise<void> => {
+    const program = await device.compile(graph);
+    const [output] = program.run([t.fromHost(new Float32Array(100), [100])]);
+    expect((await device.read(output!))[99]).toBe(2);
+    output!.dispose();
+    program.dispose();
+  };
+  for (let i = 0; i < 3; i++) await once();
+  const before = device.buffersCreated;
+  for (let i = 0; i < 10; i++) await once();
+  expect(device.buffersCreated).toBe(before);
+
+  const weight = device.upload(new Float32Array(100).fill(5), { shape: [100], dtype: 'f32' });
+  const program = await device.compile(t.trace((x) => [t.add(x!, weight)], [{ shape: [100], dtype: 'f32' }]));
+  weight.dispose();
+  // What is uploaded next must not take the memory that the program still reads.
+  const other = device.upload(new Float32Array(100).fill(9), { shape: [100], dtype: 'f32' });
+  const [sum] = program.run([t.fromHost(new Float32Array(100), [100])]);
+  expect((await device.read(sum!))[0]).toBe(5);
+  for (const tensor of [sum!, other]) tensor.dispose();
+  program.dispose();
+});

@@ -9,7 +9,7 @@ import type {
 import { rowMajor, sizeOf } from '@tessera/tensor-core';
 import { binaryCode, castCode, compareCode, library, unaryCode } from './functions.ts';
 import { literal } from './literal.ts';
-import { literalOf, scalarOf, storedAs } from './region.ts';
+import { literalOf, packedElement, scalarOf, storedAs } from './region.ts';
 import type { Region } from './region.ts';
 
 const prefix = '@tessera/tensor-core:';
@@ -138,9 +138,8 @@ export class Emitter {
     const i = this.name(index, 'i');
     switch (dtype) {
       case 'f16':
-        return `unpack2x16float(${binding}[${i} / 2u])[${i} % 2u]`;
       case 'bf16':
-        return `bitcast<f32>((${binding}[${i} / 2u] >> (16u * (${i} % 2u))) << 16u)`;
+        return packedElement(dtype, binding, i);
       case 'bool':
         return `(${binding}[${i}] != 0u)`;
       default:

@@ -35,3 +35,15 @@ export function literalOf(graph: Graph, value: number): number | undefined {
   const constant = value >= graph.inputs ? graph.constants[value - graph.inputs] : undefined;
   return constant?.source.kind === 'host' && constant.source.data.length === 1 ? constant.source.data[0] : undefined;
 }
+
+/** The same region, in which one value is computed rather than read: for the task that writes it. */
+export function asExpression(region: Region, computed: number): Region {
+  return { ...region, isStored: (value) => value !== computed && region.isStored(value) };
+}
+
+/** WGSL of a 16-bit float of a buffer of words, at an element index without side effects. */
+export function packedElement(dtype: 'f16' | 'bf16', buffer: string, index: string): string {
+  return dtype === 'f16'
+    ? `unpack2x16float(${buffer}[(${index}) / 2u])[(${index}) % 2u]`
+    : `bitcast<f32>((${buffer}[(${index}) / 2u] >> (16u * ((${index}) % 2u))) << 16u)`;
+}

@@ -1,7 +1,7 @@
 import type { GpuCapabilities, Graph, GraphNode, ScanAttributes, Tensor } from '@tessera/tensor-core';
 import { scanOp, sizeOf } from '@tessera/tensor-core';
 import type { Region } from '../codegen/region.ts';
-import { literalOf, makersOf } from '../codegen/region.ts';
+import { asExpression, literalOf, makersOf } from '../codegen/region.ts';
 import { mapDispatch } from '../kernels/map.ts';
 import { matmulDispatch } from '../kernels/matmul.ts';
 import { reduceDispatch } from '../kernels/reduce.ts';
@@ -10,7 +10,7 @@ import { advanceClock, copyElement, keepCarry, resetClock, storeElement } from '
 import type { Dispatch } from './dispatch.ts';
 import { bufferBytes } from './slot.ts';
 import type { Slot } from './slot.ts';
-import { planTasks, stridedView, webgpuKernel } from './tasks.ts';
+import { kernelCall, planTasks, stridedView, webgpuKernel } from './tasks.ts';
 import type { Task } from './tasks.ts';
 
 /** What a program does, in order. */
@@ -34,7 +34,7 @@ export interface CompiledGraph {
 /** What compilation needs of the device. */
 export interface CompileContext {
   readonly capabilities: GpuCapabilities;
-  /** A buffer with the value of a constant. */
+  /** A buffer with the value of a constant, which lives as long as the program. */
   constant(tensor: Tensor): GPUBuffer;
 }
 
@@ -150,11 +150,7 @@ class GraphCompiler {
     if (product) return this.#matmul(product, writes[0]!);
     const kernel = webgpuKernel(node, this.#graph, this.#context.capabilities);
     if (kernel) {
-      const call = {
-        inputs: node.inputs.map((i) => this.#graph.types[i]!),
-        outputs: node.outputs.map((i) => this.#graph.types[i]!),
-        attributes: node.attributes,
-      };
+      const call = kernelCall(node, this.#graph);
       this.#dispatch({
         label: `${node.op.id} (${kernel.name})`,
         source: kernel.source(call, this.#context.capabilities),
@@ -180,10 +176,8 @@ class GraphCompiler {
       case 'scan':
         return this.#scan(node);
       default: {
-        // The value is its own expression: a region in which only it has no buffer.
         const [value] = node.outputs as [number];
-        const region: Region = { ...this.#region, isStored: (other) => other !== value && this.#stored.has(other) };
-        return this.#dispatch(mapDispatch(region, value));
+        return this.#dispatch(mapDispatch(asExpression(this.#region, value), value));
       }
     }
   }

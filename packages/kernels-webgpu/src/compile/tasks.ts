@@ -1,4 +1,4 @@
-import type { GpuCapabilities, Graph, GraphNode, WebGpuKernel } from '@tessera/tensor-core';
+import type { GpuCapabilities, Graph, GraphNode, KernelCall, TensorType, WebGpuKernel } from '@tessera/tensor-core';
 import { isPacked, sizeOf } from '@tessera/tensor-core';
 import { inlined, views } from '../codegen/emitter.ts';
 import { literalOf, makersOf } from '../codegen/region.ts';
@@ -279,17 +279,19 @@ function reshapedView(inner: StridedView, from: readonly number[], to: readonly 
   return { ...inner, strides };
 }
 
+/** The types of a node, as kernels are given them. */
+export function kernelCall(node: GraphNode, { types }: Pick<Graph, 'types'>): KernelCall<object> {
+  const typesOf = (values: readonly number[]): TensorType[] => values.map((value) => types[value]!);
+  return { inputs: typesOf(node.inputs), outputs: typesOf(node.outputs), attributes: node.attributes };
+}
+
 /** The kernel that a package brings for a node, if the device can run it. */
 export function webgpuKernel(
   node: GraphNode,
   graph: Pick<Graph, 'types'>,
   capabilities: GpuCapabilities,
 ): WebGpuKernel<object> | undefined {
-  const call = {
-    inputs: node.inputs.map((i) => graph.types[i]!),
-    outputs: node.outputs.map((i) => graph.types[i]!),
-    attributes: node.attributes,
-  };
+  const call = kernelCall(node, graph);
   return node.op.kernels?.find(
     (kernel): kernel is WebGpuKernel<object> =>
       kernel.backend === 'webgpu' && (kernel.when?.(capabilities, call) ?? true),

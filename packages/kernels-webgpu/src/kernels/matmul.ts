@@ -2,7 +2,7 @@ import type { GpuCapabilities, GraphNode } from '@tessera/tensor-core';
 import { isPacked, sizeOf } from '@tessera/tensor-core';
 import { Emitter, stored } from '../codegen/emitter.ts';
 import { library } from '../codegen/functions.ts';
-import { storedAs } from '../codegen/region.ts';
+import { asExpression, packedElement, storedAs } from '../codegen/region.ts';
 import type { Region } from '../codegen/region.ts';
 import type { Dispatch } from '../compile/dispatch.ts';
 import type { StridedView } from '../compile/tasks.ts';
@@ -60,11 +60,7 @@ export function matmulDispatch(call: MatmulCall): Dispatch {
   const batch = out.slice(0, -2);
   const [M, N] = out.slice(-2) as [number, number];
   // The target is its own expression here, not a buffer to read.
-  const emitter = new Emitter(
-    { ...region, isStored: (value) => value !== target && region.isStored(value) },
-    new Map([[node.outputs[0]!, 'acc']]),
-    'e',
-  );
+  const emitter = new Emitter(asExpression(region, target), new Map([[node.outputs[0]!, 'acc']]), 'e');
   const { shape, dtype } = region.types[target]!;
   const epilogue = target === node.outputs[0]! ? 'acc' : emitter.element(target, emitter.coordinates('at', shape));
   const writing = `${emitter.take()} o[at] = ${stored(epilogue, dtype)};`;
@@ -114,14 +110,8 @@ function operand(name: 'a' | 'b', region: Region, { leaf, strides, offset }: Str
     column,
     offset,
     batchAlignment: Math.min(...strides.slice(0, -2).map((stride) => (stride === 0 ? 64 : stride & -stride)), 64),
-    read: isPacked(dtype) ? (i) => unpacked(dtype as 'f16' | 'bf16', name, i) : (i) => `${name}[${i}]`,
+    read: isPacked(dtype) ? (i) => packedElement(dtype as 'f16' | 'bf16', name, i) : (i) => `${name}[${i}]`,
   };
-}
-
-function unpacked(dtype: 'f16' | 'bf16', name: string, i: string): string {
-  return dtype === 'f16'
-    ? `unpack2x16float(${name}[(${i}) / 2u])[(${i}) % 2u]`
-    : `bitcast<f32>((${name}[(${i}) / 2u] >> (16u * ((${i}) % 2u))) << 16u)`;
 }
 
 /** Start of a matrix of a batch in the buffer of an operand. */

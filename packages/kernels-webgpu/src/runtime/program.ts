@@ -39,6 +39,7 @@ export class WebGpuProgram implements Program {
   /** The donated input whose buffer serves an output of the next run, so that a state alternates between two buffers. */
   readonly #partners: ReadonlyMap<Slot, number>;
   readonly #spare = new Map<Slot, GPUBuffer>();
+  readonly #constants: readonly GpuStorage[];
   #disposed = false;
 
   constructor(
@@ -46,8 +47,10 @@ export class WebGpuProgram implements Program {
     compiled: CompiledGraph,
     pipelines: ReadonlyMap<string, GPUComputePipeline>,
     donated: ReadonlySet<number>,
+    constants: readonly GpuStorage[],
     context: ProgramContext,
   ) {
+    this.#constants = constants;
     this.graph = graph;
     this.#compiled = compiled;
     this.#context = context;
@@ -55,11 +58,9 @@ export class WebGpuProgram implements Program {
     const flat: Flat[] = [];
     const order: number[] = [];
     const visit = (steps: readonly Step[]): void => {
-      const own: number[] = [];
       for (const step of steps) {
         if (step.kind === 'dispatch') {
           flat.push({ pipeline: pipelines.get(step.source)!, grid: step.grid, slots: step.slots });
-          own.push(flat.length - 1);
           order.push(flat.length - 1);
           continue;
         }
@@ -152,12 +153,13 @@ export class WebGpuProgram implements Program {
     this.#disposed = true;
     for (const buffer of [...this.#arena, ...this.#spare.values()]) this.#context.pool.give(buffer);
     this.#spare.clear();
+    for (const storage of this.#constants) this.#release(storage);
     this.#bindGroups.clear();
   }
 
   #release(storage: GpuStorage): void {
     storage.references--;
-    if (storage.references === 0) this.#context.pool.give(storage.buffer);
+    if (storage.references === 0 && !storage.kept) this.#context.pool.give(storage.buffer);
   }
 
   #groupsFor(external: readonly GPUBuffer[], bufferOf: (slot: Slot) => GPUBuffer): GPUBindGroup[] {

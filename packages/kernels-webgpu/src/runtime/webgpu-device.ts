@@ -89,9 +89,15 @@ export class WebGpuDevice implements Device {
     const inputs = known.types
       .slice(0, known.inputs)
       .map((type, index) => ({ bytes: bufferBytes(type), role: { kind: 'input', index } as const }));
+    const constants: GpuStorage[] = [];
     const compiled = compileGraph(known, inputs, (input) => donated.has(input), {
       capabilities: this.#capabilities,
-      constant: (tensor) => this.#storageOf(tensor).buffer,
+      constant: (tensor) => {
+        const storage = this.#storageOf(tensor);
+        if (tensor.source.kind === 'resident') storage.references++;
+        constants.push(storage);
+        return storage.buffer;
+      },
     });
     const sources = new Map<string, string>();
     const collect = (steps: readonly Step[]): void =>
@@ -102,7 +108,7 @@ export class WebGpuDevice implements Device {
         [...sources].map(async ([source, label]) => [source, await this.#pipeline(source, label)] as const),
       ),
     );
-    return new WebGpuProgram(known, compiled, pipelines, donated, {
+    return new WebGpuProgram(known, compiled, pipelines, donated, constants, {
       device: this.#device,
       pool: this.#pool,
       counters: this.counters,
