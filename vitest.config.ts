@@ -2,7 +2,11 @@ import { defaultClientConditions, defaultServerConditions } from 'vite';
 import { defineConfig } from 'vitest/config';
 
 // Tests on the software GPU: its driver reads the environment of a real process, which a thread cannot change.
-const gpuTests = ['packages/kernels-webgpu/src/**/*.test.ts'];
+const gpuTests = [
+  'packages/kernels-webgpu/src/**/*.test.ts',
+  'packages/*/src/**/*.webgpu.test.ts',
+  'apps/*/src/**/*.webgpu.test.ts',
+];
 
 export default defineConfig({
   resolve: { conditions: ['@tessera/source', ...defaultClientConditions] },

@@ -35,7 +35,15 @@ export interface Device {
   compile(graph: Graph, options?: CompileOptions): Promise<Program>;
   /** Places a constant on the device. Elements are those of `type.dtype`, row-major. */
   upload(data: HostArray, type: TensorType): Tensor;
-  /** Reads a resident tensor back. The result is a copy. */
+  /** A resident tensor whose elements are anything until they are written: what is streamed from files comes in pieces. */
+  allocate(type: TensorType): Tensor;
+  /**
+   * Writes elements over a part of a resident tensor; work that was run before does not see them. Of sixteen-bit floats an
+   * even number at an even place, unless they reach to the end.
+   * @param offset - the first element written. @defaultValue 0
+   */
+  write(tensor: Tensor, data: HostArray, offset?: number): void;
+  /** Reads a resident tensor back. The result is a copy. Called in the same turn as `run`, it goes with that work. */
   read(tensor: Tensor): Promise<HostArray>;
   /** Frees a storage; called by {@link Tensor.dispose}. */
   release(storage: Storage): void;

@@ -15,6 +15,7 @@ export function bufferBytes({ dtype, shape }: TensorType): number {
   return Math.max(4, Math.ceil((sizeOf(shape) * elementBytes(dtype)) / 4) * 4);
 }
 
-function elementBytes(dtype: DType): number {
+/** Bytes of one element in a buffer. */
+export function elementBytes(dtype: DType): number {
   return isPacked(dtype) ? 2 : 4;
 }

@@ -11,6 +11,7 @@ import type {
 } from '@tessera/tensor-core';
 import {
   DeviceLostError,
+  ShapeError,
   Tensor,
   TesseraError,
   allocateHost,
@@ -22,7 +23,7 @@ import {
 import { inlined } from '../codegen/emitter.ts';
 import { compileGraph, primitives } from '../compile/compile-graph.ts';
 import type { Step } from '../compile/compile-graph.ts';
-import { bufferBytes } from '../compile/slot.ts';
+import { bufferBytes, elementBytes } from '../compile/slot.ts';
 import { BufferPool, GpuStorage } from './gpu-storage.ts';
 import { WebGpuProgram } from './program.ts';
 import { Readback } from './readback.ts';
@@ -120,6 +121,24 @@ export class WebGpuDevice implements Device {
   upload(data: HostArray, type: TensorType): Tensor {
     this.#checkAlive();
     return this.#hold(this.#write(data, type), type);
+  }
+
+  allocate(type: TensorType): Tensor {
+    this.#checkAlive();
+    const bytes = bufferBytes(type);
+    return this.#hold(new GpuStorage(this.#pool.take(bytes), bytes), type);
+  }
+
+  write(tensor: Tensor, data: HostArray, offset = 0): void {
+    this.#checkAlive();
+    const size = sizeOf(tensor.shape);
+    const place = offset * elementBytes(tensor.dtype);
+    if (offset < 0 || offset + data.length > size || place % 4 !== 0)
+      throw new ShapeError(
+        `write: ${data.length} elements from ${offset} on do not fit a tensor of ${tensor.dtype}${showShape(tensor.shape)}, or begin within a word.`,
+      );
+    const bytes = toBytes(data, { dtype: tensor.dtype, shape: [data.length] });
+    this.#device.queue.writeBuffer(this.#storageOf(tensor).buffer, place, bytes);
   }
 
   async read(tensor: Tensor): Promise<HostArray> {

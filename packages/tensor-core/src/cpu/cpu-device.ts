@@ -1,7 +1,7 @@
 import type { CompileOptions, Device, Program, Storage } from '../device.ts';
 import type { HostArray } from '../dtype.ts';
 import { allocateHost } from '../dtype.ts';
-import { TesseraError } from '../errors.ts';
+import { ShapeError, TesseraError } from '../errors.ts';
 import type { Graph } from '../graph.ts';
 import type { TensorType } from '../op.ts';
 import { sameShape, showShape, sizeOf } from '../shape.ts';
@@ -104,6 +104,19 @@ export class CpuDevice implements Device {
   upload(data: HostArray, type: TensorType): Tensor {
     const converted = this.#convert(data, type);
     return this.#hold(borrowHost(converted, type));
+  }
+
+  allocate(type: TensorType): Tensor {
+    return this.upload(allocateHost(type.dtype, sizeOf(type.shape), this.#wide), type);
+  }
+
+  write(tensor: Tensor, data: HostArray, offset = 0): void {
+    const { storage, offset: first } = this.#arrayOf(tensor);
+    if (offset < 0 || offset + data.length > sizeOf(tensor.shape))
+      throw new ShapeError(
+        `write: ${data.length} elements from ${offset} on do not fit a tensor of shape ${showShape(tensor.shape)}.`,
+      );
+    storage.data.set(data, first + offset);
   }
 
   read(tensor: Tensor): Promise<HostArray> {
