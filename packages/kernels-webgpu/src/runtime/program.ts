@@ -1,11 +1,13 @@
 import type { Graph, Program, Tensor } from '@tessera/tensor-core';
-import { TesseraError, sameShape, showShape } from '@tessera/tensor-core';
+import { FeatureUnavailableError, TesseraError, sameShape, showShape } from '@tessera/tensor-core';
 import type { CompiledGraph, Step } from '../compile/compile-graph.ts';
 import { bufferBytes } from '../compile/slot.ts';
 import type { Slot } from '../compile/slot.ts';
 import { planMemory } from './plan-memory.ts';
 import type { BufferPool } from './gpu-storage.ts';
 import { GpuStorage } from './gpu-storage.ts';
+import { Stopwatch } from './profile.ts';
+import type { Profile } from './profile.ts';
 
 /** What a program needs of its device. */
 export interface ProgramContext {
@@ -20,6 +22,7 @@ export interface ProgramContext {
 }
 
 interface Flat {
+  readonly label: string;
   readonly pipeline: GPUComputePipeline;
   readonly grid: readonly [number, number, number];
   readonly slots: readonly Slot[];
@@ -60,7 +63,7 @@ export class WebGpuProgram implements Program {
     const visit = (steps: readonly Step[]): void => {
       for (const step of steps) {
         if (step.kind === 'dispatch') {
-          flat.push({ pipeline: pipelines.get(step.source)!, grid: step.grid, slots: step.slots });
+          flat.push({ label: step.label, pipeline: pipelines.get(step.source)!, grid: step.grid, slots: step.slots });
           order.push(flat.length - 1);
           continue;
         }
@@ -85,6 +88,58 @@ export class WebGpuProgram implements Program {
   }
 
   run(inputs: readonly Tensor[]): readonly Tensor[] {
+    return this.#run(inputs, (encoder, groups) => {
+      const pass = encoder.beginComputePass();
+      let current: GPUComputePipeline | undefined;
+      for (const index of this.#order) {
+        const { pipeline, grid } = this.#flat[index]!;
+        if (pipeline !== current) pass.setPipeline((current = pipeline));
+        pass.setBindGroup(0, groups[index]!);
+        pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
+      }
+      pass.end();
+    });
+  }
+
+  /**
+   * Runs once with the GPU time of every dispatch. Each is in a pass of its own, so that the whole takes longer than
+   * {@link WebGpuProgram.run}. Donated inputs are disposed as by `run`.
+   * @throws FeatureUnavailableError when the device has no `timestamp-query`
+   */
+  async profile(inputs: readonly Tensor[]): Promise<Profile> {
+    const { device } = this.#context;
+    if (!device.features.has('timestamp-query'))
+      throw new FeatureUnavailableError(
+        "profile: the device has no feature 'timestamp-query'. Take an adapter that has it, and request the device with it.",
+      );
+    const stopwatch = new Stopwatch(device, this.#order.length);
+    try {
+      const outputs = this.#run(inputs, (encoder, groups) => {
+        this.#order.forEach((index, position) => {
+          const { pipeline, grid } = this.#flat[index]!;
+          const pass = encoder.beginComputePass({ timestampWrites: stopwatch.pass(position) });
+          pass.setPipeline(pipeline);
+          pass.setBindGroup(0, groups[index]!);
+          pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
+          pass.end();
+        });
+        stopwatch.resolve(encoder);
+      });
+      const times = await stopwatch.read();
+      const rows = this.#order.map((index, position) => ({
+        label: this.#flat[index]!.label,
+        microseconds: times[position]!,
+      }));
+      return { outputs, rows };
+    } finally {
+      stopwatch.dispose();
+    }
+  }
+
+  #run(
+    inputs: readonly Tensor[],
+    encode: (encoder: GPUCommandEncoder, groups: readonly GPUBindGroup[]) => void,
+  ): readonly Tensor[] {
     const { graph } = this;
     if (this.#disposed) throw new TesseraError('DISPOSED', 'program: it was disposed. Compile the graph again.');
     if (inputs.length !== graph.inputs)
@@ -112,15 +167,7 @@ export class WebGpuProgram implements Program {
     };
     const groups = this.#groupsFor([...storages.map((storage) => storage.buffer), ...made.values()], bufferOf);
     const encoder = device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    let current: GPUComputePipeline | undefined;
-    for (const index of this.#order) {
-      const { pipeline, grid } = this.#flat[index]!;
-      if (pipeline !== current) pass.setPipeline((current = pipeline));
-      pass.setBindGroup(0, groups[index]!);
-      pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
-    }
-    pass.end();
+    encode(encoder, groups);
     device.queue.submit([encoder.finish()]);
     counters.dispatches += this.#order.length;
     counters.submits++;

@@ -5,7 +5,6 @@ import type {
   Graph,
   HostArray,
   Op,
-  Program,
   Storage,
   TensorType,
 } from '@tessera/tensor-core';
@@ -83,7 +82,7 @@ export class WebGpuDevice implements Device {
     return this.#pool.created;
   }
 
-  async compile(graph: Graph, { donate = [] }: CompileOptions = {}): Promise<Program> {
+  async compile(graph: Graph, { donate = [] }: CompileOptions = {}): Promise<WebGpuProgram> {
     this.#checkAlive();
     const known = expandScans(graph, (op, types, attributes) => this.#supports(op, types, attributes));
     const donated = new Set(donate);
