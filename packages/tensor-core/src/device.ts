@@ -31,6 +31,12 @@ export interface Device {
   readonly name: string;
   /** Bytes that resident tensors hold now. */
   readonly allocatedBytes: number;
+  /**
+   * True for a device that works in this thread and its memory: `run` returns when the work is done, and `upload` takes the
+   * array over. There is nothing to gain from running ahead, from choosing tokens there, or from writing in pieces.
+   * @defaultValue false
+   */
+  readonly onHost?: boolean;
   /** Makes a graph ready to run. */
   compile(graph: Graph, options?: CompileOptions): Promise<Program>;
   /** Places a constant on the device. Elements are those of `type.dtype`, row-major. */

@@ -193,6 +193,52 @@ describe('precision', () => {
   });
 });
 
+describe('a tensor that is allocated first and written later', () => {
+  test('is counted at once, and pieces in any order make the whole', async () => {
+    for (const precision of ['f32', 'f64'] as const) {
+      const device = new CpuDevice({ precision });
+      const x = device.allocate(f32(2, 3));
+      expect([device.allocatedBytes, x.shape, x.dtype]).toEqual([24, [2, 3], 'f32']);
+      device.write(x, Float32Array.of(4, 5, 6), 3);
+      device.write(x, Float32Array.of(1, 2, 3));
+      device.write(x, Float32Array.of(9), 1);
+      expect([...(await device.read(x))]).toEqual([1, 9, 3, 4, 5, 6]);
+      x.dispose();
+      expect(device.allocatedBytes).toBe(0);
+    }
+    const device = new CpuDevice();
+    const half = device.allocate({ shape: [3], dtype: 'bf16' });
+    device.write(half, Uint16Array.of(1, 2));
+    device.write(half, Uint16Array.of(3), 2);
+    expect(await device.read(half)).toEqual(Uint16Array.of(1, 2, 3));
+  });
+
+  test('is read when a program runs, not when it is compiled; results stay what they were', async () => {
+    const device = new CpuDevice();
+    const weights = device.allocate(f32(2));
+    const program = device.prepare(trace((x) => [mul(x!, weights)], [f32(2)]));
+    device.write(weights, Float32Array.of(2, 3));
+    const [first] = program.run([tensor([1, 10])]);
+    device.write(weights, Float32Array.of(5, 7));
+    const [second] = program.run([tensor([1, 10])]);
+    expect([...(await device.read(first!)), ...(await device.read(second!))]).toEqual([2, 30, 5, 70]);
+  });
+
+  test('refuses what does not fit, and tensors that are not its own', () => {
+    const device = new CpuDevice();
+    const x = device.allocate(i32(4));
+    expect(() => device.write(x, Int32Array.of(1, 2), 3)).toThrow(
+      'write: 2 elements from 3 on do not fit a tensor of shape [4].',
+    );
+    expect(() => device.write(x, Int32Array.of(1), -1)).toThrow('write: 1 elements from -1 on do not fit');
+    expect(() => new CpuDevice().write(x, Int32Array.of(1))).toThrow('is not on this device');
+    const host = tensor([1, 2]);
+    expect(() => device.write(host, Float32Array.of(3))).toThrow(
+      'write: the tensor of shape [2] is a constant of the host. Allocate one on the device.',
+    );
+  });
+});
+
 describe('kernels', () => {
   const runs: string[] = [];
   const kernel: CpuKernel<Record<never, never>> = {

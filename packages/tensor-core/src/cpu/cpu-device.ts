@@ -46,6 +46,7 @@ class CpuHandle implements Storage {
 export class CpuDevice implements Device {
   readonly kind = 'cpu';
   readonly name = 'CPU (JavaScript)';
+  readonly onHost = true;
   readonly #pool: CpuPool;
   readonly #wide: boolean;
   readonly #definitionsOnly: boolean;
@@ -111,6 +112,11 @@ export class CpuDevice implements Device {
   }
 
   write(tensor: Tensor, data: HostArray, offset = 0): void {
+    if (tensor.source.kind === 'host')
+      throw new TesseraError(
+        'NOT_RESIDENT',
+        `write: the tensor of shape ${showShape(tensor.shape)} is a constant of the host. Allocate one on the device.`,
+      );
     const { storage, offset: first } = this.#arrayOf(tensor);
     if (offset < 0 || offset + data.length > sizeOf(tensor.shape))
       throw new ShapeError(
