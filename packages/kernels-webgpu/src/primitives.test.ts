@@ -114,6 +114,76 @@ test('a product ends in the expression that reads it', async () => {
   expect(await device.compile(graph)).toMatchObject({ dispatches: 1 });
 });
 
+test('a gate and what it gates are products of one dispatch', async () => {
+  const gated = (x: t.Tensor, gate: t.Tensor, up: t.Tensor): t.Tensor => {
+    const g = t.matmul(x, t.transpose(gate));
+    return t.mul(t.mul(g, t.sigmoid(g)), t.matmul(x, t.transpose(up)));
+  };
+  for (const [M, K, N] of [
+    [1, 64, 65],
+    [2, 63, 5],
+    [7, 20, 70],
+  ] as const)
+    await expectSame((x, a, b) => [gated(x!, a!, b!)], [draws([M, K]), draws([N, K], 2), draws([N, K], 3)]);
+  const types: t.TensorType[] = [
+    { shape: [1, 16], dtype: 'f32' },
+    { shape: [8, 16], dtype: 'f16' },
+    { shape: [8, 16], dtype: 'f16' },
+  ];
+  const device = await testDevice();
+  const graph = t.trace((x, a, b) => [gated(x!, a!, b!)], types);
+  expect(await device.compile(graph)).toMatchObject({ dispatches: 1 });
+});
+
+test('independent dispatches run side by side as one, dependent ones after each other', async () => {
+  const build = (x: t.Tensor, a: t.Tensor, b: t.Tensor): t.Tensor[] => {
+    const q = t.matmul(x, a);
+    const k = t.matmul(x, b);
+    return [q, k, t.matmul(t.transpose(q), k)];
+  };
+  await expectSame((x, a, b) => build(x!, a!, b!), [draws([3, 20]), draws([20, 5], 2), draws([20, 9], 3)]);
+  const device = await testDevice();
+  const types: t.TensorType[] = [
+    [3, 20],
+    [20, 5],
+    [20, 9],
+  ].map((shape) => ({ shape, dtype: 'f32' }));
+  expect(await device.compile(t.trace((x, a, b) => build(x!, a!, b!), types))).toMatchObject({ dispatches: 2 });
+});
+
+test('large maps go by sixteen bytes, over every element type', async () => {
+  const size = 2 ** 14 + 4;
+  const halves = (dtype: t.DType, seed: number): t.Tensor => t.cast(draws([size], seed), dtype);
+  await expectSame(
+    (a, b, s) => [
+      t.add(t.mul(a!, b!), s!),
+      t.reshape(t.where(t.greater(a!, 0), a!, 1), [4, size / 4]),
+      t.greater(a!, b!),
+      t.cast(t.mul(a!, 100), 'i32'),
+      t.add(t.cast(t.cast(a!, 'f16'), 'f32'), t.cast(halves('bf16', 5), 'f32')),
+    ],
+    [draws([size]), draws([size], 2), draws([1], 3)],
+  );
+});
+
+test.each([
+  [5, 16, 64],
+  [70, 20, 68],
+  [64, 32, 128],
+  [6, 7, 9],
+])('tiles of %i × %i by %i, however the operands lie', async (M, K, N) => {
+  await expectSame(
+    (a, b, c) => [
+      t.matmul(a!, t.transpose(b!)),
+      t.matmul(t.transpose(c!), t.transpose(a!)),
+      t.add(t.matmul(a!, c!), 1),
+      t.matmul(a!, t.cast(t.transpose(b!), 'bf16')),
+      t.matmul(a!, t.cast(c!, 'f16')),
+    ],
+    [draws([M, K]), draws([N, K], 2), draws([K, N], 3)],
+  );
+});
+
 test('rows by number, in and out of range', async () => {
   const index = i32([0, 5, -1, 9]);
   await expectSame(

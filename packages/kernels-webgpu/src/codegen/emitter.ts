@@ -7,9 +7,9 @@ import type {
   UnaryFunction,
 } from '@tessera/tensor-core';
 import { rowMajor, sizeOf } from '@tessera/tensor-core';
-import { binaryCode, castCode, compareCode, library, unaryCode } from './functions.ts';
+import { binaryCode, castCode, compareCode, unaryCode } from './functions.ts';
 import { literal } from './literal.ts';
-import { literalOf, packedElement, scalarOf, storedAs } from './region.ts';
+import { literalOf, packedElement, scalarOf } from './region.ts';
 import type { Region } from './region.ts';
 
 const prefix = '@tessera/tensor-core:';
@@ -40,6 +40,16 @@ export const views: ReadonlySet<string> = new Set(
   ['stop-gradient', 'reshape', 'permute', 'broadcast', 'slice'].map((name) => prefix + name),
 );
 
+/** How an {@link Emitter} names and finds things. */
+export interface EmitterOptions {
+  /** Code of single values, as an epilogue has a product; they are only read at the element being written. */
+  readonly given?: ReadonlyMap<number, string>;
+  /** Before the number of a binding. @defaultValue 'b' */
+  readonly binding?: string;
+  /** Before local names, where several emitters write one body. @defaultValue nothing */
+  readonly local?: string;
+}
+
 /**
  * Writes WGSL for single elements of values: a value without a buffer becomes an expression of those that have one. Equal
  * subexpressions at equal places are written once.
@@ -50,17 +60,15 @@ export class Emitter {
   readonly #known = new Map<string, string>();
   readonly #reads = new Map<number, string>();
   readonly #given: ReadonlyMap<number, string>;
-  readonly #prefix: string;
+  readonly #binding: string;
+  readonly #local: string;
   #names = 0;
 
-  /**
-   * @param given - code of single values, as an epilogue has a product; they are only read at the element being written
-   * @param prefix - of the names of bindings
-   */
-  constructor(region: Region, given: ReadonlyMap<number, string> = new Map(), prefix = 'b') {
+  constructor(region: Region, { given = new Map(), binding = 'b', local = '' }: EmitterOptions = {}) {
     this.#region = region;
     this.#given = given;
-    this.#prefix = prefix;
+    this.#binding = binding;
+    this.#local = local;
   }
 
   /** Stored values that were read, in the order of their bindings. */
@@ -82,7 +90,7 @@ export class Emitter {
   /** Names a value so that it is computed once. */
   name(code: string, hint = 'v'): string {
     if (/^[a-z_][a-z0-9_]*$|^\d+[uif]$/i.test(code)) return code;
-    const name = `${hint}${this.#names++}`;
+    const name = `${this.#local}${hint}${this.#names++}`;
     this.#lines.push(`let ${name} = ${code};`);
     return name;
   }
@@ -134,7 +142,7 @@ export class Emitter {
 
   #load(value: number, dtype: DType, index: string): string {
     let binding = this.#reads.get(value);
-    if (binding === undefined) this.#reads.set(value, (binding = `${this.#prefix}${this.#reads.size}`));
+    if (binding === undefined) this.#reads.set(value, (binding = `${this.#binding}${this.#reads.size}`));
     const i = this.name(index, 'i');
     switch (dtype) {
       case 'f16':
@@ -272,48 +280,6 @@ function reshaped(emitter: Emitter, at: readonly string[], from: readonly number
     ? middleTo.map(() => '0u')
     : emitter.coordinates(linear, middleTo);
   return [...at.slice(0, head), ...middle, ...at.slice(from.length - tail)];
-}
-
-/** A shader around a body: bindings for what it reads, then for what it writes, and the functions that it calls. */
-export function shader({
-  region,
-  reads,
-  writes,
-  body,
-  workgroup = 64,
-  declarations = '',
-}: {
-  readonly region: Region;
-  readonly reads: readonly number[];
-  /** Element types of what is written, bound as `o0`, `o1`… */
-  readonly writes: readonly DType[];
-  readonly body: string;
-  readonly workgroup?: number;
-  /** Module-scope declarations. */
-  readonly declarations?: string;
-}): string {
-  const bindings = [
-    ...reads.map(
-      (value, i) =>
-        `@group(0) @binding(${i}) var<storage, read> b${i}: array<${storedAs(region.types[value]!.dtype)}>;`,
-    ),
-    ...writes.map(
-      (dtype, i) =>
-        `@group(0) @binding(${reads.length + i}) var<storage, read_write> o${i}: array<${storedAs(dtype)}>;`,
-    ),
-  ];
-  const called = Object.entries(library).filter(([name]) => body.includes(`${name}(`));
-  return [
-    ...bindings,
-    declarations,
-    ...called.map(([, code]) => code),
-    `@compute @workgroup_size(${workgroup})`,
-    `fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {`,
-    `  ${body}`,
-    `}`,
-  ]
-    .filter((line) => line !== '')
-    .join('\n');
 }
 
 /** WGSL that stores a scalar as an element of a buffer. */

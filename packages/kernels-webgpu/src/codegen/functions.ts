@@ -43,6 +43,10 @@ export const library: Readonly<Record<string, string>> = {
   }
   return select(x0, x1, element % 2u == 1u);
 }`,
+  halves: `fn halves(w: vec2u) -> vec4f { return vec4f(unpack2x16float(w.x), unpack2x16float(w.y)); }`,
+  brain_halves: `fn brain_halves(w: vec2u) -> vec4f {
+  return vec4f(bitcast<f32>(w.x << 16u), bitcast<f32>(w.x & 0xffff0000u), bitcast<f32>(w.y << 16u), bitcast<f32>(w.y & 0xffff0000u));
+}`,
   bf16_bits: `fn bf16_bits(x: f32) -> u32 {
   let b = bitcast<u32>(x);
   if ((b & 0x7fffffffu) > 0x7f800000u) { return (b >> 16u) | 0x40u; }

@@ -7,22 +7,19 @@ import { matmulDispatch } from '../kernels/matmul.ts';
 import { reduceDispatch } from '../kernels/reduce.ts';
 import { cumsumDispatch, scatterAddDispatch, scatterSetDispatch, sortDispatch } from '../kernels/rows.ts';
 import { advanceClock, copyElement, keepCarry, resetClock, storeElement } from '../kernels/scan-steps.ts';
+import type { Shader } from '../codegen/shader.ts';
 import type { Dispatch } from './dispatch.ts';
+import { draftOf } from './draft.ts';
+import type { Work } from './draft.ts';
+import { mergeDispatches } from './merge-dispatches.ts';
 import { bufferBytes } from './slot.ts';
 import type { Slot } from './slot.ts';
-import { kernelCall, planTasks, stridedView, webgpuKernel } from './tasks.ts';
+import type { Step } from './step.ts';
+import { stridedView } from './strided-view.ts';
+import { kernelCall, planTasks, webgpuKernel } from './tasks.ts';
 import type { Task } from './tasks.ts';
 
-/** What a program does, in order. */
-export type Step =
-  | {
-      readonly kind: 'dispatch';
-      readonly label: string;
-      readonly source: string;
-      readonly grid: readonly [number, number, number];
-      readonly slots: readonly Slot[];
-    }
-  | { readonly kind: 'repeat'; readonly times: number; readonly steps: readonly Step[] };
+export type { Step } from './step.ts';
 
 /** A graph as steps over slots. */
 export interface CompiledGraph {
@@ -56,8 +53,8 @@ export function compileGraph(
   mayOverwrite: (input: number) => boolean,
   context: CompileContext,
 ): CompiledGraph {
-  const compiler = new GraphCompiler(graph, inputs, mayOverwrite, context);
-  return compiler.compile();
+  const { work, outputs } = new GraphCompiler(graph, inputs, mayOverwrite, context).compile();
+  return { steps: mergeDispatches(work, context.capabilities), outputs };
 }
 
 class GraphCompiler {
@@ -65,7 +62,7 @@ class GraphCompiler {
   readonly #context: CompileContext;
   readonly #mayOverwrite: (input: number) => boolean;
   readonly #slots = new Map<number, Slot>();
-  readonly #steps: Step[] = [];
+  readonly #work: Work[] = [];
   readonly #makers: ReturnType<typeof makersOf>;
   readonly #stored: ReadonlySet<number>;
   readonly #tasks: readonly Task[];
@@ -96,7 +93,7 @@ class GraphCompiler {
     });
   }
 
-  compile(): CompiledGraph {
+  compile(): { work: readonly Work[]; outputs: readonly Slot[] } {
     this.#tasks.forEach((task, index) => this.#task(task, index));
     const given = new Set<Slot>();
     const outputs = this.#graph.outputs.map((value) => {
@@ -112,7 +109,7 @@ class GraphCompiler {
       given.add(copy);
       return copy;
     });
-    return { steps: this.#steps, outputs };
+    return { work: this.#work, outputs };
   }
 
   #temporary(value: number): Slot {
@@ -125,15 +122,12 @@ class GraphCompiler {
     return slot;
   }
 
-  #dispatch({ label, source, bindings, grid }: Dispatch, override?: ReadonlyMap<number, Slot>): void {
-    if (grid[0] === 0) return;
-    this.#steps.push({
-      kind: 'dispatch',
-      label,
-      source,
-      grid,
-      slots: bindings.map(({ value, write }) => (write ? override?.get(value) : undefined) ?? this.#slot(value)),
-    });
+  #dispatch({ shader, values }: Dispatch, override?: ReadonlyMap<number, Slot>): void {
+    if (shader.workgroups === 0) return;
+    const slots = shader.bindings.map(
+      ({ write }, i) => (write ? override?.get(values[i]!) : undefined) ?? this.#slot(values[i]!),
+    );
+    this.#work.push(draftOf(shader, slots));
   }
 
   /** Writes the elements of a value into a slot of its type. */
@@ -142,23 +136,29 @@ class GraphCompiler {
     this.#dispatch(mapDispatch(this.#region, value), new Map([[value, slot]]));
   }
 
-  #task({ node, product, writes }: Task, index: number): void {
+  #task({ node, products, writes }: Task, index: number): void {
     if (writes.every((value) => sizeOf(this.#graph.types[value]!.shape) === 0) && node.op.id !== scanOp.id) {
       for (const value of writes) this.#slot(value);
       return;
     }
-    if (product) return this.#matmul(product, writes[0]!);
+    if (products) return this.#matmul(products, writes[0]!);
     const kernel = webgpuKernel(node, this.#graph, this.#context.capabilities);
     if (kernel) {
       const call = kernelCall(node, this.#graph);
-      this.#dispatch({
-        label: `${node.op.id} (${kernel.name})`,
-        source: kernel.source(call, this.#context.capabilities),
-        bindings: [
-          ...node.inputs.map((value) => ({ value: this.#buffered(value), write: false })),
-          ...node.outputs.map((value) => ({ value, write: true })),
+      const grid = kernel.grid(call);
+      if (grid.includes(0)) return;
+      this.#work.push({
+        kind: 'dispatch',
+        shader: {
+          label: `${node.op.id} (${kernel.name})`,
+          source: kernel.source(call, this.#context.capabilities),
+          grid,
+        },
+        slots: [
+          ...node.inputs.map((value) => this.#slot(this.#buffered(value))),
+          ...node.outputs.map((value) => this.#slot(value)),
         ],
-        grid: kernel.grid(call),
+        writes: [...node.inputs.map(() => false), ...node.outputs.map(() => true)],
       });
       return;
     }
@@ -170,7 +170,7 @@ class GraphCompiler {
       case 'sort':
         return this.#dispatch(sortDispatch(this.#region, node));
       case 'matmul':
-        return this.#matmul(node, node.outputs[0]!);
+        return this.#matmul([node], node.outputs[0]!);
       case 'scatter':
         return this.#scatter(node, index);
       case 'scan':
@@ -193,20 +193,18 @@ class GraphCompiler {
     return value;
   }
 
-  /** A product, up to the value that is written: the product itself, or what an expression makes of it. */
-  #matmul(node: GraphNode, target: number): void {
-    const [left, right] = node.inputs as [number, number];
-    for (const value of [left, right]) if (literalOf(this.#graph, value) !== undefined) this.#buffered(value);
-    const view = (value: number): ReturnType<typeof stridedView> =>
-      literalOf(this.#graph, value) === undefined
-        ? stridedView(this.#graph, this.#makers, this.#stored, value)
-        : { leaf: value, strides: this.#graph.types[value]!.shape.map(() => 0), offset: 0 };
+  /** Products, up to the value that is written: a product itself, or what an expression makes of them. */
+  #matmul(nodes: readonly GraphNode[], target: number): void {
+    const view = (value: number): NonNullable<ReturnType<typeof stridedView>> => {
+      if (literalOf(this.#graph, value) === undefined)
+        return stridedView(this.#graph, this.#makers, this.#stored, value)!;
+      return { leaf: this.#buffered(value), strides: this.#graph.types[value]!.shape.map(() => 0), offset: 0 };
+    };
     this.#dispatch(
       matmulDispatch({
         region: this.#region,
-        node,
-        a: view(left)!,
-        b: view(right)!,
+        a: view(nodes[0]!.inputs[0]!),
+        products: nodes.map((node) => ({ node, b: view(node.inputs[1]!) })),
         target,
         capabilities: this.#context.capabilities,
       }),
@@ -248,22 +246,18 @@ class GraphCompiler {
     const carrySlots = Array.from({ length: carries }, (_, i) => this.#slot(node.outputs[i]!));
     const elementSlots = Array.from({ length: sequences }, (_, i) => temporary(carries + i));
     const clock: Slot = { bytes: 16, role: { kind: 'temporary' } };
-    const push = (
-      steps: Step[],
-      made: { label: string; source: string; grid: readonly [number, number, number] } | undefined,
-      slots: readonly Slot[],
-    ): void => {
-      if (made) steps.push({ kind: 'dispatch', ...made, slots });
+    const push = (work: Work[], shader: Shader | undefined, slots: readonly Slot[]): void => {
+      if (shader) work.push(draftOf(shader, slots));
     };
-    for (let i = 0; i < carries; i++) push(this.#steps, copyElement(bodyTypes(i)), [outer[first + i]!, carrySlots[i]!]);
-    push(this.#steps, resetClock(), [clock]);
-    const inner = compileGraph(
+    for (let i = 0; i < carries; i++) push(this.#work, copyElement(bodyTypes(i)), [outer[first + i]!, carrySlots[i]!]);
+    push(this.#work, resetClock(), [clock]);
+    const inner = new GraphCompiler(
       body,
       [...carrySlots, ...elementSlots, ...outer.slice(first + carries + sequences)],
       () => false,
       this.#context,
-    );
-    const turn: Step[] = [];
+    ).compile();
+    const turn: Work[] = [];
     push(turn, advanceClock({ length, reverse, counted }), counted ? [outer[0]!, clock] : [clock]);
     for (let i = 0; i < sequences; i++)
       push(turn, copyElement(bodyTypes(carries + i), 'clocked'), [
@@ -271,12 +265,12 @@ class GraphCompiler {
         elementSlots[i]!,
         clock,
       ]);
-    turn.push(...inner.steps);
+    turn.push(...inner.work);
     node.outputs.forEach((value, i) => {
       const type = bodyTypes(body.outputs[i]!);
       if (i >= carries) push(turn, storeElement(type), [inner.outputs[i]!, this.#slot(value), clock]);
     });
     for (let i = 0; i < carries; i++) push(turn, keepCarry(bodyTypes(i)), [inner.outputs[i]!, carrySlots[i]!, clock]);
-    if (length > 0) this.#steps.push({ kind: 'repeat', times: length, steps: turn });
+    if (length > 0) this.#work.push({ kind: 'repeat', times: length, work: turn });
   }
 }

@@ -2,12 +2,13 @@ import type { GpuCapabilities, Graph, GraphNode, KernelCall, TensorType, WebGpuK
 import { isPacked, sizeOf } from '@tessera/tensor-core';
 import { inlined, views } from '../codegen/emitter.ts';
 import { literalOf, makersOf } from '../codegen/region.ts';
+import { stridedView } from './strided-view.ts';
 
 /** One unit of work: it makes the stored values of one node, or of the expression that ends in it. */
 export interface Task {
   readonly node: GraphNode;
-  /** The product of matrices whose result the expression of `node` goes on from, element by element. */
-  readonly product?: GraphNode;
+  /** Products of matrices of one left operand from which the expression of `node` goes on, element by element. */
+  readonly products?: readonly GraphNode[];
   /** Stored values that it reads, directly or through expressions. */
   readonly reads: readonly number[];
   readonly writes: readonly number[];
@@ -29,6 +30,16 @@ const longest = 48;
 interface Expression {
   readonly work: number;
   readonly reads: ReadonlySet<number>;
+  /** True when what it reads is found by what it reads. */
+  readonly gathers: boolean;
+}
+
+/** Computing it again costs less than a dispatch: nothing, or few whole numbers that say where something goes. */
+function isCheap(graph: Graph, value: number, { work, reads, gathers }: Expression): boolean {
+  if (work <= 1) return true;
+  const { dtype, shape } = graph.types[value]!;
+  const counting = dtype === 'i32' || dtype === 'u32' || dtype === 'bool';
+  return counting && !gathers && work <= 16 && reads.size <= 3 && sizeOf(shape) <= 256;
 }
 
 /** Decides which values get a buffer. The others are computed where they are read. */
@@ -42,8 +53,8 @@ export function planTasks(graph: Graph, kernelOf: (node: GraphNode) => WebGpuKer
   const expressions = new Map<number, Expression>();
   const expressionOf = (value: number): Expression =>
     stored.has(value)
-      ? { work: 0, reads: new Set([value]) }
-      : (expressions.get(value) ?? { work: 0, reads: new Set() });
+      ? { work: 0, reads: new Set([value]), gathers: false }
+      : (expressions.get(value) ?? { work: 0, reads: new Set(), gathers: false });
   const store = (value: number): void => {
     if (literalOf(graph, value) === undefined) stored.add(value);
   };
@@ -53,7 +64,7 @@ export function planTasks(graph: Graph, kernelOf: (node: GraphNode) => WebGpuKer
       for (const value of node.outputs) stored.add(value);
       if (readsBuffers(node, kernelOf))
         for (const input of node.inputs)
-          if (!(node.op.id === `${prefix}matmul` && isStridedView(graph, makers, stored, input))) store(input);
+          if (!(node.op.id === `${prefix}matmul` && stridedView(graph, makers, stored, input))) store(input);
       continue;
     }
     // What is read many times over is computed once.
@@ -72,11 +83,13 @@ export function planTasks(graph: Graph, kernelOf: (node: GraphNode) => WebGpuKer
     expressions.set(value, {
       work: rest.reduce((total, part) => total + part.work, views.has(node.op.id) ? 0 : 1),
       reads: new Set(rest.flatMap((part) => [...part.reads])),
+      gathers: node.op.id === `${prefix}gather` || rest.some(({ gathers }) => gathers),
     });
-    if (outputs.has(value) || (readers[value]! > 1 && expressions.get(value)!.work > 1)) stored.add(value);
+    if (outputs.has(value) || (readers[value]! > 1 && !isCheap(graph, value, expressions.get(value)!)))
+      stored.add(value);
   }
   for (const node of graph.nodes) if (node.op.id === `${prefix}scatter`) keepUpdatesApart(graph, makers, stored, node);
-  const products = fuseEpilogues(graph, stored, readers);
+  const products = fuseEpilogues(graph, makers, stored);
   return { tasks: tasksOf(graph, makers, stored, products), stored };
 }
 
@@ -86,45 +99,80 @@ const elementwise = new Set(
 
 /**
  * Lets a product of matrices end in the expression that alone reads it, if that goes element by element: bias, activation,
- * residual. The product then has no buffer; the expression's value is written by the product's shader.
- * @returns the product of each value so written
+ * residual. The product then has no buffer; the expression's value is written by the product's shader. Products that lie
+ * alike and multiply the same rows may end in one expression: a gate and what it gates.
+ * @returns the products of each value so written
  */
-function fuseEpilogues(graph: Graph, stored: Set<number>, readers: readonly number[]): Map<number, GraphNode> {
-  const readerOf = new Map<number, GraphNode>();
-  for (const node of graph.nodes) for (const input of node.inputs) readerOf.set(input, node);
-  const products = new Map<number, GraphNode>();
+function fuseEpilogues(
+  graph: Graph,
+  makers: readonly (GraphNode | undefined)[],
+  stored: Set<number>,
+): Map<number, GraphNode[]> {
+  const readersOf = new Map<number, GraphNode[]>();
+  for (const node of graph.nodes)
+    for (const input of new Set(node.inputs)) readersOf.set(input, [...(readersOf.get(input) ?? []), node]);
+  const products = new Map<number, GraphNode[]>();
   const size = (value: number): number => sizeOf(graph.types[value]!.shape);
+  /** Adds the stored values to which expressions of a value lead; false when one is of another kind. */
+  const leadsTo = (value: number, ends: Set<number>): boolean =>
+    !graph.outputs.includes(value) &&
+    (readersOf.get(value) ?? []).every((reader) => {
+      const [next] = reader.outputs as [number];
+      if (!elementwise.has(reader.op.id) || writesPacked(graph, reader) || size(next) !== size(value)) return false;
+      if (!stored.has(next)) return leadsTo(next, ends);
+      ends.add(next);
+      return true;
+    });
   for (const product of graph.nodes) {
     if (product.op.id !== `${prefix}matmul`) continue;
     const [result] = product.outputs as [number];
-    let value = result;
-    while ((value === result || !stored.has(value)) && readers[value] === 1 && !graph.outputs.includes(value)) {
-      const reader = readerOf.get(value)!;
-      if (!elementwise.has(reader.op.id) || writesPacked(graph, reader) || size(reader.outputs[0]!) !== size(result))
-        break;
-      value = reader.outputs[0]!;
-    }
-    if (value === result || !stored.has(value) || products.has(value)) continue;
+    const ends = new Set<number>();
+    if (!leadsTo(result, ends) || ends.size !== 1) continue;
+    const [end] = [...ends] as [number];
+    const others = products.get(end);
+    const joins =
+      others === undefined ||
+      (others.length < mostProducts && others.every((other) => alike(graph, makers, stored, other, product)));
+    if (!joins) continue;
     stored.delete(result);
-    products.set(value, product);
+    products.set(end, [...(others ?? []), product]);
   }
   return products;
+}
+
+const mostProducts = 2;
+
+/** Whether two products have one left operand and right operands that lie alike. */
+function alike(
+  graph: Graph,
+  makers: readonly (GraphNode | undefined)[],
+  stored: ReadonlySet<number>,
+  one: GraphNode,
+  other: GraphNode,
+): boolean {
+  if (one.inputs[0] !== other.inputs[0]) return false;
+  const [a, b] = [one, other].map(({ inputs }) => {
+    const type = graph.types[inputs[1]!]!;
+    const view = stridedView(graph, makers, stored, inputs[1]!);
+    return view && JSON.stringify([type, view.strides, view.offset, graph.types[view.leaf]!.dtype]);
+  });
+  return a !== undefined && a === b;
 }
 
 function tasksOf(
   graph: Graph,
   makers: readonly (GraphNode | undefined)[],
   stored: ReadonlySet<number>,
-  products: ReadonlyMap<number, GraphNode>,
+  products: ReadonlyMap<number, readonly GraphNode[]>,
 ): Task[] {
   return graph.nodes.flatMap((node) => {
     const writes = node.outputs.filter((value) => stored.has(value));
     if (writes.length === 0) return [];
-    const product = products.get(writes[0]!);
+    const ending = products.get(writes[0]!);
     return [
       {
         node,
-        ...(product && { product }),
+        ...(ending && { products: ending }),
         reads: [...new Set(node.inputs.flatMap((input) => [...leavesOf(makers, stored, input)]))],
         writes,
       },
@@ -167,7 +215,8 @@ function countReaders(graph: Graph): number[] {
 function timesRead(graph: Graph, node: GraphNode, position: number): number {
   const size = (value: number): number => sizeOf(graph.types[value]!.shape);
   const input = size(node.inputs[position]!);
-  if (node.op.id === `${prefix}gather` && position === 0) return 1;
+  // A joined element comes from one of the pieces.
+  if (node.op.id === `${prefix}concat` || (node.op.id === `${prefix}gather` && position === 0)) return 1;
   return input === 0 ? 1 : size(node.outputs[0]!) / input;
 }
 
@@ -180,103 +229,6 @@ function writesPacked(graph: Graph, node: GraphNode): boolean {
 /** True for tasks that read whole buffers rather than expressions. */
 function readsBuffers(node: GraphNode, kernelOf: (node: GraphNode) => WebGpuKernel<object> | undefined): boolean {
   return node.op.id === `${prefix}matmul` || node.op.id === `${prefix}scan` || kernelOf(node) !== undefined;
-}
-
-/** Where the elements of a value lie in the buffer of another. */
-export interface StridedView {
-  readonly leaf: number;
-  readonly strides: readonly number[];
-  readonly offset: number;
-}
-
-/** A value as a strided view of a stored one, if it is no more than that. */
-export function stridedView(
-  graph: Graph,
-  makers: readonly (GraphNode | undefined)[],
-  stored: ReadonlySet<number>,
-  value: number,
-): StridedView | undefined {
-  const { shape } = graph.types[value]!;
-  if (stored.has(value)) {
-    let stride = 1;
-    const strides = shape.map(() => 0);
-    for (let axis = shape.length - 1; axis >= 0; axis--) {
-      strides[axis] = stride;
-      stride *= shape[axis]!;
-    }
-    return { leaf: value, strides, offset: 0 };
-  }
-  const node = makers[value];
-  if (!node || !views.has(node.op.id)) return undefined;
-  const [input] = node.inputs as [number];
-  const inner = stridedView(graph, makers, stored, input);
-  if (!inner) return undefined;
-  const from = graph.types[input]!.shape;
-  switch (node.op.id.slice(prefix.length)) {
-    case 'stop-gradient':
-      return inner;
-    case 'permute':
-      return {
-        ...inner,
-        strides: (node.attributes as { axes: readonly number[] }).axes.map((axis) => inner.strides[axis]!),
-      };
-    case 'broadcast': {
-      const missing = shape.length - from.length;
-      return {
-        ...inner,
-        strides: shape.map((_, axis) =>
-          axis < missing || from[axis - missing] === 1 ? 0 : inner.strides[axis - missing]!,
-        ),
-      };
-    }
-    case 'slice': {
-      const { starts, steps } = node.attributes as { starts: readonly number[]; steps: readonly number[] };
-      const strides = inner.strides.map((stride, axis) => stride * steps[axis]!);
-      const offset = inner.offset + starts.reduce((total, start, axis) => total + start * inner.strides[axis]!, 0);
-      return strides.some((stride) => stride < 0) ? undefined : { leaf: inner.leaf, strides, offset };
-    }
-    default:
-      return reshapedView(inner, from, shape);
-  }
-}
-
-function isStridedView(
-  graph: Graph,
-  makers: readonly (GraphNode | undefined)[],
-  stored: ReadonlySet<number>,
-  value: number,
-): boolean {
-  return stridedView(graph, makers, stored, value) !== undefined;
-}
-
-/** The same elements under another shape, where strides can say it: axes are split, or merged where they lie evenly. */
-function reshapedView(inner: StridedView, from: readonly number[], to: readonly number[]): StridedView | undefined {
-  const strides: number[] = new Array<number>(to.length).fill(0);
-  let i = 0;
-  let j = 0;
-  while (i < from.length || j < to.length) {
-    let [a, b] = [from[i] ?? 1, to[j] ?? 1];
-    const [startI, startJ] = [i, j];
-    i++;
-    j++;
-    while (a !== b) {
-      if (a < b) a *= from[i++] ?? 0;
-      else b *= to[j++] ?? 0;
-      if (a === 0 || b === 0) return undefined;
-    }
-    const axes = from
-      .slice(startI, i)
-      .map((extent, k) => ({ extent, stride: inner.strides[startI + k]! }))
-      .filter(({ extent }) => extent !== 1);
-    for (let k = 0; k + 1 < axes.length; k++)
-      if (axes[k]!.stride !== axes[k + 1]!.stride * axes[k + 1]!.extent) return undefined;
-    let stride = axes.at(-1)?.stride ?? 0;
-    for (let k = j - 1; k >= startJ; k--) {
-      strides[k] = stride;
-      stride *= to[k] ?? 1;
-    }
-  }
-  return { ...inner, strides };
 }
 
 /** The types of a node, as kernels are given them. */

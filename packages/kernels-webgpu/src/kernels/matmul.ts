@@ -1,45 +1,52 @@
 import type { GpuCapabilities, GraphNode } from '@tessera/tensor-core';
 import { isPacked, sizeOf } from '@tessera/tensor-core';
 import { Emitter, stored } from '../codegen/emitter.ts';
-import { library } from '../codegen/functions.ts';
 import { asExpression, packedElement, storedAs } from '../codegen/region.ts';
 import type { Region } from '../codegen/region.ts';
+import type { Shader } from '../codegen/shader.ts';
 import type { Dispatch } from '../compile/dispatch.ts';
-import type { StridedView } from '../compile/tasks.ts';
+import type { StridedView } from '../compile/strided-view.ts';
 import { rowsShader } from './matmul-rows.ts';
 import { tilesShader } from './matmul-tiles.ts';
 
-/** What a product of matrices reads and writes. */
+/** What products of one left operand read and write. */
 export interface MatmulCall {
   readonly region: Region;
-  readonly node: GraphNode;
   readonly a: StridedView;
-  readonly b: StridedView;
-  /** The product itself, or the value of an expression that goes on from it element by element. */
+  /** Products of equal sizes that end in one target; their right operands lie alike. */
+  readonly products: readonly { readonly node: GraphNode; readonly b: StridedView }[];
+  /** The product itself, or the value of an expression that goes on from it, or from several, element by element. */
   readonly target: number;
   readonly capabilities: GpuCapabilities;
 }
 
-/** A product with its sizes, and the code that is the same for every way to compute it. */
+/** Products with their sizes, and the code that is the same for every way to compute them. */
 export interface MatmulPlan {
   readonly M: number;
   readonly N: number;
   readonly K: number;
   readonly batches: number;
   readonly a: Operand;
-  readonly b: Operand;
-  /** WGSL of the first elements of both matrices, `aStart` and `bStart`, from `batch`. */
+  /** Right operands, of one layout. */
+  readonly bs: readonly Operand[];
+  /** WGSL of the first elements of all matrices, {@link Operand.start}, from `batch`. */
   readonly starts: string;
-  /** WGSL that writes element `at` (u32) from a product `acc` (f32). */
-  write(at: string, acc: string): string;
-  /** Bindings and functions around a body; operands are bound as arrays of the given WGSL types. */
-  frame(types: { readonly a: string; readonly b: string }, enables: string, body: string): string;
+  /** WGSL that writes element `at` (u32) from the products (f32), one code each. */
+  write(at: string, products: readonly string[]): string;
+  /** A shader around a body; operands are bound as arrays of the given WGSL types. */
+  shader(
+    name: string,
+    types: { readonly a: string; readonly b: string },
+    rest: Omit<Shader, 'label' | 'bindings'>,
+  ): Shader;
   readonly capabilities: GpuCapabilities;
 }
 
 /** One operand. Strides in elements. */
 export interface Operand {
-  readonly name: 'a' | 'b';
+  readonly name: string;
+  /** Name of its first element's index. */
+  readonly start: string;
   readonly dtype: 'f32' | 'f16' | 'bf16';
   readonly row: number;
   readonly column: number;
@@ -52,59 +59,64 @@ export interface Operand {
 
 const fewRows = 4;
 
-/** The shader of a product: by rows for few of them, else by tiles through workgroup memory. */
+/** The shader of products: by rows for few of them, else by tiles through workgroup memory. */
 export function matmulDispatch(call: MatmulCall): Dispatch {
-  const { region, node, a, b, target, capabilities } = call;
-  const types = node.inputs.map((value) => region.types[value]!);
+  const { region, a, products, target, capabilities } = call;
+  const [{ node }] = products as [(typeof products)[number]];
+  const shapes = node.inputs.map((value) => region.types[value]!.shape);
   const out = region.types[node.outputs[0]!]!.shape;
   const batch = out.slice(0, -2);
   const [M, N] = out.slice(-2) as [number, number];
   // The target is its own expression here, not a buffer to read.
-  const emitter = new Emitter(asExpression(region, target), new Map([[node.outputs[0]!, 'acc']]), 'e');
+  const given = new Map(products.map((product, i) => [product.node.outputs[0]!, `acc${i}`]));
+  const emitter = new Emitter(asExpression(region, target), { given, binding: 'e' });
   const { shape, dtype } = region.types[target]!;
-  const epilogue = target === node.outputs[0]! ? 'acc' : emitter.element(target, emitter.coordinates('at', shape));
-  const writing = `${emitter.take()} o[at] = ${stored(epilogue, dtype)};`;
+  const ending = given.get(target) ?? emitter.element(target, emitter.coordinates('at', shape));
+  const writing = `${emitter.take()} o[at] = ${stored(ending, dtype)};`;
   const extra = emitter.reads;
+  const left = operand('a', region, a);
+  const rights = products.map(({ b }, i) => operand(`b${i}`, region, b));
   const plan: MatmulPlan = {
     M,
     N,
-    K: types[0]!.shape.at(-1)!,
+    K: shapes[0]!.at(-1)!,
     batches: sizeOf(batch),
-    a: operand('a', region, a),
-    b: operand('b', region, b),
-    starts: `let aStart = ${batchStart(a, types[0]!.shape, batch)}; let bStart = ${batchStart(b, types[1]!.shape, batch)};`,
-    write: (at, acc) => `{ let at = ${at}; let acc = ${acc}; ${writing} }`,
-    frame: (operands, enables, body) =>
-      [
-        enables,
-        `@group(0) @binding(0) var<storage, read> a: array<${operands.a}>;`,
-        `@group(0) @binding(1) var<storage, read> b: array<${operands.b}>;`,
-        ...extra.map(
-          (value, i) =>
-            `@group(0) @binding(${2 + i}) var<storage, read> e${i}: array<${storedAs(region.types[value]!.dtype)}>;`,
-        ),
-        `@group(0) @binding(${2 + extra.length}) var<storage, read_write> o: array<${storedAs(dtype)}>;`,
-        ...Object.entries(library).flatMap(([name, code]) => (writing.includes(`${name}(`) ? [code] : [])),
-        body,
-      ].join('\n'),
+    a: left,
+    bs: rights,
+    starts: [
+      `let ${left.start} = ${batchStart(a, shapes[0]!, batch)};`,
+      ...rights.map(({ start }, i) => `let ${start} = ${batchStart(products[i]!.b, shapes[1]!, batch)};`),
+    ].join(' '),
+    write: (at, accumulated) =>
+      `{ let at = ${at}; ${accumulated.map((code, i) => `let acc${i} = ${code};`).join(' ')} ${writing} }`,
+    shader: (name, types, rest) => ({
+      label: `matmul ${products.length > 1 ? `${products.length} × ` : ''}${M}×${plan.K}×${N} (${name})`,
+      bindings: [
+        { name: 'a', element: types.a, write: false },
+        ...rights.map((right) => ({ name: right.name, element: types.b, write: false })),
+        ...extra.map((value, i) => ({
+          name: `e${i}`,
+          element: storedAs(region.types[value]!.dtype),
+          write: false,
+        })),
+        { name: 'o', element: storedAs(dtype), write: true },
+      ],
+      ...rest,
+    }),
     capabilities,
   };
-  const made = M <= fewRows ? rowsShader(plan) : tilesShader(plan);
   return {
-    label: `matmul ${M}×${plan.K}×${N} (${made.name})`,
-    source: made.source,
-    grid: made.grid,
-    bindings: [a.leaf, b.leaf, ...extra]
-      .map((value) => ({ value, write: false }))
-      .concat([{ value: target, write: true }]),
+    shader: M <= fewRows ? rowsShader(plan) : tilesShader(plan),
+    values: [a.leaf, ...products.map(({ b }) => b.leaf), ...extra, target],
   };
 }
 
-function operand(name: 'a' | 'b', region: Region, { leaf, strides, offset }: StridedView): Operand {
+function operand(name: string, region: Region, { leaf, strides, offset }: StridedView): Operand {
   const dtype = region.types[leaf]!.dtype as Operand['dtype'];
   const [row, column] = strides.slice(-2) as [number, number];
   return {
     name,
+    start: `${name}Start`,
     dtype,
     row,
     column,
@@ -112,6 +124,11 @@ function operand(name: 'a' | 'b', region: Region, { leaf, strides, offset }: Str
     batchAlignment: Math.min(...strides.slice(0, -2).map((stride) => (stride === 0 ? 64 : stride & -stride)), 64),
     read: isPacked(dtype) ? (i) => packedElement(dtype as 'f16' | 'bf16', name, i) : (i) => `${name}[${i}]`,
   };
+}
+
+/** WGSL type of the words of an operand that is read element by element. */
+export function wordOf({ dtype }: Operand): string {
+  return dtype === 'f32' ? 'f32' : 'u32';
 }
 
 /** Start of a matrix of a batch in the buffer of an operand. */

@@ -1,9 +1,9 @@
 import type { GraphNode, ReduceAttributes, Reduction } from '@tessera/tensor-core';
 import { sizeOf } from '@tessera/tensor-core';
-import { Emitter, shader } from '../codegen/emitter.ts';
+import { Emitter } from '../codegen/emitter.ts';
 import { scalarOf } from '../codegen/region.ts';
 import type { Region, Scalar } from '../codegen/region.ts';
-import { grid, groupNumber } from '../compile/dispatch.ts';
+import { bindingsOf } from '../codegen/shader.ts';
 import type { Dispatch } from '../compile/dispatch.ts';
 
 /** From this many elements on, a workgroup shares the work of one result. */
@@ -28,7 +28,7 @@ export function reduceDispatch(region: Region, node: GraphNode): Dispatch {
   const count = sizeOf(inner);
   const together = count >= shared;
   const emitter = new Emitter(region);
-  const result = emitter.name(together ? groupNumber : `(${groupNumber}) * ${workgroup}u + lane`, 'e');
+  const result = emitter.name(together ? 'number' : `number * ${workgroup}u + lane`, 'e');
   if (!together) emitter.line(`if (${result} >= ${sizeOf(out.shape)}u) { return; }`);
   const outer = emitter.coordinates(
     together ? emitter.name(`min(${result}, ${Math.max(1, sizeOf(out.shape)) - 1}u)`, 'e') : result,
@@ -54,19 +54,20 @@ export function reduceDispatch(region: Region, node: GraphNode): Dispatch {
   ${together ? `if (lane == 0u && ${result} < ${sizeOf(out.shape)}u) {` : '{'} o0[${result}] = ${index ? 'i32(at)' : 'best'}; }`;
   const reads = emitter.reads;
   return {
-    label: fn,
-    source: shader({
-      region,
-      reads,
-      writes: [out.dtype],
-      body,
+    shader: {
+      label: fn,
       workgroup,
-      declarations: together
-        ? `var<workgroup> bests: array<${scalar}, ${workgroup}>;${index ? `\nvar<workgroup> ats: array<u32, ${workgroup}>;` : ''}`
-        : '',
-    }),
-    bindings: [...reads.map((value) => ({ value, write: false })), { value: target, write: true }],
-    grid: grid(together ? sizeOf(out.shape) : Math.ceil(sizeOf(out.shape) / workgroup)),
+      workgroups: together ? sizeOf(out.shape) : Math.ceil(sizeOf(out.shape) / workgroup),
+      bindings: bindingsOf(region, reads, [out.dtype]),
+      ...(together && {
+        shared: {
+          bests: `array<${scalar}, ${workgroup}>`,
+          ...(index && { ats: `array<u32, ${workgroup}>` }),
+        },
+      }),
+      body,
+    },
+    values: [...reads, target],
   };
 }
 

@@ -1,8 +1,8 @@
 import type { GraphNode } from '@tessera/tensor-core';
 import { sizeOf } from '@tessera/tensor-core';
-import { Emitter, shader, stored } from '../codegen/emitter.ts';
+import { Emitter, stored } from '../codegen/emitter.ts';
 import type { Region } from '../codegen/region.ts';
-import { grid, groupNumber } from '../compile/dispatch.ts';
+import { bindingsOf } from '../codegen/shader.ts';
 import type { Dispatch } from '../compile/dispatch.ts';
 
 const workgroup = 64;
@@ -17,7 +17,7 @@ export function scatterSetDispatch(region: Region, node: GraphNode): Dispatch {
   const rank = region.types[index]!.shape.length;
   const size = sizeOf(wide);
   const emitter = new Emitter(region);
-  const e = emitter.name(`(${groupNumber}) * ${workgroup}u + lane`, 'e');
+  const e = emitter.name(`number * ${workgroup}u + lane`, 'e');
   emitter.line(`if (${e} >= ${size}u) { return; }`);
   const at = emitter.coordinates(e, wide);
   const row = emitter.element(index, at.slice(0, rank));
@@ -29,10 +29,14 @@ export function scatterSetDispatch(region: Region, node: GraphNode): Dispatch {
   emitter.line(`o0[${place}] = ${stored(emitter.element(updates, at), dtype)};`);
   const reads = emitter.reads;
   return {
-    label: 'scatter set',
-    source: shader({ region, reads, writes: [dtype], body: emitter.take(), workgroup }),
-    bindings: [...reads.map((value) => ({ value, write: false })), { value: target, write: true }],
-    grid: grid(Math.ceil(size / workgroup)),
+    shader: {
+      label: 'scatter set',
+      workgroup,
+      workgroups: Math.ceil(size / workgroup),
+      bindings: bindingsOf(region, reads, [dtype]),
+      body: emitter.take(),
+    },
+    values: [...reads, target],
   };
 }
 
@@ -45,7 +49,7 @@ export function scatterAddDispatch(region: Region, node: GraphNode): Dispatch {
   const indexShape = region.types[index]!.shape;
   const inner = indexShape.slice(batchDims);
   const emitter = new Emitter(region);
-  const e = emitter.name(`(${groupNumber}) * ${workgroup}u + lane`, 'e');
+  const e = emitter.name(`number * ${workgroup}u + lane`, 'e');
   emitter.line(`if (${e} >= ${sizeOf(shape)}u) { return; }`);
   const at = emitter.coordinates(e, shape);
   const batch = at.slice(0, batchDims);
@@ -63,10 +67,14 @@ export function scatterAddDispatch(region: Region, node: GraphNode): Dispatch {
   o0[${e}] = total;`;
   const reads = emitter.reads;
   return {
-    label: 'scatter add',
-    source: shader({ region, reads, writes: [dtype], body, workgroup }),
-    bindings: [...reads.map((value) => ({ value, write: false })), { value: target, write: true }],
-    grid: grid(Math.ceil(sizeOf(shape) / workgroup)),
+    shader: {
+      label: 'scatter add',
+      workgroup,
+      workgroups: Math.ceil(sizeOf(shape) / workgroup),
+      bindings: bindingsOf(region, reads, [dtype]),
+      body,
+    },
+    values: [...reads, target],
   };
 }
 
@@ -79,7 +87,7 @@ export function cumsumDispatch(region: Region, node: GraphNode): Dispatch {
   const lines = shape.toSpliced(axis, 1);
   const extent = shape[axis]!;
   const emitter = new Emitter(region);
-  const e = emitter.name(`(${groupNumber}) * ${workgroup}u + lane`, 'e');
+  const e = emitter.name(`number * ${workgroup}u + lane`, 'e');
   emitter.line(`if (${e} >= ${sizeOf(lines)}u) { return; }`);
   const outer = emitter.coordinates(e, lines);
   emitter.line(`var total = ${dtype === 'f32' ? '0.0f' : dtype === 'i32' ? '0i' : '0u'};`);
@@ -95,10 +103,14 @@ export function cumsumDispatch(region: Region, node: GraphNode): Dispatch {
   }`;
   const reads = emitter.reads;
   return {
-    label: 'cumsum',
-    source: shader({ region, reads, writes: [dtype], body, workgroup }),
-    bindings: [...reads.map((value) => ({ value, write: false })), { value: target, write: true }],
-    grid: grid(Math.ceil(sizeOf(lines) / workgroup)),
+    shader: {
+      label: 'cumsum',
+      workgroup,
+      workgroups: Math.ceil(sizeOf(lines) / workgroup),
+      bindings: bindingsOf(region, reads, [dtype]),
+      body,
+    },
+    values: [...reads, target],
   };
 }
 
@@ -111,7 +123,7 @@ export function sortDispatch(region: Region, node: GraphNode): Dispatch {
   const extent = shape.at(-1)!;
   const size = sizeOf(shape);
   const emitter = new Emitter(region);
-  const e = emitter.name(`(${groupNumber}) * ${workgroup}u + lane`, 'e');
+  const e = emitter.name(`number * ${workgroup}u + lane`, 'e');
   emitter.line(`if (${e} >= ${size}u) { return; }`);
   const at = emitter.coordinates(e, shape);
   emitter.line(`let x = ${emitter.element(input, at)};`);
@@ -128,13 +140,13 @@ export function sortDispatch(region: Region, node: GraphNode): Dispatch {
   o1[to] = i32(${at.at(-1)});`;
   const reads = emitter.reads;
   return {
-    label: 'sort',
-    source: shader({ region, reads, writes: [dtype, 'i32'], body, workgroup }),
-    bindings: [
-      ...reads.map((value) => ({ value, write: false })),
-      { value: values, write: true },
-      { value: indices, write: true },
-    ],
-    grid: grid(Math.ceil(size / workgroup)),
+    shader: {
+      label: 'sort',
+      workgroup,
+      workgroups: Math.ceil(size / workgroup),
+      bindings: bindingsOf(region, reads, [dtype, 'i32']),
+      body,
+    },
+    values: [...reads, values, indices],
   };
 }

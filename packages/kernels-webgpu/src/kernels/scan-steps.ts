@@ -1,30 +1,22 @@
 import type { TensorType } from '@tessera/tensor-core';
 import { isPacked, sizeOf } from '@tessera/tensor-core';
-import { grid, groupNumber } from '../compile/dispatch.ts';
-
-/** The steps around the body of a loop. They move whole words, so that the element type does not matter. */
-interface ScanStep {
-  readonly label: string;
-  readonly source: string;
-  readonly grid: readonly [number, number, number];
-}
+import type { Shader, ShaderBinding } from '../codegen/shader.ts';
 
 // The clock: turn, element of this turn, whether the turn counts.
-const clockRead = (binding: number): string =>
-  `@group(0) @binding(${binding}) var<storage, read> clock: array<u32, 4>;`;
-const main = (workgroup: number, body: string): string =>
-  `@compute @workgroup_size(${workgroup}) fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {\n  ${body}\n}`;
+const clock = (write: boolean): ShaderBinding => ({ name: 'clock', element: 'u32', write });
 
-/** Before the first turn. */
-export function resetClock(): ScanStep {
+/** Before the first turn. Binds the clock. */
+export function resetClock(): Shader {
   return {
     label: 'scan: reset',
-    grid: [1, 1, 1],
-    source: `@group(0) @binding(0) var<storage, read_write> clock: array<u32, 4>;\n${main(1, 'clock[0] = 0xffffffffu;')}`,
+    workgroup: 64,
+    workgroups: 1,
+    bindings: [clock(true)],
+    body: 'if (lane == 0u) { clock[0] = 0xffffffffu; }',
   };
 }
 
-/** Begins a turn. */
+/** Begins a turn. Binds the count, if there is one, and the clock. */
 export function advanceClock({
   length,
   reverse,
@@ -33,22 +25,19 @@ export function advanceClock({
   readonly length: number;
   readonly reverse: boolean;
   readonly counted: boolean;
-}): ScanStep {
-  const bindings = counted
-    ? `@group(0) @binding(0) var<storage, read> count: array<i32>;\n@group(0) @binding(1) var<storage, read_write> clock: array<u32, 4>;`
-    : `@group(0) @binding(0) var<storage, read_write> clock: array<u32, 4>;`;
+}): Shader {
   return {
     label: 'scan: turn',
-    grid: [1, 1, 1],
-    source: `${bindings}\n${main(
-      1,
-      `let turns = ${counted ? `u32(clamp(count[0], 0i, ${length}i))` : `${length}u`};
+    workgroup: 64,
+    workgroups: 1,
+    bindings: [...(counted ? [{ name: 'turnsGiven', element: 'i32', write: false }] : []), clock(true)],
+    body: `if (lane > 0u) { return; }
+  let turns = ${counted ? `u32(clamp(turnsGiven[0], 0i, ${length}i))` : `${length}u`};
   let turn = clock[0] + 1u;
   let counts = turn < turns;
   clock[0] = turn;
   clock[1] = select(turn, ${reverse ? 'turns - 1u - turn' : 'turn'}, counts);
   clock[2] = select(0u, 1u, counts);`,
-    )}`,
   };
 }
 
@@ -56,53 +45,48 @@ function words(type: TensorType): number {
   return isPacked(type.dtype) ? sizeOf(type.shape) / 2 : sizeOf(type.shape);
 }
 
+/** Moves whole words, so that the element type does not matter. Binds source, target and, for most, the clock. */
 function copying(
   label: string,
   type: TensorType,
-  bindings: string,
+  clocked: boolean,
   line: (i: string, size: number) => string,
-): ScanStep | undefined {
+): Shader | undefined {
   const size = words(type);
   if (size === 0) return undefined;
   if (!Number.isInteger(size))
     throw new Error(`scan: an element of an odd number of 16-bit floats cannot be moved by words.`);
   return {
     label,
-    grid: grid(Math.ceil(size / 64)),
-    source: `${bindings}\n${main(64, `let i = (${groupNumber}) * 64u + lane;\n  if (i >= ${size}u) { return; }\n  ${line('i', size)}`)}`,
+    workgroup: 64,
+    workgroups: Math.ceil(size / 64),
+    bindings: [
+      { name: 'source', element: 'u32', write: false },
+      { name: 'to', element: 'u32', write: true },
+      ...(clocked ? [clock(false)] : []),
+    ],
+    body: `let i = number * 64u + lane;\n  if (i >= ${size}u) { return; }\n  ${line('i', size)}`,
   };
 }
 
-const from = `@group(0) @binding(0) var<storage, read> from_: array<u32>;\n@group(0) @binding(1) var<storage, read_write> to: array<u32>;`;
-
 /** Copies a value; `clocked`: the element of this turn. */
-export function copyElement(type: TensorType, clocked?: 'clocked'): ScanStep | undefined {
+export function copyElement(type: TensorType, clocked?: 'clocked'): Shader | undefined {
   return clocked
-    ? copying(
-        'scan: load',
-        type,
-        `${from}\n${clockRead(2)}`,
-        (i, size) => `to[${i}] = from_[clock[1] * ${size}u + ${i}];`,
-      )
-    : copying('scan: copy', type, from, (i) => `to[${i}] = from_[${i}];`);
+    ? copying('scan: load', type, true, (i, size) => `to[${i}] = source[clock[1] * ${size}u + ${i}];`)
+    : copying('scan: copy', type, false, (i) => `to[${i}] = source[${i}];`);
 }
 
 /** Puts an output of the body into its place, zero for a turn that does not count. */
-export function storeElement(type: TensorType): ScanStep | undefined {
+export function storeElement(type: TensorType): Shader | undefined {
   return copying(
     'scan: store',
     type,
-    `${from}\n${clockRead(2)}`,
-    (i, size) => `to[clock[1] * ${size}u + ${i}] = select(0u, from_[${i}], clock[2] == 1u);`,
+    true,
+    (i, size) => `to[clock[1] * ${size}u + ${i}] = select(0u, source[${i}], clock[2] == 1u);`,
   );
 }
 
 /** Keeps the next carry if the turn counts. */
-export function keepCarry(type: TensorType): ScanStep | undefined {
-  return copying(
-    'scan: carry',
-    type,
-    `${from}\n${clockRead(2)}`,
-    (i) => `if (clock[2] == 1u) { to[${i}] = from_[${i}]; }`,
-  );
+export function keepCarry(type: TensorType): Shader | undefined {
+  return copying('scan: carry', type, true, (i) => `if (clock[2] == 1u) { to[${i}] = source[${i}]; }`);
 }
