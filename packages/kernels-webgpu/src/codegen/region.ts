@@ -47,3 +47,8 @@ export function packedElement(dtype: 'f16' | 'bf16', buffer: string, index: stri
     ? `unpack2x16float(${buffer}[(${index}) / 2u])[(${index}) % 2u]`
     : `bitcast<f32>((${buffer}[(${index}) / 2u] >> (16u * ((${index}) % 2u))) << 16u)`;
 }
+
+/** WGSL of a word that holds two 16-bit floats. */
+export function packedPair(dtype: 'f16' | 'bf16', low: string, high: string): string {
+  return dtype === 'f16' ? `pack2x16float(vec2f(${low}, ${high}))` : `bf16_bits(${low}) | (bf16_bits(${high}) << 16u)`;
+}

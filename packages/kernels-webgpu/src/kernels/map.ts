@@ -1,5 +1,6 @@
 import { isPacked, sizeOf } from '@tessera/tensor-core';
 import { Emitter, stored } from '../codegen/emitter.ts';
+import { packedPair } from '../codegen/region.ts';
 import type { Region } from '../codegen/region.ts';
 import { bindingsOf } from '../codegen/shader.ts';
 import type { Dispatch } from '../compile/dispatch.ts';
@@ -38,9 +39,4 @@ export function mapDispatch(region: Region, value: number): Dispatch {
     },
     values: [...reads, value],
   };
-}
-
-/** WGSL of a word that holds two 16-bit floats. */
-export function packedPair(dtype: 'f16' | 'bf16', low: string, high: string): string {
-  return dtype === 'f16' ? `pack2x16float(vec2f(${low}, ${high}))` : `bf16_bits(${low}) | (bf16_bits(${high}) << 16u)`;
 }

@@ -1,6 +1,6 @@
 import type { Shader } from '../codegen/shader.ts';
-import { wordOf } from './matmul.ts';
-import type { MatmulPlan, Operand } from './matmul.ts';
+import { wordOf } from './matmul-plan.ts';
+import type { MatmulPlan, Operand } from './matmul-plan.ts';
 
 const lanes = 64;
 

@@ -1,6 +1,6 @@
 import type { Shader } from '../codegen/shader.ts';
-import { wordOf } from './matmul.ts';
-import type { MatmulPlan, Operand } from './matmul.ts';
+import { wordOf } from './matmul-plan.ts';
+import type { MatmulPlan, Operand } from './matmul-plan.ts';
 
 /** Rows and columns of a result that a workgroup of 16 × 16 makes, 4 × 4 for each invocation. */
 const tile = 64;

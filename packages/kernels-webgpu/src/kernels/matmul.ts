@@ -3,9 +3,9 @@ import { isPacked, sizeOf } from '@tessera/tensor-core';
 import { Emitter, stored } from '../codegen/emitter.ts';
 import { asExpression, packedElement, storedAs } from '../codegen/region.ts';
 import type { Region } from '../codegen/region.ts';
-import type { Shader } from '../codegen/shader.ts';
 import type { Dispatch } from '../compile/dispatch.ts';
 import type { StridedView } from '../compile/strided-view.ts';
+import type { MatmulPlan, Operand } from './matmul-plan.ts';
 import { rowsShader } from './matmul-rows.ts';
 import { tilesShader } from './matmul-tiles.ts';
 
@@ -18,43 +18,6 @@ export interface MatmulCall {
   /** The product itself, or the value of an expression that goes on from it, or from several, element by element. */
   readonly target: number;
   readonly capabilities: GpuCapabilities;
-}
-
-/** Products with their sizes, and the code that is the same for every way to compute them. */
-export interface MatmulPlan {
-  readonly M: number;
-  readonly N: number;
-  readonly K: number;
-  readonly batches: number;
-  readonly a: Operand;
-  /** Right operands, of one layout. */
-  readonly bs: readonly Operand[];
-  /** WGSL of the first elements of all matrices, {@link Operand.start}, from `batch`. */
-  readonly starts: string;
-  /** WGSL that writes element `at` (u32) from the products (f32), one code each. */
-  write(at: string, products: readonly string[]): string;
-  /** A shader around a body; operands are bound as arrays of the given WGSL types. */
-  shader(
-    name: string,
-    types: { readonly a: string; readonly b: string },
-    rest: Omit<Shader, 'label' | 'bindings'>,
-  ): Shader;
-  readonly capabilities: GpuCapabilities;
-}
-
-/** One operand. Strides in elements. */
-export interface Operand {
-  readonly name: string;
-  /** Name of its first element's index. */
-  readonly start: string;
-  readonly dtype: 'f32' | 'f16' | 'bf16';
-  readonly row: number;
-  readonly column: number;
-  readonly offset: number;
-  /** Strides of the leading axes are all multiples of this power of two. */
-  readonly batchAlignment: number;
-  /** Element at an index (WGSL). */
-  read(index: string): string;
 }
 
 const fewRows = 4;
@@ -124,11 +87,6 @@ function operand(name: string, region: Region, { leaf, strides, offset }: Stride
     batchAlignment: Math.min(...strides.slice(0, -2).map((stride) => (stride === 0 ? 64 : stride & -stride)), 64),
     read: isPacked(dtype) ? (i) => packedElement(dtype as 'f16' | 'bf16', name, i) : (i) => `${name}[${i}]`,
   };
-}
-
-/** WGSL type of the words of an operand that is read element by element. */
-export function wordOf({ dtype }: Operand): string {
-  return dtype === 'f32' ? 'f32' : 'u32';
 }
 
 /** Start of a matrix of a batch in the buffer of an operand. */

@@ -1,10 +1,9 @@
 import type { DType } from '@tessera/tensor-core';
 import { isPacked, sizeOf } from '@tessera/tensor-core';
 import { Emitter, stored } from '../codegen/emitter.ts';
-import { literalOf, storedAs } from '../codegen/region.ts';
+import { literalOf, packedPair, storedAs } from '../codegen/region.ts';
 import type { Region } from '../codegen/region.ts';
 import type { Dispatch } from '../compile/dispatch.ts';
-import { packedPair } from './map.ts';
 
 const workgroup = 256;
 /** Below this many elements a map is bound by being started. */
