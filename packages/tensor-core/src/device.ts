@@ -1,4 +1,5 @@
 import type { HostArray } from './dtype.ts';
+import type { DeviceLostError } from './errors.ts';
 import type { Graph } from './graph.ts';
 import type { TensorType } from './op.ts';
 import type { Tensor } from './tensor.ts';
@@ -31,6 +32,11 @@ export interface Device {
   readonly name: string;
   /** Bytes that resident tensors hold now. */
   readonly allocatedBytes: number;
+  /**
+   * Resolves with the reason when the device is lost. From then on everything that waits rejects with it, and everything
+   * but disposing throws it. Absent: the device cannot be lost.
+   */
+  readonly lost?: Promise<DeviceLostError>;
   /**
    * True for a device that works in this thread and its memory: `run` returns when the work is done, and `upload` takes the
    * array over. There is nothing to gain from running ahead, from choosing tokens there, or from writing in pieces.

@@ -1,4 +1,6 @@
 import type { Tensor } from '@tessera/tensor-core';
+import type { Buffers } from './buffers.ts';
+import { usage } from './buffers.ts';
 
 /** GPU time of one dispatch. */
 export interface DispatchTime {
@@ -17,26 +19,25 @@ export interface Profile {
 }
 
 const mostQueries = 4096;
-const queryResolve = 0x0200;
-const copySource = 0x04;
-const copyTarget = 0x08;
 const mapRead = 0x01;
 
 /** Takes the time of passes, a pair of timestamps each. */
 export class Stopwatch {
+  readonly #buffers: Buffers;
   readonly #passes: number;
   readonly #sets: readonly GPUQuerySet[];
   readonly #staging: GPUBuffer;
   readonly #resolved: GPUBuffer;
 
-  constructor(device: GPUDevice, passes: number) {
+  constructor(device: GPUDevice, buffers: Buffers, passes: number) {
+    this.#buffers = buffers;
     this.#passes = passes;
     this.#sets = Array.from({ length: Math.ceil((2 * passes) / mostQueries) }, (_, i) =>
       device.createQuerySet({ type: 'timestamp', count: Math.min(mostQueries, 2 * passes - i * mostQueries) }),
     );
     const size = Math.max(16, 16 * passes);
-    this.#resolved = device.createBuffer({ label: 'timestamps', size, usage: queryResolve | copySource });
-    this.#staging = device.createBuffer({ label: 'timestamps, read back', size, usage: copyTarget | mapRead });
+    this.#resolved = buffers.create('timestamps', size, usage.timestamps);
+    this.#staging = buffers.create('timestamps, read back', size, usage.staging);
   }
 
   /** The timestamps of one pass, by number. */
@@ -55,9 +56,13 @@ export class Stopwatch {
     encoder.copyBufferToBuffer(this.#resolved, 0, this.#staging, 0, this.#resolved.size);
   }
 
-  /** Microseconds of each pass, once what was encoded has been submitted. */
-  async read(): Promise<number[]> {
-    await this.#staging.mapAsync(mapRead);
+  /** Begins to bring the timestamps back. Called right after the submit. */
+  map(): Promise<undefined> {
+    return this.#staging.mapAsync(mapRead);
+  }
+
+  /** Microseconds of each pass, once they are mapped. */
+  microseconds(): number[] {
     const ticks = new BigUint64Array(this.#staging.getMappedRange());
     return Array.from({ length: this.#passes }, (_, i) => Number(ticks[2 * i + 1]! - ticks[2 * i]!) / 1000);
   }
@@ -65,7 +70,7 @@ export class Stopwatch {
   /** Frees queries and buffers. */
   dispose(): void {
     for (const set of this.#sets) set.destroy();
-    this.#resolved.destroy();
-    this.#staging.destroy();
+    this.#buffers.destroy(this.#resolved);
+    this.#buffers.destroy(this.#staging);
   }
 }

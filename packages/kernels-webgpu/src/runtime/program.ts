@@ -1,48 +1,54 @@
-import type { Graph, Program, Tensor } from '@tessera/tensor-core';
-import { FeatureUnavailableError, TesseraError, sameShape, showShape } from '@tessera/tensor-core';
-import type { CompiledGraph, Step } from '../compile/compile-graph.ts';
-import { bufferBytes } from '../compile/slot.ts';
+import type { Graph, Program, Tensor, TensorType } from '@tessera/tensor-core';
+import { FeatureUnavailableError, ShapeError, TesseraError, sameShape, showShape } from '@tessera/tensor-core';
+import type { CompiledGraph } from '../compile/compile-graph.ts';
 import type { Slot } from '../compile/slot.ts';
-import { planMemory } from './plan-memory.ts';
-import type { BufferPool } from './gpu-storage.ts';
+import { BindGroups } from './bind-groups.ts';
+import type { BoundDispatch } from './bind-groups.ts';
+import type { Buffers } from './buffers.ts';
+import type { CommandStream } from './command-stream.ts';
+import type { DeviceCounters } from './counters.ts';
+import type { Failures } from './failures.ts';
 import { GpuStorage } from './gpu-storage.ts';
+import { planMemory } from './plan-memory.ts';
 import { Stopwatch } from './profile.ts';
 import type { Profile } from './profile.ts';
+import { donatedPartners } from './state-buffers.ts';
+import { inOrder } from './step-order.ts';
 
 /** What a program needs of its device. */
 export interface ProgramContext {
   readonly device: GPUDevice;
-  readonly pool: BufferPool;
-  /** The storage of an input, uploaded if it is still on the host. */
-  storageOf(tensor: Tensor): GpuStorage;
+  readonly buffers: Buffers;
+  readonly stream: CommandStream;
+  readonly failures: Failures;
+  readonly counters: DeviceCounters;
+  /** The storages of inputs; those that are still on the host are uploaded. */
+  storagesOf(tensors: readonly Tensor[]): GpuStorage[];
   /** Wraps an output. */
-  hold(storage: GpuStorage, type: Graph['types'][number]): Tensor;
-  /** Counts for tests and benchmarks. */
-  readonly counters: { dispatches: number; submits: number; bindGroups: number };
+  hold(storage: GpuStorage, type: TensorType): Tensor;
 }
 
-interface Flat {
-  readonly label: string;
-  readonly pipeline: GPUComputePipeline;
-  readonly grid: readonly [number, number, number];
-  readonly slots: readonly Slot[];
-}
+/** Where an output comes from: an input that was overwritten, or a buffer made for it. */
+type OutputPlace = { readonly input: number } | { readonly made: number };
 
-/** A compiled graph with its pipelines and memory. Bind groups are kept for each set of buffers that it is run with. */
+/** A compiled graph with its pipelines and memory. */
 export class WebGpuProgram implements Program {
   readonly graph: Graph;
-  readonly #compiled: CompiledGraph;
   readonly #context: ProgramContext;
-  readonly #donated: ReadonlySet<number>;
+  readonly #donated: readonly number[];
+  readonly #dispatches: readonly BoundDispatch[];
+  /** Numbers of dispatches in the order in which they run. */
   readonly #order: readonly number[];
-  readonly #flat: readonly Flat[];
-  readonly #temporaries: ReadonlyMap<Slot, number>;
+  readonly #groups: BindGroups;
   readonly #arena: readonly GPUBuffer[];
-  readonly #bindGroups = new Map<string, GPUBindGroup[]>();
-  /** The donated input whose buffer serves an output of the next run, so that a state alternates between two buffers. */
-  readonly #partners: ReadonlyMap<Slot, number>;
-  readonly #spare = new Map<Slot, GPUBuffer>();
   readonly #constants: readonly GpuStorage[];
+  /** Inputs that dispatches bind. Their buffers, then those made for outputs, are what changes from run to run. */
+  readonly #boundInputs: readonly number[];
+  readonly #made: readonly { readonly bytes: number; readonly partner: number }[];
+  readonly #outputs: readonly OutputPlace[];
+  /** Buffers that donated inputs left behind, for the output made in each place: a state alternates between two. */
+  readonly #spare: (GPUBuffer | undefined)[];
+  readonly #external: GPUBuffer[] = [];
   #disposed = false;
 
   constructor(
@@ -53,33 +59,39 @@ export class WebGpuProgram implements Program {
     constants: readonly GpuStorage[],
     context: ProgramContext,
   ) {
-    this.#constants = constants;
     this.graph = graph;
-    this.#compiled = compiled;
     this.#context = context;
-    this.#donated = donated;
-    const flat: Flat[] = [];
-    const order: number[] = [];
-    const visit = (steps: readonly Step[]): void => {
-      for (const step of steps) {
-        if (step.kind === 'dispatch') {
-          flat.push({ label: step.label, pipeline: pipelines.get(step.source)!, grid: step.grid, slots: step.slots });
-          order.push(flat.length - 1);
-          continue;
-        }
-        const start = order.length;
-        visit(step.steps);
-        const turn = order.slice(start);
-        for (let i = 1; i < step.times; i++) order.push(...turn);
-      }
+    this.#donated = [...donated];
+    this.#constants = constants;
+    const { dispatches, order } = inOrder(compiled.steps);
+    const made = [...new Set(compiled.outputs)].filter(({ role }) => role.kind === 'temporary');
+    const bound = new Set(dispatches.flatMap(({ slots }) => slots));
+    this.#boundInputs = [
+      ...new Set([...bound].flatMap(({ role }) => (role.kind === 'input' ? [role.index] : []))),
+    ].toSorted((a, b) => a - b);
+    const { places, sizes } = planMemory(compiled);
+    this.#arena = sizes.map((bytes) => context.buffers.take('memory of a program', bytes));
+    const placeOf = (slot: Slot): GPUBuffer | number => {
+      if (slot.role.kind === 'fixed') return slot.role.buffer;
+      if (slot.role.kind === 'input') return this.#boundInputs.indexOf(slot.role.index);
+      const output = made.indexOf(slot);
+      return output >= 0 ? this.#boundInputs.length + output : this.#arena[places.get(slot)!]!;
     };
-    visit(compiled.steps);
-    this.#flat = flat;
+    const located = new Map([...bound].map((slot) => [slot, placeOf(slot)]));
+    this.#dispatches = dispatches.map(({ label, source, grid, slots }) => ({
+      label,
+      pipeline: pipelines.get(source)!,
+      grid,
+      bindings: slots.map((slot) => located.get(slot)!),
+    }));
     this.#order = order;
-    const plan = planMemory(compiled);
-    this.#temporaries = plan.places;
-    this.#arena = plan.sizes.map((bytes) => context.pool.take(bytes));
-    this.#partners = partnersOf(compiled, graph, donated);
+    this.#groups = new BindGroups(context.device, context.failures, context.counters, this.#dispatches);
+    const partners = donatedPartners(compiled, graph, donated);
+    this.#made = made.map((slot) => ({ bytes: slot.bytes, partner: partners.get(slot) ?? -1 }));
+    this.#spare = made.map(() => undefined);
+    this.#outputs = compiled.outputs.map((slot) =>
+      slot.role.kind === 'input' ? { input: slot.role.index } : { made: made.indexOf(slot) },
+    );
   }
 
   /** Dispatches of one run. */
@@ -87,18 +99,14 @@ export class WebGpuProgram implements Program {
     return this.#order.length;
   }
 
+  /**
+   * Runs the graph: encodes it behind the commands of this turn, which are submitted together at the end of the turn, or by
+   * the first read.
+   * @throws ShapeError for inputs of another number, shape or dtype
+   * @throws DeviceLostError when the device was lost
+   */
   run(inputs: readonly Tensor[]): readonly Tensor[] {
-    return this.#run(inputs, (encoder, groups) => {
-      const pass = encoder.beginComputePass();
-      let current: GPUComputePipeline | undefined;
-      for (const index of this.#order) {
-        const { pipeline, grid } = this.#flat[index]!;
-        if (pipeline !== current) pass.setPipeline((current = pipeline));
-        pass.setBindGroup(0, groups[index]!);
-        pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
-      }
-      pass.end();
-    });
+    return this.#run(inputs, (groups) => this.#context.stream.dispatch(this.#dispatches, this.#order, groups));
   }
 
   /**
@@ -107,141 +115,134 @@ export class WebGpuProgram implements Program {
    * @throws FeatureUnavailableError when the device has no `timestamp-query`
    */
   async profile(inputs: readonly Tensor[]): Promise<Profile> {
-    const { device } = this.#context;
+    const { device, buffers, stream, failures, counters } = this.#context;
     if (!device.features.has('timestamp-query'))
       throw new FeatureUnavailableError(
         "profile: the device has no feature 'timestamp-query'. Take an adapter that has it, and request the device with it.",
       );
-    const stopwatch = new Stopwatch(device, this.#order.length);
+    failures.check();
+    const { floor } = failures.checkpoint();
+    const stopwatch = failures.scope('profile', () => new Stopwatch(device, buffers, this.#order.length));
+    let outputs: readonly Tensor[] = [];
     try {
-      const outputs = this.#run(inputs, (encoder, groups) => {
+      outputs = this.#run(inputs, (groups) => {
+        const encoder = stream.encoder();
         this.#order.forEach((index, position) => {
-          const { pipeline, grid } = this.#flat[index]!;
+          const { pipeline, grid } = this.#dispatches[index]!;
           const pass = encoder.beginComputePass({ timestampWrites: stopwatch.pass(position) });
           pass.setPipeline(pipeline);
           pass.setBindGroup(0, groups[index]!);
           pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
           pass.end();
         });
+        counters.dispatches += this.#order.length;
         stopwatch.resolve(encoder);
       });
-      const times = await stopwatch.read();
+      await failures.mapped(
+        stream.submit(() => stopwatch.map())!,
+        failures.checkpoint(floor),
+        'profile',
+      );
+      const times = stopwatch.microseconds();
       const rows = this.#order.map((index, position) => ({
-        label: this.#flat[index]!.label,
+        label: this.#dispatches[index]!.label,
         microseconds: times[position]!,
       }));
       return { outputs, rows };
+    } catch (error) {
+      for (const output of outputs) output.dispose();
+      throw error;
     } finally {
       stopwatch.dispose();
     }
   }
 
-  #run(
-    inputs: readonly Tensor[],
-    encode: (encoder: GPUCommandEncoder, groups: readonly GPUBindGroup[]) => void,
-  ): readonly Tensor[] {
-    const { graph } = this;
-    if (this.#disposed) throw new TesseraError('DISPOSED', 'program: it was disposed. Compile the graph again.');
-    if (inputs.length !== graph.inputs)
-      throw new TesseraError('SHAPE', `program: takes ${graph.inputs} inputs, got ${inputs.length}.`);
-    inputs.forEach((input, index) => {
-      const type = graph.types[index]!;
-      if (input.dtype !== type.dtype || !sameShape(input.shape, type.shape))
-        throw new TesseraError(
-          'SHAPE',
-          `program: input ${index} is ${input.dtype}${showShape(input.shape)}, expected ${type.dtype}${showShape(type.shape)}.`,
-        );
-    });
-    const { device, pool, counters } = this.#context;
-    const storages = inputs.map((input) => this.#context.storageOf(input));
-    const made = new Map<Slot, GPUBuffer>();
-    for (const slot of this.#compiled.outputs)
-      if (slot.role.kind === 'temporary' && !made.has(slot)) {
-        made.set(slot, this.#spare.get(slot) ?? pool.take(slot.bytes));
-        this.#spare.delete(slot);
-      }
-    const bufferOf = (slot: Slot): GPUBuffer => {
-      if (slot.role.kind === 'fixed') return slot.role.buffer;
-      if (slot.role.kind === 'input') return storages[slot.role.index]!.buffer;
-      return made.get(slot) ?? this.#arena[this.#temporaries.get(slot)!]!;
-    };
-    const groups = this.#groupsFor([...storages.map((storage) => storage.buffer), ...made.values()], bufferOf);
-    const encoder = device.createCommandEncoder();
-    encode(encoder, groups);
-    device.queue.submit([encoder.finish()]);
-    counters.dispatches += this.#order.length;
-    counters.submits++;
-    const outputs = this.#compiled.outputs.map((slot, position) => {
-      const type = graph.types[graph.outputs[position]!]!;
-      if (slot.role.kind === 'input') {
-        const storage = storages[slot.role.index]!;
-        storage.references++;
-        return this.#context.hold(storage, type);
-      }
-      return this.#context.hold(new GpuStorage(made.get(slot)!, slot.bytes), type);
-    });
-    for (const [slot, index] of this.#partners) {
-      const storage = storages[index]!;
-      // Kept here rather than given to the pool, where the order of buffers would change from run to run.
-      if (storage.references === 1 && storage.buffer.size === made.get(slot)!.size) {
-        this.#spare.set(slot, storage.buffer);
-        storage.kept = true;
-      }
-    }
-    inputs.forEach((input, index) => {
-      if (this.#donated.has(index)) input.dispose();
-      else if (input.source.kind === 'host') this.#release(storages[index]!);
-    });
-    return outputs;
-  }
-
+  /** Frees what the program holds. Outputs live on. */
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    for (const buffer of [...this.#arena, ...this.#spare.values()]) this.#context.pool.give(buffer);
-    this.#spare.clear();
-    for (const storage of this.#constants) this.#release(storage);
-    this.#bindGroups.clear();
+    const { buffers } = this.#context;
+    for (const buffer of [...this.#arena, ...this.#spare]) if (buffer) buffers.give(buffer);
+    this.#spare.fill(undefined);
+    for (const storage of this.#constants) buffers.release(storage);
+    this.#groups.clear();
   }
 
-  #release(storage: GpuStorage): void {
-    storage.references--;
-    if (storage.references === 0 && !storage.kept) this.#context.pool.give(storage.buffer);
+  #run(inputs: readonly Tensor[], encode: (groups: readonly GPUBindGroup[]) => void): readonly Tensor[] {
+    const { graph } = this;
+    const { buffers, failures, storagesOf, hold } = this.#context;
+    failures.check();
+    this.#checkInputs(inputs);
+    const storages = storagesOf(inputs);
+    const owned = this.#ownedBy(inputs, storages);
+    const external = this.#external;
+    external.length = 0;
+    for (const index of this.#boundInputs) external.push(storages[index]!.buffer);
+    const firstMade = external.length;
+    this.#made.forEach(({ bytes }, place) => {
+      external.push(this.#spare[place] ?? buffers.take('output', bytes));
+      this.#spare[place] = undefined;
+    });
+    encode(this.#groups.groupsFor(external));
+    const outputs = this.#outputs.map((place, position) => {
+      const type = graph.types[graph.outputs[position]!]!;
+      if ('made' in place) {
+        const { bytes } = this.#made[place.made]!;
+        return hold(new GpuStorage(external[firstMade + place.made]!, bytes), type);
+      }
+      const storage = storages[place.input]!;
+      storage.references++;
+      return hold(storage, type);
+    });
+    this.#made.forEach(({ partner }, place) => {
+      if (partner < 0) return;
+      const storage = storages[partner]!;
+      const made = external[firstMade + place]!;
+      // Kept here rather than given to the pool, where the order of buffers would change from run to run.
+      if (storage.references === 1 && buffers.sizeOf(storage.buffer) === buffers.sizeOf(made)) {
+        this.#spare[place] = storage.buffer;
+        storage.kept = true;
+      }
+    });
+    for (const storage of owned) buffers.release(storage);
+    for (const index of this.#donated) inputs[index]!.dispose();
+    return outputs;
   }
 
-  #groupsFor(external: readonly GPUBuffer[], bufferOf: (slot: Slot) => GPUBuffer): GPUBindGroup[] {
-    const { device, pool, counters } = this.#context;
-    const key = external.map((buffer) => pool.numberOf(buffer)).join();
-    const known = this.#bindGroups.get(key);
-    if (known) return known;
-    const groups = this.#flat.map(({ pipeline, slots }) =>
-      device.createBindGroup({
-        layout: pipeline.getBindGroupLayout(0),
-        entries: slots.map((slot, binding) => ({ binding, resource: { buffer: bufferOf(slot) } })),
-      }),
-    );
-    counters.bindGroups += groups.length;
-    // A handful of sets of buffers alternate; more would mean that nothing recurs.
-    if (this.#bindGroups.size >= mostSets) this.#bindGroups.delete(this.#bindGroups.keys().next().value!);
-    this.#bindGroups.set(key, groups);
-    return groups;
+  /**
+   * Storages that only this run holds: of inputs that were uploaded for it, and copies of donated inputs that somebody
+   * else holds too, who must not see them change.
+   */
+  #ownedBy(inputs: readonly Tensor[], storages: GpuStorage[]): GpuStorage[] {
+    const { buffers, stream } = this.#context;
+    const owned = storages.filter((_, index) => inputs[index]!.source.kind !== 'resident');
+    for (const storage of storages) storage.uses = 0;
+    for (const storage of storages) storage.uses++;
+    for (const index of this.#donated) {
+      const shared = storages[index]!;
+      if (shared.references === 1 && shared.uses === 1) continue;
+      const copy = new GpuStorage(buffers.take('copy of a donated input', shared.bytes), shared.bytes);
+      stream.encoder().copyBufferToBuffer(shared.buffer, 0, copy.buffer, 0, shared.bytes);
+      shared.uses--;
+      copy.uses = 1;
+      storages[index] = copy;
+      owned.push(copy);
+    }
+    return owned;
   }
-}
 
-const mostSets = 16;
-
-/**
- * Pairs outputs that need a buffer of their own with donated inputs of the same size that no output takes over. From the end:
- * a step gives its state last, in the order in which it takes it, and each leaf should alternate with itself.
- */
-function partnersOf(compiled: CompiledGraph, graph: Graph, donated: ReadonlySet<number>): Map<Slot, number> {
-  const taken = new Set(compiled.outputs.flatMap(({ role }) => (role.kind === 'input' ? [role.index] : [])));
-  const free = [...donated].filter((index) => !taken.has(index));
-  const partners = new Map<Slot, number>();
-  for (const slot of compiled.outputs.toReversed()) {
-    if (slot.role.kind !== 'temporary' || partners.has(slot)) continue;
-    const at = free.findLastIndex((index) => bufferBytes(graph.types[index]!) === slot.bytes);
-    if (at >= 0) partners.set(slot, free.splice(at, 1)[0]!);
+  #checkInputs(inputs: readonly Tensor[]): void {
+    const { graph } = this;
+    if (this.#disposed) throw new TesseraError('DISPOSED', 'program: it was disposed. Compile the graph again.');
+    if (inputs.length !== graph.inputs)
+      throw new ShapeError(`program: takes ${graph.inputs} inputs, got ${inputs.length}.`);
+    for (let index = 0; index < inputs.length; index++) {
+      const input = inputs[index]!;
+      const type = graph.types[index]!;
+      if (input.dtype !== type.dtype || !sameShape(input.shape, type.shape))
+        throw new ShapeError(
+          `program: input ${index} is ${input.dtype}${showShape(input.shape)}, expected ${type.dtype}${showShape(type.shape)}.`,
+        );
+    }
   }
-  return partners;
 }

@@ -1,55 +1,75 @@
+import type { Buffers } from './buffers.ts';
+import { usage } from './buffers.ts';
+import type { CommandStream } from './command-stream.ts';
+import type { Failures } from './failures.ts';
+
 const mapRead = 0x01;
-const copyTo = 0x08;
+/** Larger values come in pieces: a staging buffer may not be as large as a tensor. */
+const mostPiece = 64 * 2 ** 20;
 const mostKept = 64 * 2 ** 20;
+
+interface Piece {
+  readonly staging: GPUBuffer;
+  readonly offset: number;
+  readonly bytes: number;
+}
 
 /** Brings buffers to the host through staging buffers that are used again: making one costs more than a small read. */
 export class Readback {
-  readonly #device: GPUDevice;
+  readonly #failures: Failures;
+  readonly #stream: CommandStream;
+  readonly #buffers: Buffers;
   readonly #free = new Map<number, GPUBuffer[]>();
   #kept = 0;
 
-  constructor(device: GPUDevice) {
-    this.#device = device;
+  constructor(failures: Failures, stream: CommandStream, buffers: Buffers) {
+    this.#failures = failures;
+    this.#stream = stream;
+    this.#buffers = buffers;
   }
 
-  /** A copy of the first `bytes` of a buffer, after all work submitted so far. */
+  /** A copy of the first `bytes` of a buffer as they are now, behind all commands given so far and submitted with them. */
   async read(source: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
-    const size = 2 ** Math.max(8, Math.ceil(Math.log2(bytes)));
-    const staging = this.#take(size);
-    const encoder = this.#device.createCommandEncoder();
-    encoder.copyBufferToBuffer(source, 0, staging, 0, bytes);
-    this.#device.queue.submit([encoder.finish()]);
+    const pieces: Piece[] = [];
+    for (let offset = 0; offset < bytes; offset += mostPiece) {
+      const length = Math.min(mostPiece, bytes - offset);
+      pieces.push({ staging: this.#take(length), offset, bytes: length });
+    }
+    const encoder = this.#stream.encoder();
+    for (const piece of pieces) encoder.copyBufferToBuffer(source, piece.offset, piece.staging, 0, piece.bytes);
+    const mapped = this.#stream.submit(() =>
+      Promise.all(pieces.map((piece) => piece.staging.mapAsync(mapRead, 0, piece.bytes))),
+    )!;
+    const checkpoint = this.#failures.checkpoint();
     try {
-      await staging.mapAsync(mapRead, 0, bytes);
-      const copy = staging.getMappedRange(0, bytes).slice(0);
-      staging.unmap();
-      this.#give(staging);
-      return copy;
+      await this.#failures.mapped(mapped, checkpoint, 'read');
+      const result = new Uint8Array(bytes);
+      for (const piece of pieces) {
+        result.set(new Uint8Array(piece.staging.getMappedRange(0, piece.bytes)), piece.offset);
+        piece.staging.unmap();
+      }
+      for (const piece of pieces) this.#give(piece.staging);
+      return result.buffer;
     } catch (error) {
-      staging.destroy();
+      for (const piece of pieces) this.#buffers.destroy(piece.staging);
       throw error;
     }
   }
 
-  /** Destroys the staging buffers that are free. */
-  dispose(): void {
-    for (const list of this.#free.values()) for (const buffer of list) buffer.destroy();
-    this.#free.clear();
-    this.#kept = 0;
-  }
-
-  #take(size: number): GPUBuffer {
+  #take(bytes: number): GPUBuffer {
+    const size = 2 ** Math.max(8, Math.ceil(Math.log2(bytes)));
     const free = this.#free.get(size)?.pop();
-    if (!free) return this.#device.createBuffer({ size, usage: mapRead | copyTo });
+    if (!free) return this.#buffers.create('read back', size, usage.staging);
     this.#kept -= size;
     return free;
   }
 
   #give(buffer: GPUBuffer): void {
-    if (this.#kept + buffer.size > mostKept) return buffer.destroy();
-    this.#kept += buffer.size;
-    const list = this.#free.get(buffer.size);
+    const size = this.#buffers.sizeOf(buffer);
+    if (this.#kept + size > mostKept) return this.#buffers.destroy(buffer);
+    this.#kept += size;
+    const list = this.#free.get(size);
     if (list) list.push(buffer);
-    else this.#free.set(buffer.size, [buffer]);
+    else this.#free.set(size, [buffer]);
   }
 }

@@ -1,6 +1,7 @@
 import type {
   CompileOptions,
   Device,
+  DeviceLostError,
   GpuCapabilities,
   Graph,
   HostArray,
@@ -8,24 +9,23 @@ import type {
   Storage,
   TensorType,
 } from '@tessera/tensor-core';
-import {
-  DeviceLostError,
-  ShapeError,
-  Tensor,
-  TesseraError,
-  allocateHost,
-  expand,
-  isPacked,
-  showShape,
-  sizeOf,
-} from '@tessera/tensor-core';
+import { ShapeError, Tensor, TesseraError, allocateHost, isPacked, showShape, sizeOf } from '@tessera/tensor-core';
 import { inlined } from '../codegen/emitter.ts';
 import { compileGraph, primitives } from '../compile/compile-graph.ts';
-import type { Step } from '../compile/compile-graph.ts';
 import { bufferBytes, elementBytes } from '../compile/slot.ts';
-import { BufferPool, GpuStorage } from './gpu-storage.ts';
+import { Buffers } from './buffers.ts';
+import { checkLimits } from './check-limits.ts';
+import { CommandStream } from './command-stream.ts';
+import type { DeviceCounters, HeldMemory } from './counters.ts';
+import { zeroCounters } from './counters.ts';
+import { expandGraph } from './expand-graph.ts';
+import { Failures } from './failures.ts';
+import { GpuStorage } from './gpu-storage.ts';
+import { fromBytes, toBytes } from './host-bytes.ts';
+import { Pipelines } from './pipelines.ts';
 import { WebGpuProgram } from './program.ts';
 import { Readback } from './readback.ts';
+import { inOrder } from './step-order.ts';
 
 /** How a WebGPU device computes. */
 export interface WebGpuDeviceOptions {
@@ -35,140 +35,158 @@ export interface WebGpuDeviceOptions {
   readonly owned?: boolean;
 }
 
-/** Runs graphs on a `GPUDevice`: generates WGSL, plans memory, and submits one command buffer a run. */
+/**
+ * Runs graphs on a `GPUDevice`: generates WGSL, plans memory, and submits the commands of a turn together.
+ *
+ * The GPU tells errors after the call. What went wrong since the last of them rejects the next `read` or `compile`:
+ * OutOfMemoryError for memory, code `GPU_VALIDATION` for a call that was refused. Once the device is lost, everything that
+ * waits and everything later rejects or throws DeviceLostError; disposing stays possible.
+ */
 export class WebGpuDevice implements Device {
   readonly kind = 'webgpu';
   readonly name: string;
-  /** What was done so far, for tests and benchmarks. */
-  readonly counters: { dispatches: number; submits: number; bindGroups: number; pipelines: number } = {
-    dispatches: 0,
-    submits: 0,
-    bindGroups: 0,
-    pipelines: 0,
-  };
+  /** What was done so far. */
+  readonly counters: Readonly<DeviceCounters>;
+  /** Buffers that exist now, free ones included. */
+  readonly held: Readonly<HeldMemory>;
+  /** Resolves when the device is lost; never when it is disposed. */
+  readonly lost: Promise<DeviceLostError>;
   readonly #device: GPUDevice;
-  readonly #pool: BufferPool;
+  readonly #failures: Failures;
+  readonly #stream: CommandStream;
+  readonly #buffers: Buffers;
   readonly #readback: Readback;
+  readonly #pipelines: Pipelines;
+  readonly #counters: DeviceCounters = zeroCounters();
   readonly #capabilities: GpuCapabilities;
-  readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
   readonly #definitionsOnly: boolean;
   readonly #owned: boolean;
   #allocated = 0;
-  #lost: DeviceLostError | undefined;
 
   constructor(device: GPUDevice, { definitionsOnly = false, owned = false }: WebGpuDeviceOptions = {}) {
+    const held = { buffers: 0, bytes: 0 };
     this.#device = device;
-    this.#pool = new BufferPool(device);
-    this.#readback = new Readback(device);
+    this.#failures = new Failures(device, held, () => this.#letGo());
+    this.#stream = new CommandStream(device, this.#failures, this.#counters);
+    this.#buffers = new Buffers(device, this.#failures, this.#stream, this.#counters, held);
+    this.#readback = new Readback(this.#failures, this.#stream, this.#buffers);
+    this.#pipelines = new Pipelines(device, this.#failures, this.#counters);
     this.#definitionsOnly = definitionsOnly;
     this.#owned = owned;
+    this.counters = this.#counters;
+    this.held = held;
+    this.lost = this.#failures.lost;
     const { vendor, architecture, description } = device.adapterInfo ?? {};
     this.name = [description, vendor, architecture].find((part) => part) ?? 'WebGPU adapter';
     this.#capabilities = { features: new Set(device.features), limits: limitsOf(device) };
-    void device.lost.then((info) => {
-      this.#lost = new DeviceLostError(
-        `The GPU device was lost (${info.reason}): ${info.message} Load the model again.`,
-        { facts: { reason: info.reason } },
-      );
-    });
+    // On a device of others, what comes outside of our error scopes is theirs.
+    if (owned)
+      device.addEventListener('uncapturederror', (event) => {
+        event.preventDefault();
+        this.#failures.uncaptured(event.error.message);
+      });
   }
 
   get allocatedBytes(): number {
     return this.#allocated;
   }
 
-  /** Buffers created so far. */
-  get buffersCreated(): number {
-    return this.#pool.created;
-  }
-
+  /**
+   * Generates and compiles the shaders of a graph, and takes memory for it.
+   * @throws FeatureUnavailableError when a value is larger than a buffer may be, or a kernel beyond another limit
+   * @throws OutOfMemoryError when the GPU has no memory left
+   * @throws TesseraError with code `SHADER` when a kernel of a package does not compile
+   */
   async compile(graph: Graph, { donate = [] }: CompileOptions = {}): Promise<WebGpuProgram> {
-    this.#checkAlive();
-    const known = expandScans(graph, (op, types, attributes) => this.#supports(op, types, attributes));
+    this.#failures.check();
+    const floor = this.#failures.reported;
+    const known = expandGraph(graph, (op, types, attributes) => this.#supports(op, types, attributes));
     const donated = new Set(donate);
-    const inputs = known.types
-      .slice(0, known.inputs)
-      .map((type, index) => ({ bytes: bufferBytes(type), role: { kind: 'input', index } as const }));
     const constants: GpuStorage[] = [];
-    const compiled = compileGraph(known, inputs, (input) => donated.has(input), {
-      capabilities: this.#capabilities,
-      constant: (tensor) => {
-        const storage = this.#storageOf(tensor);
-        if (tensor.source.kind === 'resident') storage.references++;
-        constants.push(storage);
-        return storage.buffer;
-      },
-    });
-    const sources = new Map<string, string>();
-    const collect = (steps: readonly Step[]): void =>
-      steps.forEach((step) => (step.kind === 'dispatch' ? sources.set(step.source, step.label) : collect(step.steps)));
-    collect(compiled.steps);
-    const pipelines = new Map(
-      await Promise.all(
-        [...sources].map(async ([source, label]) => [source, await this.#pipeline(source, label)] as const),
-      ),
-    );
-    return new WebGpuProgram(known, compiled, pipelines, donated, constants, {
-      device: this.#device,
-      pool: this.#pool,
-      counters: this.counters,
-      storageOf: (tensor) => this.#storageOf(tensor),
-      hold: (storage, type) => this.#hold(storage, type),
-    });
-  }
-
-  upload(data: HostArray, type: TensorType): Tensor {
-    this.#checkAlive();
-    return this.#hold(this.#write(data, type), type);
-  }
-
-  allocate(type: TensorType): Tensor {
-    this.#checkAlive();
-    const bytes = bufferBytes(type);
-    return this.#hold(new GpuStorage(this.#pool.take(bytes), bytes), type);
-  }
-
-  write(tensor: Tensor, data: HostArray, offset = 0): void {
-    this.#checkAlive();
-    const size = sizeOf(tensor.shape);
-    const place = offset * elementBytes(tensor.dtype);
-    if (offset < 0 || offset + data.length > size || place % 4 !== 0)
-      throw new ShapeError(
-        `write: ${data.length} elements from ${offset} on do not fit a tensor of ${tensor.dtype}${showShape(tensor.shape)}, or begin within a word.`,
-      );
-    const bytes = toBytes(data, { dtype: tensor.dtype, shape: [data.length] });
-    this.#device.queue.writeBuffer(this.#storageOf(tensor).buffer, place, bytes);
-  }
-
-  async read(tensor: Tensor): Promise<HostArray> {
-    this.#checkAlive();
-    const { source } = tensor;
-    if (source.kind !== 'resident' || source.device !== this)
-      throw new TesseraError(
-        'NOT_RESIDENT',
-        `A tensor of shape ${showShape(tensor.shape)} is not on this device. Evaluate it here first.`,
-      );
-    const size = sizeOf(tensor.shape);
-    if (size === 0) return allocateHost(tensor.dtype, 0);
+    let program: WebGpuProgram | undefined;
     try {
-      const bytes = await this.#readback.read((source.storage as GpuStorage).buffer, bufferBytes(tensor));
-      return fromBytes(bytes, tensor, size);
+      const compiled = compileGraph(known, inputSlots(known), (input) => donated.has(input), {
+        capabilities: this.#capabilities,
+        constant: (tensor) => this.#holdConstant(tensor, constants),
+      });
+      checkLimits(compiled, this.#capabilities.limits);
+      const sources = new Map(inOrder(compiled.steps).dispatches.map(({ source, label }) => [source, label]));
+      const pipelines = await Promise.all(
+        [...sources].map(async ([source, label]) => [source, await this.#pipelines.get(source, label)] as const),
+      );
+      program = new WebGpuProgram(known, compiled, new Map(pipelines), donated, constants, {
+        device: this.#device,
+        buffers: this.#buffers,
+        stream: this.#stream,
+        failures: this.#failures,
+        counters: this.#counters,
+        storagesOf: (tensors) => this.#storagesOf(tensors),
+        hold: (storage, type) => this.#hold(storage, type),
+      });
+      await this.#failures.pass(this.#failures.checkpoint(floor));
+      return program;
     } catch (error) {
-      throw this.#lost ?? error;
+      if (program) program.dispose();
+      else for (const storage of constants) this.#buffers.release(storage);
+      throw error;
     }
   }
 
-  release(storage: Storage): void {
-    const held = storage as GpuStorage;
-    this.#allocated -= held.bytes;
-    held.references--;
-    if (held.references === 0 && !held.kept) this.#pool.give(held.buffer);
+  upload(data: HostArray, type: TensorType): Tensor {
+    this.#failures.check();
+    return this.#hold(
+      this.#failures.scope('upload', () => this.#write(data, type)),
+      type,
+    );
   }
 
+  allocate(type: TensorType): Tensor {
+    this.#failures.check();
+    const bytes = bufferBytes(type);
+    return this.#hold(new GpuStorage(this.#buffers.take('allocate', bytes), bytes), type);
+  }
+
+  write(tensor: Tensor, data: HostArray, offset = 0): void {
+    this.#failures.check();
+    const size = sizeOf(tensor.shape);
+    const end = offset + data.length;
+    const whole = !isPacked(tensor.dtype) || (offset % 2 === 0 && (end % 2 === 0 || end === size));
+    if (offset < 0 || end > size || !whole)
+      throw new ShapeError(
+        `write: ${data.length} elements from ${offset} on do not fit a tensor of ${tensor.dtype}${showShape(tensor.shape)}, or begin or end within a word.`,
+      );
+    const { buffer } = this.#residentStorage(tensor);
+    const bytes = toBytes(data, { dtype: tensor.dtype, shape: [data.length] });
+    this.#stream.submit();
+    this.#failures.scope('write', () =>
+      this.#device.queue.writeBuffer(buffer, offset * elementBytes(tensor.dtype), bytes),
+    );
+  }
+
+  async read(tensor: Tensor): Promise<HostArray> {
+    this.#failures.check();
+    const { buffer } = this.#residentStorage(tensor);
+    this.#counters.reads++;
+    if (sizeOf(tensor.shape) === 0) return allocateHost(tensor.dtype, 0);
+    return fromBytes(await this.#readback.read(buffer, bufferBytes(tensor)), tensor);
+  }
+
+  release(storage: Storage): void {
+    this.#allocated -= storage.bytes;
+    this.#buffers.release(storage as GpuStorage);
+  }
+
+  /** Frees all buffers, also those of tensors and programs that were not disposed; what waits rejects. Idempotent. */
   dispose(): void {
-    this.#pool.dispose();
-    this.#readback.dispose();
+    this.#failures.end(new TesseraError('DISPOSED', 'The device was disposed. Request another one.'));
+    this.#letGo();
     if (this.#owned) this.#device.destroy();
+  }
+
+  #letGo(): void {
+    this.#stream.submit(); // Ended: this drops what waits.
+    this.#buffers.dispose();
+    this.#pipelines.clear();
   }
 
   #supports(
@@ -185,118 +203,63 @@ export class WebGpuDevice implements Device {
     );
   }
 
-  async #pipeline(source: string, label: string): Promise<GPUComputePipeline> {
-    let pipeline = this.#pipelines.get(source);
-    if (!pipeline) {
-      this.counters.pipelines++;
-      pipeline = this.#compileShader(source, label);
-      this.#pipelines.set(source, pipeline);
-      pipeline.catch(() => this.#pipelines.delete(source));
-    }
-    return pipeline;
-  }
-
-  async #compileShader(source: string, label: string): Promise<GPUComputePipeline> {
-    this.#device.pushErrorScope('validation');
-    const module = this.#device.createShaderModule({ code: source, label });
-    const problem = this.#device.popErrorScope();
-    try {
-      return await this.#device.createComputePipelineAsync({
-        label,
-        layout: 'auto',
-        compute: { module, entryPoint: 'main' },
-      });
-    } catch (error) {
-      const validation = await problem;
-      throw (
-        this.#lost ??
-        new TesseraError(
-          'SHADER',
-          `The shader '${label}' does not compile: ${validation?.message ?? String(error)}\n${source}`,
-          { cause: error },
-        )
-      );
-    } finally {
-      await problem;
-    }
-  }
-
   #hold(storage: GpuStorage, type: TensorType): Tensor {
     this.#allocated += storage.bytes;
     return new Tensor(type, { kind: 'resident', device: this, storage });
   }
 
-  #storageOf(tensor: Tensor): GpuStorage {
+  #holdConstant(tensor: Tensor, constants: GpuStorage[]): GPUBuffer {
+    const storage = this.#storagesOf([tensor])[0]!;
+    if (tensor.source.kind === 'resident') storage.references++;
+    constants.push(storage);
+    return storage.buffer;
+  }
+
+  #residentStorage(tensor: Tensor): GpuStorage {
     const { source } = tensor;
     if (source.kind === 'resident' && source.device === this) return source.storage as GpuStorage;
-    if (source.kind === 'host') return this.#write(source.data, tensor);
-    throw new TesseraError(
-      'NOT_RESIDENT',
-      `A tensor of shape ${showShape(tensor.shape)} is not on this device${source.kind === 'disposed' ? ': it was disposed before its last use' : ''}.`,
-    );
+    throw source.kind === 'disposed'
+      ? new TesseraError(
+          'DISPOSED',
+          `A tensor of shape ${showShape(tensor.shape)} was disposed before its last use. Keep it until then.`,
+        )
+      : new TesseraError(
+          'NOT_RESIDENT',
+          `A tensor of shape ${showShape(tensor.shape)} is not on this device. Evaluate it here first.`,
+        );
+  }
+
+  /** Refuses before it uploads anything. */
+  #storagesOf(tensors: readonly Tensor[]): GpuStorage[] {
+    let onHost = false;
+    const storages = tensors.map((tensor) => {
+      if (tensor.source.kind !== 'host') return this.#residentStorage(tensor);
+      onHost = true;
+      return undefined;
+    });
+    if (onHost)
+      this.#failures.scope('upload', () => {
+        tensors.forEach((tensor, index) => {
+          if (tensor.source.kind === 'host') storages[index] = this.#write(tensor.source.data, tensor);
+        });
+      });
+    return storages as GpuStorage[];
   }
 
   #write(data: HostArray, type: TensorType): GpuStorage {
     const bytes = bufferBytes(type);
-    const buffer = this.#pool.take(bytes);
+    const buffer = this.#buffers.takeForHost('upload', bytes);
     this.#device.queue.writeBuffer(buffer, 0, toBytes(data, type));
     return new GpuStorage(buffer, bytes);
   }
-
-  #checkAlive(): void {
-    if (this.#lost) throw this.#lost;
-  }
 }
 
-/** Expands definitions inside the bodies of loops too. */
-function expandScans(
-  graph: Graph,
-  supports: (
-    op: Op,
-    types: { inputs: readonly TensorType[]; outputs: readonly TensorType[] },
-    attributes: object,
-  ) => boolean,
-): Graph {
-  const expanded = expand(graph, supports);
-  return {
-    ...expanded,
-    nodes: expanded.nodes.map((node) =>
-      'body' in node.attributes
-        ? { ...node, attributes: { ...node.attributes, body: expandScans(node.attributes.body as Graph, supports) } }
-        : node,
-    ),
-  };
+function inputSlots({ types, inputs }: Graph): { bytes: number; role: { kind: 'input'; index: number } }[] {
+  return types.slice(0, inputs).map((type, index) => ({ bytes: bufferBytes(type), role: { kind: 'input', index } }));
 }
 
 function limitsOf(device: GPUDevice): Record<string, number> {
   const limits: Record<string, number> = {};
   for (const key in device.limits) limits[key] = (device.limits as unknown as Record<string, number>)[key]!;
   return limits;
-}
-
-/** Elements as a buffer holds them. */
-function toBytes(data: HostArray, { dtype, shape }: TensorType): Uint8Array<ArrayBuffer> {
-  const size = sizeOf(shape);
-  if (dtype === 'bool') return new Uint8Array(Uint32Array.from(data).buffer);
-  if (dtype === 'f32' && data instanceof Float64Array) return new Uint8Array(Float32Array.from(data).buffer);
-  const bytes = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
-  if (!isPacked(dtype) || size % 2 === 0) return bytes;
-  const padded = new Uint8Array(bytes.length + 2);
-  padded.set(bytes);
-  return padded;
-}
-
-function fromBytes(buffer: ArrayBuffer, { dtype }: TensorType, size: number): HostArray {
-  switch (dtype) {
-    case 'f32':
-      return new Float32Array(buffer, 0, size);
-    case 'i32':
-      return new Int32Array(buffer, 0, size);
-    case 'u32':
-      return new Uint32Array(buffer, 0, size);
-    case 'bool':
-      return Uint8Array.from(new Uint32Array(buffer, 0, size));
-    default:
-      return new Uint16Array(buffer, 0, size);
-  }
 }

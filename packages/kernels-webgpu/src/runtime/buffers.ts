@@ -1,0 +1,199 @@
+import { FeatureUnavailableError } from '@tessera/tensor-core';
+import type { CommandStream } from './command-stream.ts';
+import type { DeviceCounters, HeldMemory } from './counters.ts';
+import { showBytes } from './failures.ts';
+import type { Failures } from './failures.ts';
+import type { GpuStorage } from './gpu-storage.ts';
+
+/** What buffers are used for, as WebGPU counts it. */
+export const usage: Readonly<Record<'storage' | 'staging' | 'timestamps', number>> = {
+  /** Read and written by shaders, copied from and to. */
+  storage: 0x80 | 0x04 | 0x08,
+  /** Copied to, and mapped for reading. */
+  staging: 0x08 | 0x01,
+  /** Where timestamps are written before they are copied. */
+  timestamps: 0x0200 | 0x04,
+};
+
+/** Free memory beyond this is given back to the system. */
+const mostFree = 2 ** 30;
+const large = 2 ** 26;
+
+/** All buffers of a device: made under error scopes, counted, and used again. */
+export class Buffers {
+  readonly held: HeldMemory;
+  readonly #device: GPUDevice;
+  readonly #failures: Failures;
+  readonly #stream: CommandStream;
+  readonly #counters: DeviceCounters;
+  /** Every buffer that is not destroyed, with its size: asking the buffer itself leaves JavaScript. */
+  readonly #live = new Map<GPUBuffer, number>();
+  readonly #mostBytes: number;
+  /** Free buffers by size. What the host writes into one comes after everything that was submitted. */
+  readonly #free = new Map<number, GPUBuffer[]>();
+  /** Free too, but commands that still wait to be submitted use them: only for what the GPU writes. */
+  #recent: GPUBuffer[] = [];
+  #condemned: GPUBuffer[] = [];
+  #freeBytes = 0;
+  #closed = false;
+
+  constructor(
+    device: GPUDevice,
+    failures: Failures,
+    stream: CommandStream,
+    counters: DeviceCounters,
+    held: HeldMemory,
+  ) {
+    this.#device = device;
+    this.#failures = failures;
+    this.#stream = stream;
+    this.#counters = counters;
+    this.held = held;
+    const { maxBufferSize, maxStorageBufferBindingSize } = device.limits;
+    this.#mostBytes = Math.floor(Math.min(maxBufferSize, maxStorageBufferBindingSize) / 4) * 4;
+    stream.onSubmit = () => this.#submitted();
+  }
+
+  /**
+   * A storage buffer of at least `bytes`, for what the GPU writes. Its contents may be anything.
+   * @throws FeatureUnavailableError when the device allows no buffer of that size
+   */
+  take(what: string, bytes: number): GPUBuffer {
+    const size = this.#sizeClass(what, bytes);
+    const at = this.#recent.findLastIndex((buffer) => this.#live.get(buffer) === size);
+    if (at >= 0) {
+      this.#freeBytes -= size;
+      return this.#recent.splice(at, 1)[0]!;
+    }
+    return this.#takeFree(size) ?? this.create(what, size, usage.storage);
+  }
+
+  /** As {@link Buffers.take}, for what the host writes. */
+  takeForHost(what: string, bytes: number): GPUBuffer {
+    const size = this.#sizeClass(what, bytes);
+    const free = this.#takeFree(size);
+    if (free) return free;
+    if (this.#recent.some((buffer) => this.#live.get(buffer) === size)) this.#stream.submit();
+    return this.#takeFree(size) ?? this.create(what, size, usage.storage);
+  }
+
+  /** Gives a buffer back. Commands that were given with it still run first. */
+  give(buffer: GPUBuffer): void {
+    const size = this.#live.get(buffer);
+    if (size === undefined) return;
+    if (this.#freeBytes + size > mostFree) return this.destroy(buffer);
+    this.#freeBytes += size;
+    if (this.#stream.open) this.#recent.push(buffer);
+    else this.#keep(buffer, size);
+  }
+
+  /** One reference to a storage less; its buffer is given back with the last. */
+  release(storage: GpuStorage): void {
+    storage.references--;
+    if (storage.references === 0 && !storage.kept) this.give(storage.buffer);
+  }
+
+  /** A buffer of exactly this size, that is not shared. */
+  create(what: string, size: number, flags: number): GPUBuffer {
+    // Memory that lies free in other sizes goes first.
+    if (size >= large && this.#freeBytes >= size) this.trim();
+    let made: GPUBuffer | undefined;
+    const buffer = this.#failures.scope(
+      what,
+      () => (made = this.#device.createBuffer({ label: what, size, usage: flags })),
+      {
+        asked: size,
+        onError: () => {
+          if (made) this.#forget(made);
+          this.trim();
+        },
+      },
+    );
+    this.#live.set(buffer, size);
+    this.held.buffers++;
+    this.held.bytes += size;
+    if (flags === usage.storage) this.#counters.buffers++;
+    else this.#counters.stagingBuffers++;
+    return buffer;
+  }
+
+  /** Bytes of a buffer. */
+  sizeOf(buffer: GPUBuffer): number {
+    return this.#live.get(buffer) ?? 0;
+  }
+
+  /** Frees the memory of a buffer, after the commands that wait. */
+  destroy(buffer: GPUBuffer): void {
+    if (!this.#live.has(buffer)) return;
+    this.#forget(buffer);
+    if (this.#stream.open) this.#condemned.push(buffer);
+    else buffer.destroy();
+  }
+
+  /** Frees the memory that nobody uses. */
+  trim(): void {
+    const free = [...this.#recent, ...[...this.#free.values()].flat()];
+    this.#recent = [];
+    this.#free.clear();
+    this.#freeBytes = 0;
+    for (const buffer of free) this.destroy(buffer);
+  }
+
+  /** Frees all buffers, also those in use. */
+  dispose(): void {
+    this.#closed = true;
+    for (const buffer of [...this.#live.keys(), ...this.#condemned]) buffer.destroy();
+    this.#live.clear();
+    this.#free.clear();
+    this.#recent = [];
+    this.#condemned = [];
+    this.#freeBytes = this.held.buffers = this.held.bytes = 0;
+  }
+
+  #takeFree(size: number): GPUBuffer | undefined {
+    const free = this.#free.get(size)?.pop();
+    if (free) this.#freeBytes -= size;
+    return free;
+  }
+
+  #keep(buffer: GPUBuffer, size: number): void {
+    const list = this.#free.get(size);
+    if (list) list.push(buffer);
+    else this.#free.set(size, [buffer]);
+  }
+
+  #submitted(): void {
+    if (this.#closed) return;
+    for (const buffer of this.#recent) this.#keep(buffer, this.#live.get(buffer)!);
+    for (const buffer of this.#condemned) buffer.destroy();
+    if (this.#recent.length > 0) this.#recent = [];
+    if (this.#condemned.length > 0) this.#condemned = [];
+  }
+
+  /** Takes a buffer out of the books: it was destroyed, or never came to be. */
+  #forget(buffer: GPUBuffer): void {
+    const size = this.#live.get(buffer);
+    if (size === undefined) return;
+    this.#live.delete(buffer);
+    this.held.buffers--;
+    this.held.bytes -= size;
+    const list = this.#recent.includes(buffer) ? this.#recent : (this.#free.get(size) ?? []);
+    const at = list.indexOf(buffer);
+    if (at < 0) return;
+    list.splice(at, 1);
+    this.#freeBytes -= size;
+  }
+
+  /** Few sizes, so that buffers are found again: multiples of an eighth of the next power of two. */
+  #sizeClass(what: string, bytes: number): number {
+    const most = this.#mostBytes;
+    if (bytes > most)
+      throw new FeatureUnavailableError(
+        `${what}: takes ${showBytes(bytes)} in one buffer, and this device allows ${showBytes(most)}. Use a smaller dtype or shape, or split the tensor.`,
+        { facts: { asked: bytes, most } },
+      );
+    if (bytes <= 256) return 256;
+    const step = 2 ** Math.max(8, Math.floor(Math.log2(bytes)) - 3);
+    return Math.min(Math.ceil(bytes / step) * step, most);
+  }
+}
