@@ -1,7 +1,7 @@
 import { LanguageModelGraph, Registry, resolveSpec } from '@tessera/assembler';
 import { softmax } from '@tessera/attention-softmax';
 import { feedForward } from '@tessera/feedforward';
-import type { WebGpuDevice } from '@tessera/kernels-webgpu';
+import type { DispatchTime, WebGpuDevice, WebGpuProgram } from '@tessera/kernels-webgpu';
 import { norms } from '@tessera/norms';
 import type { ModelSpec } from '@tessera/plugin';
 import type { Program, Tensor, TensorType } from '@tessera/tensor-core';
@@ -13,8 +13,10 @@ import { quartiles } from './measure.ts';
 export interface ModelFigures {
   readonly name: string;
   readonly weightBytes: number;
-  /** Tokens a second at batch 1, the next token chosen and fed on the device, every id read back. */
+  /** Tokens a second at batch 1, the next token chosen and fed on the device, every id awaited before the next step. */
   readonly decodeTokensPerSecond: number;
+  /** The same, every id read back, while one further step is under way. */
+  readonly decodeAheadTokensPerSecond: number;
   /** The same, ids read back sixteen at a time. */
   readonly decodePipelinedTokensPerSecond: number;
   /** Host time of recording and submitting one step, microseconds. */
@@ -22,6 +24,16 @@ export interface ModelFigures {
   readonly dispatchesPerToken: number;
   readonly prefillTokensPerSecond: number;
   readonly prefillDispatches: number;
+  /** GPU time of one decode step and of the prefill by kind of dispatch. */
+  readonly decodeParts: readonly Part[];
+  readonly prefillParts: readonly Part[];
+}
+
+/** Dispatches of one kind. */
+export interface Part {
+  readonly label: string;
+  readonly count: number;
+  readonly microseconds: number;
 }
 
 /** Width 2048, 22 layers, 32/4 heads, feed-forward 5632, vocabulary 32 000: the shape of TinyLlama. */
@@ -69,7 +81,7 @@ export async function benchModel(
     (await device.compile(trace(() => treeLeaves(graph.init(params, size)), []))).run([]);
   const form = graph.init(params, size);
   const leaves = treeLeaves(form);
-  const step = (n: number): Promise<Program> =>
+  const step = (n: number): Promise<WebGpuProgram> =>
     device.compile(
       trace(
         (tokens, starts, lengths, ...state) => {
@@ -141,6 +153,18 @@ export async function benchModel(
     await device.read(token);
     each.push(performance.now() - begun);
   }
+  const ahead: number[] = [];
+  for (let i = 0; i < 8; i++) {
+    const begun = performance.now();
+    const waiting: Promise<unknown>[] = [];
+    for (let k = 0; k < 16; k++) {
+      turn();
+      waiting.push(device.read(token));
+      if (waiting.length > 1) await waiting.shift();
+    }
+    await Promise.all(waiting);
+    ahead.push((performance.now() - begun) / 16);
+  }
   const many: number[] = [];
   const host: number[] = [];
   for (let i = 0; i < 8; i++) {
@@ -150,17 +174,46 @@ export async function benchModel(
     await device.read(token);
     many.push((performance.now() - begun) / 16);
   }
+  const decodeParts = await partsOf(decode, [token, zero, single, ...state]);
+  const length = one(2048);
+  const prompted = device.upload(new Int32Array(2048), { shape: [1, 2048], dtype: 'i32' });
+  const prefillParts = await partsOf(prefill, [prompted, zero, length, ...(await start())]);
+  disposeTree([length, prompted]);
   const figures = {
     name,
     weightBytes,
     decodeTokensPerSecond: 1000 / quartiles(each).median,
+    decodeAheadTokensPerSecond: 1000 / quartiles(ahead).median,
     decodePipelinedTokensPerSecond: 1000 / quartiles(many).median,
     hostMicroseconds: 1000 * quartiles(host).median,
     dispatchesPerToken: dispatchesOf(decode),
     prefillTokensPerSecond: (2048 / quartiles(prefillTimes).median) * 1000,
     prefillDispatches: dispatchesOf(prefill),
+    decodeParts,
+    prefillParts,
   };
-  disposeTree([token, state, params, zero, single]);
+  disposeTree([token, params, zero, single]);
   for (const program of [prefill, context, decode]) program.dispose();
   return figures;
+}
+
+/** GPU time by kind of dispatch, the median of some runs for each; takes the state over. */
+async function partsOf(program: WebGpuProgram, inputs: readonly Tensor[]): Promise<Part[]> {
+  const runs: (readonly DispatchTime[])[] = [];
+  let state = inputs.slice(3);
+  for (let i = 0; i < 5; i++) {
+    const { outputs, rows } = await program.profile([...inputs.slice(0, 3), ...state]);
+    outputs[0]!.dispose();
+    state = outputs.slice(1);
+    runs.push(rows);
+  }
+  disposeTree(state);
+  const parts = new Map<string, { count: number; microseconds: number }>();
+  runs[0]!.forEach(({ label }, index) => {
+    const part = parts.get(label) ?? { count: 0, microseconds: 0 };
+    part.count++;
+    part.microseconds += quartiles(runs.map((rows) => rows[index]!.microseconds)).median;
+    parts.set(label, part);
+  });
+  return [...parts].map(([label, part]) => ({ label, ...part })).toSorted((a, b) => b.microseconds - a.microseconds);
 }
