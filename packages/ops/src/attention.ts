@@ -20,7 +20,8 @@ import {
   tanh,
   transpose,
 } from '@tessera/tensor-core';
-import { decodeAttentionKernel, prefillAttentionKernel } from './attention.wgsl.ts';
+import { decodeAttentionKernel } from './attention-decode.wgsl.ts';
+import { prefillAttentionKernel } from './attention-prefill.wgsl.ts';
 import { maskedSoftmax } from './softmax.ts';
 
 /** Attributes of {@link attentionOp}. */

@@ -1,4 +1,4 @@
-import type { KernelCall, WebGpuKernel } from '@tessera/tensor-core';
+import type { KernelCall, WebGpuDispatchKernel } from '@tessera/tensor-core';
 import { sizeOf } from '@tessera/tensor-core';
 
 const mostPerAxis = 65_535;
@@ -8,7 +8,7 @@ export function normKernel<A extends { readonly eps: number }>(
   name: string,
   statistics: 'mean square' | 'mean and variance',
   result: (attributes: A) => string,
-): WebGpuKernel<A> {
+): WebGpuDispatchKernel<A> {
   const rowsOf = ({ inputs }: KernelCall<A>): number => sizeOf(inputs[0]!.shape.slice(0, -1));
   return {
     backend: 'webgpu',

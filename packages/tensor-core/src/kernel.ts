@@ -17,20 +17,52 @@ export interface KernelCall<A extends Attributes> {
   readonly attributes: A;
 }
 
-/** A WebGPU kernel as plain data, so that any package brings one without importing the executor. */
-export interface WebGpuKernel<A extends Attributes> {
+/** What every WebGPU kernel says of itself. */
+interface WebGpuKernelHead<A extends Attributes> {
   readonly backend: 'webgpu';
   /** Told in benchmarks and errors. */
   readonly name: string;
   /** Whether the kernel can run this call on such a device. Absent: always. */
   when?(capabilities: GpuCapabilities, call: KernelCall<A>): boolean;
+}
+
+/** A WebGPU kernel as plain data, so that any package brings one without importing the executor: one dispatch. */
+export interface WebGpuDispatchKernel<A extends Attributes> extends WebGpuKernelHead<A> {
   /** WGSL with one entry point `main`; inputs, then outputs, are bound in order at `@group(0)`. */
   source(call: KernelCall<A>, capabilities: GpuCapabilities): string;
   /** Workgroups to dispatch. */
   grid(call: KernelCall<A>): readonly [number, number, number];
-  /** Input that each output may overwrite, by index. */
+  /**
+   * Outputs, by index, that begin as the value of an input, by index, and are written over it where nobody else needs it.
+   * Such an input is not bound; its output is `read_write`.
+   */
   readonly inPlace?: Readonly<Record<number, number>>;
 }
+
+/** One dispatch of a {@link WebGpuPassesKernel}. */
+export interface KernelPass {
+  /** WGSL with one entry point `main`. */
+  readonly source: string;
+  readonly grid: readonly [number, number, number];
+  /** What is bound in order at `@group(0)`. An output or a temporary is `read_write` where `write` is true, else `read`. */
+  readonly bindings: readonly {
+    readonly of: 'input' | 'output' | 'temporary';
+    readonly index: number;
+    readonly write?: boolean;
+  }[];
+}
+
+/** A WebGPU kernel of several dispatches that hand temporaries on. */
+export interface WebGpuPassesKernel<A extends Attributes> extends WebGpuKernelHead<A> {
+  /** The dispatches in order, and the types of the temporaries that they bind. */
+  passes(
+    call: KernelCall<A>,
+    capabilities: GpuCapabilities,
+  ): { readonly temporaries: readonly TensorType[]; readonly passes: readonly KernelPass[] };
+}
+
+/** A WebGPU kernel. */
+export type WebGpuKernel<A extends Attributes> = WebGpuDispatchKernel<A> | WebGpuPassesKernel<A>;
 
 /** A contiguous row-major array as a CPU kernel sees it. */
 export interface HostView {

@@ -1,4 +1,4 @@
-import type { GpuCapabilities, Graph, GraphNode, ScanAttributes, Tensor } from '@tessera/tensor-core';
+import type { GpuCapabilities, Graph, GraphNode, ScanAttributes, Tensor, WebGpuKernel } from '@tessera/tensor-core';
 import { scanOp, sizeOf } from '@tessera/tensor-core';
 import type { Region } from '../codegen/region.ts';
 import { asExpression, literalOf, makersOf } from '../codegen/region.ts';
@@ -7,7 +7,7 @@ import { matmulDispatch } from '../kernels/matmul.ts';
 import { reduceDispatch } from '../kernels/reduce.ts';
 import { cumsumDispatch, scatterAddDispatch, scatterSetDispatch, sortDispatch } from '../kernels/rows.ts';
 import { advanceClock, copyElement, keepCarry, resetClock, storeElement } from '../kernels/scan-steps.ts';
-import type { Shader } from '../codegen/shader.ts';
+import type { Shader, Source } from '../codegen/shader.ts';
 import type { Dispatch } from './dispatch.ts';
 import { draftOf } from './draft.ts';
 import type { Work } from './draft.ts';
@@ -143,28 +143,10 @@ class GraphCompiler {
     }
     if (products) return this.#matmul(products, writes[0]!);
     const kernel = webgpuKernel(node, this.#graph, this.#context.capabilities);
-    if (kernel) {
-      const call = kernelCall(node, this.#graph);
-      const grid = kernel.grid(call);
-      if (grid.includes(0)) return;
-      this.#work.push({
-        kind: 'dispatch',
-        shader: {
-          label: `${node.op.id} (${kernel.name})`,
-          source: kernel.source(call, this.#context.capabilities),
-          grid,
-        },
-        slots: [
-          ...node.inputs.map((value) => this.#slot(this.#buffered(value))),
-          ...node.outputs.map((value) => this.#slot(value)),
-        ],
-        writes: [...node.inputs.map(() => false), ...node.outputs.map(() => true)],
-      });
-      return;
-    }
+    if (kernel) return this.#kernel(node, kernel, index);
     switch (node.op.id.slice(prefix.length)) {
       case 'reduce':
-        return this.#dispatch(reduceDispatch(this.#region, node));
+        return this.#dispatch(reduceDispatch(this.#region, node, this.#context.capabilities));
       case 'cumsum':
         return this.#dispatch(cumsumDispatch(this.#region, node));
       case 'sort':
@@ -180,6 +162,63 @@ class GraphCompiler {
         return this.#dispatch(mapDispatch(asExpression(this.#region, value), value));
       }
     }
+  }
+
+  /** The dispatches of a kernel of a package. */
+  #kernel(node: GraphNode, kernel: WebGpuKernel<object>, task: number): void {
+    const { capabilities } = this.#context;
+    const call = kernelCall(node, this.#graph);
+    const label = `${node.op.id} (${kernel.name})`;
+    const push = (pass: Omit<Source, 'label'>, slots: readonly Slot[], writes: readonly boolean[]): void => {
+      if (!pass.grid.includes(0))
+        this.#work.push({ kind: 'dispatch', shader: { label, source: pass.source, grid: pass.grid }, slots, writes });
+    };
+    const inputs = node.inputs.map((value) => this.#slot(this.#buffered(value)));
+    if (!('passes' in kernel)) {
+      const over = Object.entries(kernel.inPlace ?? {}).map(([output, input]) => ({ output: Number(output), input }));
+      for (const { output, input } of over) {
+        const base = node.inputs[input]!;
+        const alone = node.inputs.filter((value) => value === base).length === 1;
+        this.#startFrom(node.outputs[output]!, base, alone ? task : undefined);
+      }
+      const bound = inputs.filter((_, input) => !over.some((pair) => pair.input === input));
+      const outputs = node.outputs.map((value) => this.#slot(value));
+      push(
+        { source: kernel.source(call, capabilities), grid: kernel.grid(call) },
+        [...bound, ...outputs],
+        [...bound.map(() => false), ...outputs.map(() => true)],
+      );
+      return;
+    }
+    const { temporaries, passes } = kernel.passes(call, capabilities);
+    const slots = {
+      input: inputs,
+      output: node.outputs.map((value) => this.#slot(value)),
+      temporary: temporaries.map((type): Slot => ({ bytes: bufferBytes(type), role: { kind: 'temporary' } })),
+    };
+    for (const { source, grid, bindings } of passes)
+      push(
+        { source, grid },
+        bindings.map(({ of, index }) => slots[of][index]!),
+        bindings.map(({ write }) => write === true),
+      );
+  }
+
+  /**
+   * Lets a value begin as another: in its buffer if nobody else reads that any more, else in a copy.
+   * @param task - the reader after which the other is not needed; undefined: the same task reads it besides
+   */
+  #startFrom(target: number, base: number, task: number | undefined): void {
+    const slot = this.#slots.get(base);
+    if (
+      slot &&
+      task !== undefined &&
+      this.#stored.has(base) &&
+      this.#isLastReader(base, task) &&
+      (slot.role.kind === 'temporary' || (slot.role.kind === 'input' && this.#mayOverwrite(slot.role.index)))
+    )
+      this.#slots.set(target, slot);
+    else this.#map(base, this.#slot(target));
   }
 
   /** A kernel of a package wants buffers also for scalars. */
@@ -216,15 +255,7 @@ class GraphCompiler {
     const [base] = node.inputs as [number];
     const [target] = node.outputs as [number];
     if (mode === 'add') return this.#dispatch(scatterAddDispatch(this.#region, node));
-    const slot = this.#slots.get(base);
-    if (
-      slot &&
-      this.#stored.has(base) &&
-      this.#isLastReader(base, index) &&
-      (slot.role.kind === 'temporary' || (slot.role.kind === 'input' && this.#mayOverwrite(slot.role.index)))
-    )
-      this.#slots.set(target, slot);
-    else this.#map(base, this.#slot(target));
+    this.#startFrom(target, base, index);
     if (sizeOf(this.#graph.types[node.inputs[2]!]!.shape) > 0) this.#dispatch(scatterSetDispatch(this.#region, node));
   }
 

@@ -7,6 +7,8 @@ import type { Step } from './step.ts';
 
 /** How far back a dispatch looks for one to join. */
 const farthest = 64;
+/** Two dispatches of this many workgroups fill a device by themselves; together they would only be a longer shader. */
+const enough = 512;
 /** Limits that WebGPU promises everywhere. */
 const leastBuffers = 8;
 const leastShared = 16_384;
@@ -74,10 +76,15 @@ function fits(host: Group, group: Group, { limits }: GpuCapabilities): boolean {
   const shaders = parts.flatMap(({ shader }) => ('body' in shader ? [shader] : []));
   if (shaders.length < parts.length || shaders.some(({ workgroup }) => workgroup !== shaders[0]!.workgroup))
     return false;
+  if (workgroupsOf(host) >= enough && workgroupsOf(group) >= enough) return false;
   return (
     bindingsOf(parts).bindings.length <= (limits['maxStorageBuffersPerShaderStage'] ?? leastBuffers) &&
     sharedBytes(shaders) <= (limits['maxComputeWorkgroupStorageSize'] ?? leastShared)
   );
+}
+
+function workgroupsOf({ parts }: Group): number {
+  return parts.reduce((total, { shader }) => total + ('body' in shader ? shader.workgroups : 0), 0);
 }
 
 /** Bindings of dispatches that run as one; a buffer that several read in the same way is bound once. */

@@ -1,0 +1,234 @@
+import type { KernelPass, WebGpuPassesKernel } from '@tessera/tensor-core';
+import { afterInputs, bindings, computable, fewQueries, lowest, scored, sizesOf, visible } from './attention.wgsl.ts';
+import type { Attributes, Sizes } from './attention.wgsl.ts';
+
+/** Slots that a workgroup reads at a time, one for each invocation. */
+const lanes = 128;
+/** Parts of the cache that are read side by side, at most. */
+const mostParts = 64;
+/** Rows that share what is read of the cache, at most. */
+const mostRows = 8;
+
+interface Layout {
+  /** Rows (a query of a head each) of one key head that a workgroup computes, and how many such blocks there are. */
+  readonly rows: number;
+  readonly blocks: number;
+  /** Parts of the cache, and the tiles of {@link lanes} slots of each. */
+  readonly parts: number;
+  readonly tiles: number;
+}
+
+function layoutOf({ n, H, G, S }: Sizes): Layout {
+  const all = (n * H) / G;
+  const rows = Math.min(all, mostRows);
+  const tiles = Math.ceil(S / lanes / mostParts);
+  return { rows, blocks: Math.ceil(all / rows), parts: Math.ceil(S / (lanes * tiles)), tiles };
+}
+
+function sharedBytes(sizes: Sizes): number {
+  const { rows } = layoutOf(sizes);
+  return 4 * (rows * sizes.K + rows * lanes + 4 * lanes + lanes + 3 * rows + lanes + 16);
+}
+
+/**
+ * Attention of few queries over a cache, split over the cache. A workgroup reads a part of one key head's slots for up to
+ * eight rows, queries of the heads that share it, with the softmax running along (online); a second dispatch joins the parts.
+ * @see Dao et al. 2023, "Flash-Decoding"; the online softmax: Milakov and Gimelshein 2018, arXiv:1805.02867.
+ */
+export const decodeAttentionKernel: WebGpuPassesKernel<Attributes> = {
+  backend: 'webgpu',
+  name: 'split over the cache',
+  when: ({ limits }, call) => {
+    const sizes = sizesOf(call);
+    return (
+      computable(call) &&
+      sizes.n <= fewQueries &&
+      sizes.V <= 4 * lanes &&
+      sharedBytes(sizes) <= (limits['maxComputeWorkgroupStorageSize'] ?? 16_384)
+    );
+  },
+  passes(call) {
+    const sizes = sizesOf(call);
+    const { B, n, H, G, V } = sizes;
+    const layout = layoutOf(sizes);
+    const inputs: KernelPass['bindings'] = call.inputs.map((_, index) => ({ of: 'input', index }));
+    const output = { of: 'output', index: 0, write: true } as const;
+    const split = layout.parts > 1;
+    const sums = { of: 'temporary', index: 0 } as const;
+    const statistics = { of: 'temporary', index: 1 } as const;
+    return {
+      temporaries: split
+        ? [
+            { dtype: 'f32', shape: [B * n * H, layout.parts, V] },
+            { dtype: 'f32', shape: [B * n * H, layout.parts, 2] },
+          ]
+        : [],
+      passes: [
+        {
+          source: partSource(sizes, layout, call.attributes),
+          grid: [layout.parts, G * layout.blocks, B],
+          bindings: split ? [...inputs, { ...sums, write: true }, { ...statistics, write: true }] : [...inputs, output],
+        },
+        ...(split
+          ? [{ source: joinSource(sizes, layout), grid: [H, n, B] as const, bindings: [sums, statistics, output] }]
+          : []),
+      ],
+    };
+  },
+};
+
+/** Reads a part of the cache: sums of values by weight, the largest score and the mass of each row. */
+function partSource(sizes: Sizes, { rows, blocks, parts, tiles }: Layout, attributes: Attributes): string {
+  const { n, H, K, S, G, V } = sizes;
+  const [quads, keys] = [V / 4, K / 4];
+  const shares = Math.floor(lanes / quads);
+  /** Invocations that reduce the scores of one row. */
+  const team = Math.floor(lanes / rows);
+  const each = (code: (r: number) => string): string => Array.from({ length: rows }, (_, r) => code(r)).join('\n    ');
+  const first = afterInputs(attributes.masked);
+  const results =
+    parts > 1
+      ? `@group(0) @binding(${first}) var<storage, read_write> sums: array<vec4f>;
+@group(0) @binding(${first + 1}) var<storage, read_write> statistics: array<vec2f>;`
+      : `@group(0) @binding(${first}) var<storage, read_write> o: array<vec4f>;`;
+  return `${bindings(attributes.masked)}
+${results}
+var<workgroup> query: array<vec4f, ${rows * keys}>;
+var<workgroup> weight: array<f32, ${rows * lanes}>;
+var<workgroup> joined: array<vec4f, ${lanes}>;
+var<workgroup> team_part: array<f32, ${lanes}>;
+var<workgroup> top: array<f32, ${rows}>;
+var<workgroup> mass: array<f32, ${rows}>;
+var<workgroup> fade: array<f32, ${rows}>;
+var<workgroup> seen: array<u32, ${lanes}>;
+var<workgroup> live: atomic<u32>;
+var<workgroup> passes: u32;
+@compute @workgroup_size(${lanes})
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let kv = group.y / ${blocks}u;
+  let row0 = (group.y % ${blocks}u) * ${rows}u;
+  let b = group.z;
+  for (var e = lane; e < ${rows * keys}u; e += ${lanes}u) {
+    let row = min(row0 + e / ${keys}u, ${(n * H) / G - 1}u);
+    query[e] = q[((b * ${n}u + row / ${H / G}u) * ${H}u + kv * ${H / G}u + row % ${H / G}u) * ${keys}u + e % ${keys}u];
+  }
+  if (lane < ${rows}u) { top[lane] = ${lowest}; mass[lane] = 0.0; }
+  ${each((r) => `var sum_${r} = vec4f(0.0);`)}
+  let quad = lane % ${quads}u;
+  let share = lane / ${quads}u;
+  for (var tile = 0u; tile < ${tiles}u; tile++) {
+    let s0 = (group.x * ${tiles}u + tile) * ${lanes}u;
+    let s = min(s0 + lane, ${S - 1}u);
+    let at = select(-1, keyPositions[b * ${S}u + s], s0 + lane < ${S}u);
+    // A bit for each row that sees the slot.
+    var sees = 0u;
+    for (var r = 0u; r < ${rows}u; r++) {
+      let i = min(row0 + r, ${(n * H) / G - 1}u) / ${H / G}u;
+      let position = queryPositions[b * ${n}u + i];
+      if (${visible(attributes, `(b * ${n}u + i) * ${S}u + s`)}) { sees |= 1u << r; }
+    }
+    let any = sees != 0u;
+    if (lane == 0u) { atomicStore(&live, 0u); }
+    workgroupBarrier();
+    seen[lane] = select(0u, 1u, any);
+    if (any) { atomicOr(&live, 1u); }
+    workgroupBarrier();
+    if (lane == 0u) { passes = atomicLoad(&live); }
+    // A part in which nobody sees anything, as the rest of a cache that is not full, costs no more than this.
+    if (workgroupUniformLoad(&passes) == 0u) { continue; }
+    ${each((r) => `var score_${r} = 0.0;`)}
+    if (any) {
+      let key = ((b * ${S}u + s) * ${G}u + kv) * ${keys}u;
+      for (var d = 0u; d < ${keys}u; d++) {
+        let x = k[key + d];
+        ${each((r) => `score_${r} += dot(query[${r * keys}u + d], x);`)}
+      }
+    }
+    ${each((r) => `weight[${r * lanes}u + lane] = select(${lowest}, ${scored(attributes, `score_${r}`)}, (sees & ${1 << r}u) != 0u);`)}
+    workgroupBarrier();
+    let mine = lane / ${team}u;
+    let place = lane % ${team}u;
+    if (mine < ${rows}u) {
+      var highest = ${lowest};
+      for (var t = place; t < ${lanes}u; t += ${team}u) { highest = max(highest, weight[mine * ${lanes}u + t]); }
+      team_part[lane] = highest;
+    }
+    workgroupBarrier();
+    if (lane < ${rows}u) {
+      var highest = top[lane];
+      for (var t = 0u; t < ${team}u; t++) { highest = max(highest, team_part[lane * ${team}u + t]); }
+      fade[lane] = exp(top[lane] - highest);
+      top[lane] = highest;
+    }
+    workgroupBarrier();
+    if (mine < ${rows}u) {
+      var total = 0.0;
+      for (var t = place; t < ${lanes}u; t += ${team}u) {
+        let i = mine * ${lanes}u + t;
+        let w = select(0.0, exp(weight[i] - top[mine]), weight[i] > ${lowest});
+        weight[i] = w;
+        total += w;
+      }
+      team_part[lane] = total;
+    }
+    workgroupBarrier();
+    if (lane < ${rows}u) {
+      var total = mass[lane] * fade[lane];
+      for (var t = 0u; t < ${team}u; t++) { total += team_part[lane * ${team}u + t]; }
+      mass[lane] = total;
+    }
+    ${each((r) => `sum_${r} *= fade[${r}];`)}
+    if (share < ${shares}u) {
+      for (var t = share; t < ${lanes}u; t += ${shares}u) {
+        let x = select(vec4f(0.0), v[((b * ${S}u + min(s0 + t, ${S - 1}u)) * ${G}u + kv) * ${quads}u + quad], seen[t] == 1u);
+        ${each((r) => `sum_${r} += weight[${r * lanes}u + t] * x;`)}
+      }
+    }
+    workgroupBarrier();
+  }
+  for (var r = 0u; r < ${rows}u; r++) {
+    ${each((r) => `if (r == ${r}u) { joined[lane] = sum_${r}; }`)}
+    workgroupBarrier();
+    if (lane < ${quads}u && row0 + r < ${(n * H) / G}u) {
+      var total = vec4f(0.0);
+      for (var t = 0u; t < ${shares}u; t++) { total += joined[t * ${quads}u + lane]; }
+      let row = row0 + r;
+      let out = (b * ${n}u + row / ${H / G}u) * ${H}u + kv * ${H / G}u + row % ${H / G}u;
+      ${
+        parts > 1
+          ? `sums[(out * ${parts}u + group.x) * ${quads}u + lane] = total;
+      if (lane == 0u) { statistics[out * ${parts}u + group.x] = vec2f(top[r], mass[r]); }`
+          : `o[out * ${quads}u + lane] = select(vec4f(0.0), total / mass[r], mass[r] > 0.0);`
+      }
+    }
+    workgroupBarrier();
+  }
+}`;
+}
+
+/** Joins the parts of each row. */
+function joinSource({ n, H, V }: Sizes, { parts }: Layout): string {
+  const quads = V / 4;
+  return `@group(0) @binding(0) var<storage, read> sums: array<vec4f>;
+@group(0) @binding(1) var<storage, read> statistics: array<vec2f>;
+@group(0) @binding(2) var<storage, read_write> o: array<vec4f>;
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let row = (group.z * ${n}u + group.y) * ${H}u + group.x;
+  var top = ${lowest};
+  for (var p = 0u; p < ${parts}u; p++) { top = max(top, statistics[row * ${parts}u + p].x); }
+  for (var quad = lane; quad < ${quads}u; quad += 64u) {
+    var mass = 0.0;
+    var total = vec4f(0.0);
+    for (var p = 0u; p < ${parts}u; p++) {
+      let part = statistics[row * ${parts}u + p];
+      if (part.y > 0.0) {
+        let scale = exp(part.x - top);
+        mass += part.y * scale;
+        total += scale * sums[(row * ${parts}u + p) * ${quads}u + quad];
+      }
+    }
+    o[row * ${quads}u + quad] = select(vec4f(0.0), total / mass, mass > 0.0);
+  }
+}`;
+}
