@@ -1,0 +1,42 @@
+// The model's side of the page: everything that takes long happens here, so that the page never stutters.
+import './dispose-symbols.ts';
+import type { Model } from '@tessera/assembler';
+import { isTesseraError } from '@tessera/tensor-core';
+import type { Report, Request } from '../protocol.ts';
+import { generate } from './generate.ts';
+import { loadModel } from './load-model.ts';
+
+let model: Model | undefined;
+let generation: AbortController | undefined;
+
+addEventListener('message', ({ data }: MessageEvent<Request>) => void answer(data));
+
+async function answer(request: Request): Promise<void> {
+  try {
+    switch (request.type) {
+      case 'load':
+        await model?.dispose();
+        model = undefined;
+        model = await loadModel(request.address, request.wish, tell);
+        return;
+      case 'generate':
+        generation = new AbortController();
+        return await generate(model!, request.prompt, request.settings, generation.signal, tell);
+      case 'stop':
+        generation?.abort();
+    }
+  } catch (error) {
+    const lost = isTesseraError(error) && error.code === 'DEVICE_LOST';
+    tell({ type: request.type === 'load' || lost ? 'gone' : 'failed', sentence: sentenceOf(error) });
+  }
+}
+
+function tell(report: Report): void {
+  postMessage(report);
+}
+
+/** What Tessera throws on purpose says what to do; anything else is named as what it is, a surprise. */
+function sentenceOf(error: unknown): string {
+  if (isTesseraError(error) || error instanceof RangeError) return error.message;
+  return `Something unexpected went wrong: ${error instanceof Error ? error.message : String(error)}`;
+}
