@@ -8,6 +8,8 @@ const gpuTests = [
   'apps/*/src/**/*.webgpu.test.ts',
 ];
 
+const browserTests = ['apps/browser-tests/src/**/*.test.ts'];
+
 export default defineConfig({
   resolve: { conditions: ['@tessera/source', ...defaultClientConditions] },
   ssr: { resolve: { conditions: ['@tessera/source', ...defaultServerConditions] } },
@@ -20,11 +22,13 @@ export default defineConfig({
         test: {
           name: 'cpu',
           include: ['packages/*/src/**/*.test.ts', 'apps/*/src/**/*.test.ts'],
-          exclude: ['**/node_modules/**', '**/dist/**', ...gpuTests],
+          exclude: ['**/node_modules/**', '**/dist/**', ...gpuTests, ...browserTests],
           pool: 'threads',
         },
       },
       { extends: true, test: { name: 'webgpu', include: gpuTests, pool: 'forks' } },
+      // A browser is unpacked, and apps are built, before the first test.
+      { extends: true, test: { name: 'browser', include: browserTests, pool: 'forks', hookTimeout: 120_000 } },
     ],
   },
 });

@@ -1,0 +1,91 @@
+import { setTimeout } from 'node:timers/promises';
+import type { Browser, Locator, Page } from 'playwright-core';
+
+/** How long something may take that must come; a guard against hanging on a machine that is busy. */
+const patience = 90_000;
+
+/** What a visit begins with. */
+export interface Visit {
+  /** The query of the address, for example `?device=cpu`. */
+  readonly query?: string;
+  readonly viewport?: { readonly width: number; readonly height: number };
+  readonly dark?: boolean;
+  /** Called before the page is opened. */
+  readonly prepare?: (page: Page) => Promise<void>;
+}
+
+/** The playground in a browser, as a person has it before them. */
+export class PlaygroundPage {
+  readonly page: Page;
+  /** Complaints of the page and its worker: errors in the console, and errors that nobody caught. */
+  readonly complaints: string[] = [];
+
+  private constructor(page: Page) {
+    this.page = page;
+    page.on('console', (message) => {
+      if (message.type() === 'error') this.complaints.push(message.text());
+    });
+    page.on('pageerror', (error) => this.complaints.push(String(error)));
+  }
+
+  /** Opens the page; it goes on loading. */
+  static async open(
+    browser: Browser,
+    address: string,
+    { query = '', viewport = { width: 1000, height: 760 }, dark = false, prepare }: Visit = {},
+  ): Promise<PlaygroundPage> {
+    const page = await browser.newPage({ viewport, colorScheme: dark ? 'dark' : 'light' });
+    page.setDefaultTimeout(patience);
+    const opened = new PlaygroundPage(page);
+    await prepare?.(page);
+    await page.goto(address + query);
+    return opened;
+  }
+
+  get send(): Locator {
+    return this.page.getByRole('button', { name: 'Continue' });
+  }
+
+  get stop(): Locator {
+    return this.page.getByRole('button', { name: 'Stop' });
+  }
+
+  get prompt(): Locator {
+    return this.page.getByLabel('Beginning');
+  }
+
+  /** Text of an element by its id, as it stands now. */
+  async text(id: string): Promise<string> {
+    return (await this.page.locator(`#${id}`).textContent()) ?? '';
+  }
+
+  /** Waits until the model can be asked. */
+  async ready(): Promise<void> {
+    await this.until(() => this.send.isEnabled(), 'the model is ready');
+  }
+
+  /** Sets fields of the form by their labels. */
+  async set(values: Readonly<Record<string, string | number>>): Promise<void> {
+    for (const [label, value] of Object.entries(values)) await this.page.getByLabel(label).fill(String(value));
+  }
+
+  /** Waits until so many tokens are there. */
+  async tokens(count: number): Promise<void> {
+    const written = async (): Promise<number> => Number(/(\d+) tokens?\b(?!\/)/.exec(await this.text('figures'))?.[1]);
+    await this.until(async () => (await written()) >= count, `${count} tokens are written`);
+  }
+
+  /** Asks again and again; rejects when it takes too long, with what the page showed. */
+  async until(condition: () => Promise<boolean>, what: string): Promise<void> {
+    const end = performance.now() + patience;
+    while (!(await condition())) {
+      if (performance.now() > end)
+        throw new Error(`Waited in vain until ${what}. The page shows: ${await this.page.locator('body').innerText()}`);
+      await setTimeout(20);
+    }
+  }
+
+  close(): Promise<void> {
+    return this.page.close();
+  }
+}
