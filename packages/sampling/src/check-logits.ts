@@ -29,19 +29,34 @@ export function peakOf(logits: Float32Array, step: number, source: LogitsSource)
     } else if (value !== value) throw notANumber(logits, step, source);
   }
   if (logit === Infinity) throw notANumber(logits, step, source);
-  if (id < 0)
-    throw new NumericalError(
-      `step ${step}: all ${logits.length} logits from ${source} are −∞, expected one that is finite. ${source === 'the model' ? mends[source] : 'Forbid fewer tokens.'}`,
-      { facts: { step, source, vocabSize: logits.length } },
-    );
+  if (id < 0) throw brokenLogits({ step, source, vocabSize: logits.length });
   return { id, logit };
 }
 
 function notANumber(logits: Float32Array, step: number, source: LogitsSource): NumericalError {
-  const id = logits.findIndex((value) => Number.isNaN(value) || value === Infinity);
-  const actual = String(logits[id]);
-  return new NumericalError(
-    `step ${step}: the logit of token ${id} from ${source} is ${actual}, expected a finite number or −∞. ${mends[source]}`,
-    { facts: { step, source, tokenId: id, actual } },
-  );
+  const tokenId = logits.findIndex((value) => Number.isNaN(value) || value === Infinity);
+  return brokenLogits({ step, source, vocabSize: logits.length, tokenId, actual: String(logits[tokenId]) });
+}
+
+/** What is wrong with logits. */
+export interface BrokenLogits {
+  readonly step: number;
+  readonly source: LogitsSource;
+  readonly vocabSize: number;
+  /** The first logit that is no number, and what it is; absent: all are −∞. */
+  readonly tokenId?: number;
+  readonly actual?: string;
+}
+
+/** The error for logits of which none can be chosen. */
+export function brokenLogits({ step, source, vocabSize, tokenId, actual }: BrokenLogits): NumericalError {
+  return tokenId === undefined
+    ? new NumericalError(
+        `step ${step}: all ${vocabSize} logits from ${source} are −∞, expected one that is finite. ${source === 'the model' ? mends[source] : 'Forbid fewer tokens.'}`,
+        { facts: { step, source, vocabSize } },
+      )
+    : new NumericalError(
+        `step ${step}: the logit of token ${tokenId} from ${source} is ${actual}, expected a finite number or −∞. ${mends[source]}`,
+        { facts: { step, source, tokenId, actual } },
+      );
 }

@@ -1,6 +1,7 @@
 import { UnsupportedOptionError } from '@tessera/tensor-core';
 import type { Peak } from './check-logits.ts';
 import { peakOf } from './check-logits.ts';
+import { knownId } from './known-id.ts';
 import { applyPenalties } from './penalties.ts';
 import { repeatedNgramEnds } from './repeated-ngrams.ts';
 import type { SamplingOptions } from './sampling-options.ts';
@@ -13,14 +14,15 @@ export function processLogits(
   options: SamplingOptions,
 ): { processed: Float32Array; peak: Peak } {
   const step = history.generated.length;
+  const V = logits.length;
   peakOf(logits, step, 'the model');
   let processed: Float32Array = logits.slice();
   applyPenalties(processed, history, options);
   for (const [id, bias] of Object.entries(options.logitBias ?? {}))
-    processed[known(Number(id), logits, 'logitBias')]! += bias;
-  for (const id of options.suppressTokenIds ?? []) processed[known(id, logits, 'suppressTokenIds')] = -Infinity;
+    processed[knownId(Number(id), V, 'logitBias')]! += bias;
+  for (const id of options.suppressTokenIds ?? []) processed[knownId(id, V, 'suppressTokenIds')] = -Infinity;
   if (step < (options.minNewTokens ?? 0))
-    for (const id of history.endIds ?? []) processed[known(id, logits, 'endIds')] = -Infinity;
+    for (const id of history.endIds ?? []) processed[knownId(id, V, 'endIds')] = -Infinity;
   const { noRepeatNgramSize = 0, logitsProcessors = [] } = options;
   if (noRepeatNgramSize > 0) for (const id of repeatedNgramEnds(history, noRepeatNgramSize)) processed[id] = -Infinity;
   logitsProcessors.forEach((process, index) => {
@@ -33,12 +35,4 @@ export function processLogits(
     processed = made;
   });
   return { processed, peak: peakOf(processed, step, 'the sampling options') };
-}
-
-function known(id: number, logits: Float32Array, option: string): number {
-  if (id < logits.length) return id;
-  throw new UnsupportedOptionError(
-    `${option} names token ${id}, expected ids below the vocabulary's size of ${logits.length}. Remove it.`,
-    { facts: { where: option, actual: id, expected: logits.length } },
-  );
 }
