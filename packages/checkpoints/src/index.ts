@@ -24,7 +24,7 @@ export type { SafetensorsMetadata } from './safetensors/header-bytes.ts';
 export { openSafetensors, type OpenSafetensorsOptions } from './safetensors/open-safetensors.ts';
 export { parseSafetensorsHeader, type ParseHeaderOptions, type SafetensorsHeader } from './safetensors/parse-header.ts';
 export { planShards, type PlannedShard, type ShardPlan } from './safetensors/plan-shards.ts';
-export type { SafetensorsReader } from './safetensors/safetensors-reader.ts';
+export type { ReadTensorOptions, SafetensorsReader } from './safetensors/safetensors-reader.ts';
 export { saveSafetensors, type LazyTensor, type SaveSafetensorsOptions } from './safetensors/save-safetensors.ts';
 export type { TensorDescription, TensorEntry } from './safetensors/tensor-entry.ts';
 export { writeSafetensors, type TensorBytes, type WriteSafetensorsOptions } from './safetensors/write-safetensors.ts';

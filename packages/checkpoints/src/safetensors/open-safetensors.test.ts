@@ -52,6 +52,20 @@ describe('a single file', () => {
     expect(await reader.read('b')).toEqual(new Uint8Array(8).fill(2));
   });
 
+  test('gives a range of a tensor, alone in its buffer, and none outside of it', async () => {
+    const numbers = { name: 'n', dtype: 'U8' as const, shape: [6], bytes: Uint8Array.of(0, 1, 2, 3, 4, 5) };
+    const reader = await openSafetensors(writeSafetensors([tensor('a', 1), numbers, tensor('b', 2)]));
+    const bytes = await reader.read('n', { range: { start: 2, end: 5 } });
+    expect([...bytes, bytes.buffer.byteLength]).toEqual([2, 3, 4, 3]);
+    expect(await reader.read('n', { range: { start: 6, end: 6 } })).toHaveLength(0);
+    for (const range of [
+      { start: 2, end: 7 },
+      { start: -1, end: 2 },
+      { start: 3, end: 2 },
+    ])
+      await expect(reader.read('n', { range })).rejects.toThrow('tensor "n": bytes');
+  });
+
   test('is opened under another name', async () => {
     const reader = await openSafetensors(memorySource({ 'adapter.safetensors': two }), { file: 'adapter.safetensors' });
     expect(reader.metadata.get('note')).toBe('x');

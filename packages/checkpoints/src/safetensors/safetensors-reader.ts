@@ -1,7 +1,14 @@
 import { ModelFormatError } from '@tessera/tensor-core';
+import { checkRange } from '../source/check-range.ts';
 import type { RandomAccessFile, ReadOptions } from '../source/file-source.ts';
 import { quote } from '../source/quote.ts';
 import type { TensorEntry } from './tensor-entry.ts';
+
+/** Options of {@link SafetensorsReader.read}. */
+export interface ReadTensorOptions extends ReadOptions {
+  /** Bytes of the tensor to read, from `start` up to `end`, so that a large one comes in pieces. @defaultValue all */
+  readonly range?: { readonly start: number; readonly end: number } | undefined;
+}
 
 /** Tensors of one safetensors file, or of all shards of a model; bytes are read when they are asked for. */
 export interface SafetensorsReader {
@@ -13,11 +20,11 @@ export interface SafetensorsReader {
    * Reads the bytes of a tensor: little-endian, row-major, alone in their buffer from its start, so that
    * `new Float32Array(bytes.buffer)` and other views need no copy.
    *
-   * @throws {@link ModelFormatError} when there is no such tensor, or the reader was closed.
+   * @throws {@link ModelFormatError} when there is no such tensor, the range is not inside it, or the reader was closed.
    * @throws {@link DownloadError} when a remote file cannot be fetched.
    * @throws {@link OutOfMemoryError} when the bytes cannot be held.
    */
-  read(name: string, options?: ReadOptions): Promise<Uint8Array<ArrayBuffer>>;
+  read(name: string, options?: ReadTensorOptions): Promise<Uint8Array<ArrayBuffer>>;
   /** Closes the files. Calling it twice is harmless. */
   close(): Promise<void>;
 }
@@ -42,7 +49,9 @@ export function makeReader(
       const entry = tensors.get(name);
       const handle = entry && handles.get(entry.file);
       if (entry === undefined || handle === undefined) throw unknownTensor(name, tensors);
-      return handle.read(entry.byteOffset, entry.byteLength, options);
+      const { start, end } = options?.range ?? { start: 0, end: entry.byteLength };
+      checkRange(`tensor ${quote(name)}`, entry.byteLength, start, end - start);
+      return handle.read(entry.byteOffset + start, end - start, options);
     },
     close: () => (closed ??= closeAll(handles.values())),
   };
