@@ -4,4 +4,4 @@ export type { DeviceCounters, HeldMemory } from './runtime/counters.ts';
 export type { WebGpuProgram } from './runtime/program.ts';
 export type { DispatchTime, Profile } from './runtime/profile.ts';
 export { requestWebGpu } from './runtime/request-device.ts';
-export type { RequestWebGpuOptions } from './runtime/request-device.ts';
+export type { RequestWebGpuOptions, WebGpuLimit } from './runtime/request-device.ts';
