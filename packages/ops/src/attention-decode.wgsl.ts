@@ -85,6 +85,11 @@ function partSource(sizes: Sizes, { rows, blocks, parts, tiles }: Layout, attrib
   /** Invocations that reduce the scores of one row. */
   const team = Math.floor(lanes / rows);
   const each = (code: (r: number) => string): string => Array.from({ length: rows }, (_, r) => code(r)).join('\n    ');
+  // Several loads are under way before the first is used: one after another, each would wait for memory.
+  const deep = [8, 4, 2].find((unroll) => keys % unroll === 0) ?? 1;
+  const wide = Math.max(1, Math.min(4, Math.floor(lanes / shares)));
+  const several = (count: number, code: (u: number) => string, between = ' '): string =>
+    Array.from({ length: count }, (_, u) => code(u)).join(between);
   const first = afterInputs(attributes.masked);
   const results =
     parts > 1
@@ -139,9 +144,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     ${each((r) => `var score_${r} = 0.0;`)}
     if (any) {
       let key = ((b * ${S}u + s) * ${G}u + kv) * ${keys}u;
-      for (var d = 0u; d < ${keys}u; d++) {
-        let x = k[key + d];
-        ${each((r) => `score_${r} += dot(query[${r * keys}u + d], x);`)}
+      for (var d = 0u; d < ${keys}u; d += ${deep}u) {
+        ${several(deep, (u) => `let x_${u} = k[key + d + ${u}u];`)}
+        ${each((r) => `score_${r} += ${several(deep, (u) => `dot(query[${r * keys}u + d + ${u}u], x_${u})`, ' + ')};`)}
       }
     }
     ${each((r) => `weight[${r * lanes}u + lane] = select(${lowest}, ${scored(attributes, `score_${r}`)}, (sees & ${1 << r}u) != 0u);`)}
@@ -179,9 +184,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
     ${each((r) => `sum_${r} *= fade[${r}];`)}
     if (share < ${shares}u) {
-      for (var t = share; t < ${lanes}u; t += ${shares}u) {
-        let x = select(vec4f(0.0), v[((b * ${S}u + min(s0 + t, ${S - 1}u)) * ${G}u + kv) * ${quads}u + quad], seen[t] == 1u);
-        ${each((r) => `sum_${r} += weight[${r * lanes}u + t] * x;`)}
+      for (var t = share; t < ${lanes}u; t += ${wide * shares}u) {
+        ${several(wide, (u) => `let t_${u} = min(t + ${u * shares}u, ${lanes - 1}u); let y_${u} = v[((b * ${S}u + min(s0 + t_${u}, ${S - 1}u)) * ${G}u + kv) * ${quads}u + quad];`)}
+        ${several(wide, (u) => `let x_${u} = select(vec4f(0.0), y_${u}, seen[t_${u}] == 1u && t + ${u * shares}u < ${lanes}u);`)}
+        ${each((r) => `sum_${r} += ${several(wide, (u) => `weight[${r * lanes}u + t_${u}] * x_${u}`, ' + ')};`)}
       }
     }
     workgroupBarrier();
