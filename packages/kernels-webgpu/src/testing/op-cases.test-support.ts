@@ -1,0 +1,105 @@
+import {
+  attention,
+  gatedDeltaRuleChunked,
+  gatedDeltaRuleRecurrent,
+  l2Normalize,
+  layerNorm,
+  rmsNorm,
+  rotary,
+  rotaryAngles,
+  rotaryFrequencies,
+  rotaryTables,
+} from '@tessera/ops';
+import { abs, fromHost, greater, neg, sigmoid } from '@tessera/tensor-core';
+import type { Tensor } from '@tessera/tensor-core';
+import { draws } from './compare.test-support.ts';
+import type { GraphCase } from './graph-case.test-support.ts';
+
+const counted = (B: number, n: number, value: (i: number) => number): Tensor =>
+  fromHost(
+    Int32Array.from({ length: B * n }, (_, i) => value(i % n)),
+    [B, n],
+  );
+
+const tables = rotaryTables(rotaryFrequencies(8, 10_000, { type: 'default' }));
+
+const deltaRuleInputs = [
+  draws([2, 9, 2, 4]),
+  draws([2, 9, 2, 4], 2),
+  draws([2, 9, 2, 6], 3),
+  draws([2, 9, 2], 4),
+  draws([2, 9, 2], 5),
+  draws([2, 2, 4, 6], 6),
+];
+
+/** The call of a delta rule: keys of length 1, a decay, and β in (0, 1). */
+export function deltaRuleCall(inputs: readonly Tensor[]): Parameters<typeof gatedDeltaRuleRecurrent>[0] {
+  const [q, k, v, g, beta, S] = inputs;
+  return { q: q!, k: l2Normalize(k!), v: v!, g: neg(abs(g!)), beta: sigmoid(beta!), S: S! };
+}
+
+/** Graphs of the ops of `@tessera/ops`, each with a kernel where it has one. */
+export const opCases: readonly GraphCase[] = [
+  ...(
+    [
+      [1, 70, 4, 2, 8, 8, {}],
+      [3, 300, 4, 1, 16, 12, { window: 9 }],
+      [33, 65, 4, 2, 8, 16, {}],
+      [9, 40, 2, 1, 4, 8, { causal: false, window: 20 }],
+    ] as const
+  ).map(([n, S, H, G, K, V, options]): GraphCase => ({
+    name: `attention of ${n} queries over ${S} slots: its kernel is its definition`,
+    inputs: [
+      draws([2, n, H, K]),
+      draws([2, S, G, K], 2),
+      draws([2, S, G, V], 3),
+      counted(2, n, (i) => S - n + i),
+      counted(2, S, (i) => (i % 11 === 3 ? -1 : i)),
+    ],
+    build: (q, k, v, queryPositions, keyPositions) => [
+      attention({ q: q!, k: k!, v: v!, queryPositions: queryPositions!, keyPositions: keyPositions!, ...options }),
+    ],
+  })),
+  {
+    name: 'attention with a mask, and of queries that see nothing',
+    inputs: [
+      draws([2, 5, 2, 4]),
+      draws([2, 30, 2, 4], 2),
+      draws([2, 30, 2, 4], 3),
+      counted(2, 5, (i) => 4 * i - 3),
+      counted(2, 30, (i) => i),
+      draws([2, 5, 30], 4),
+    ],
+    build: (q, k, v, queryPositions, keyPositions, m) => [
+      attention({
+        q: q!,
+        k: k!,
+        v: v!,
+        queryPositions: queryPositions!,
+        keyPositions: keyPositions!,
+        mask: greater(m!, 0),
+      }),
+    ],
+  },
+  ...[1, 63, 65, 600, 2305, 9000].map((n): GraphCase => ({
+    name: `norms over ${n} elements`,
+    inputs: [draws([3, n > 1000 ? 1 : 7, n]), draws([n], 2), draws([n], 3)],
+    build: (x, w, b) => [rmsNorm(x!, w!, { eps: 1e-6, offset: 1 }), layerNorm(x!, w!, b!, { eps: 1e-5 })],
+  })),
+  {
+    name: 'rotary positions, far and in both orders',
+    inputs: [draws([1, 5, 2, 10]), counted(1, 5, (i) => i * 200_003)],
+    build: (x, positions) =>
+      (['half', 'interleaved'] as const).map((order) => rotary(x!, rotaryAngles(tables, positions!), order)),
+  },
+  {
+    name: 'the gated delta rule, step by step',
+    inputs: deltaRuleInputs,
+    build: (...x) => Object.values(gatedDeltaRuleRecurrent(deltaRuleCall(x))),
+  },
+  {
+    name: 'the gated delta rule, by chunks',
+    inputs: deltaRuleInputs,
+    build: (...x) => Object.values(gatedDeltaRuleChunked(deltaRuleCall(x), { chunk: 4 })),
+  },
+];
