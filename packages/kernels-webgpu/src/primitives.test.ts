@@ -3,7 +3,9 @@ import { expect, test } from 'vitest';
 import { expectSame, testDevice } from './testing/compare.test-support.ts';
 import { gated, pairOfProducts, primitiveCases } from './testing/primitive-cases.test-support.ts';
 
-for (const { name, build, inputs, tolerance } of primitiveCases) test(name, () => expectSame(build, inputs, tolerance));
+test.each(primitiveCases.map((one) => [one.name, one] as const))('%s', (_, { build, inputs, tolerance }) =>
+  expectSame(build, inputs, tolerance),
+);
 
 test('bias, gates and independent products take no dispatch of their own', async () => {
   const device = await testDevice();
