@@ -18,7 +18,7 @@ export function rowsShader(plan: MatmulPlan): Shader {
     a.dtype === 'f32' &&
     aligned(a, a.column, a.row, 4) &&
     bs.every((b) => aligned(b, b.row, b.column, perLoad));
-  return wide && M <= 4 ? wideRows(plan, perLoad) : plainRows(plan);
+  return wide ? wideRows(plan, perLoad) : plainRows(plan);
 }
 
 function plainRows(plan: MatmulPlan): Shader {

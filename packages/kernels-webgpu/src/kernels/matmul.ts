@@ -20,7 +20,7 @@ export interface MatmulCall {
   readonly capabilities: GpuCapabilities;
 }
 
-const fewRows = 4;
+const fewRows = 8;
 
 /** The shader of products: by rows for few of them, else by tiles through workgroup memory. */
 export function matmulDispatch(call: MatmulCall): Dispatch {
