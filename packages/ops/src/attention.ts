@@ -22,6 +22,7 @@ import {
 } from '@tessera/tensor-core';
 import { decodeAttentionKernel } from './attention-decode.wgsl.ts';
 import { prefillAttentionKernel } from './attention-prefill.wgsl.ts';
+import { tilesAttentionKernel } from './attention-tiles.wgsl.ts';
 import { maskedSoftmax } from './softmax.ts';
 
 /** Attributes of {@link attentionOp}. */
@@ -173,7 +174,7 @@ export const attentionOp: Op<AttentionAttributes> = {
     const o = matmul(reshape(weights, [B, G, R * n, S]), permute(v!, [0, 2, 1, 3])); // [B, G, R · n, V]
     return [transpose(reshape(o, [B, H, n, V]), 1, 2)];
   },
-  kernels: [kernel, decodeAttentionKernel, prefillAttentionKernel],
+  kernels: [kernel, decodeAttentionKernel, tilesAttentionKernel, prefillAttentionKernel],
   cost: ([q, k, v, , kp], [o]) => {
     const keys = kp!.shape[1]!;
     const [, n, H, K] = q!.shape as [number, number, number, number];
