@@ -46,6 +46,8 @@ export const opCases: readonly GraphCase[] = [
       [3, 300, 4, 1, 16, 12, { window: 9 }],
       [33, 65, 4, 2, 8, 16, {}],
       [9, 40, 2, 1, 4, 8, { causal: false, window: 20 }],
+      [65, 130, 2, 1, 20, 68, { softCap: 2 }],
+      [40, 65, 2, 2, 4, 256, { causal: false, window: 20 }],
     ] as const
   ).map(([n, S, H, G, K, V, options]): GraphCase => ({
     name: `attention of ${n} queries over ${S} slots: its kernel is its definition`,
@@ -60,15 +62,15 @@ export const opCases: readonly GraphCase[] = [
       attention({ q: q!, k: k!, v: v!, queryPositions: queryPositions!, keyPositions: keyPositions!, ...options }),
     ],
   })),
-  {
-    name: 'attention with a mask, and of queries that see nothing',
+  ...[5, 40].map((n): GraphCase => ({
+    name: `attention with a mask of ${n} queries, some of which see nothing`,
     inputs: [
-      draws([2, 5, 2, 4]),
+      draws([2, n, 2, 4]),
       draws([2, 30, 2, 4], 2),
       draws([2, 30, 2, 4], 3),
-      counted(2, 5, (i) => 4 * i - 3),
+      counted(2, n, (i) => 4 * i - 3),
       counted(2, 30, (i) => i),
-      draws([2, 5, 30], 4),
+      draws([2, n, 30], 4),
     ],
     build: (q, k, v, queryPositions, keyPositions, m) => [
       attention({
@@ -80,7 +82,7 @@ export const opCases: readonly GraphCase[] = [
         mask: greater(m!, 0),
       }),
     ],
-  },
+  })),
   ...[1, 63, 65, 600, 2305, 9000].map((n): GraphCase => ({
     name: `norms over ${n} elements`,
     inputs: [draws([3, n > 1000 ? 1 : 7, n]), draws([n], 2), draws([n], 3)],

@@ -84,6 +84,7 @@ export const primitiveCases: readonly GraphCase[] = [
     [
       [1, 64, 65],
       [3, 63, 1],
+      [8, 64, 9],
       [65, 63, 65],
     ] as const
   ).map(([M, K, N]): GraphCase => ({
