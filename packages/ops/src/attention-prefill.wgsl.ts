@@ -73,10 +73,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     ${rows
       .map(
         (r) => `{ let position = places[r0 + ${r}u];
-      ${columns.map((j) => `{ let at = ats[c * 4u + ${j}u]; let s = min(s0 + c * 4u + ${j}u, ${S - 1}u); seen${r}${j} = i0 + r0 + ${r}u < ${n}u && ${visible(attributes, `(b * ${n}u + i0 + r0 + ${r}u) * ${S}u + s`)}; }`).join('\n      ')} }`,
+      ${columns.map((j) => `{ let at = ats[c * 4u + ${j}u]; let s = min(s0 + c * 4u + ${j}u, ${S - 1}u); seen${r}${j} = (i0 + r0 + ${r}u < ${n}u) & ${visible(attributes, `(b * ${n}u + i0 + r0 + ${r}u) * ${S}u + s`)}; }`).join('\n      ')} }`,
       )
       .join('\n    ')}
-    if (${rows.flatMap((r) => columns.map((j) => `seen${r}${j}`)).join(' || ')}) { atomicOr(&live, 1u); }
+    if (${rows.flatMap((r) => columns.map((j) => `seen${r}${j}`)).join(' | ')}) { atomicOr(&live, 1u); }
     workgroupBarrier();
     if (lane == 0u) { passes = atomicLoad(&live); }
     if (workgroupUniformLoad(&passes) == 0u) { continue; }

@@ -52,14 +52,17 @@ ${masked ? '@group(0) @binding(5) var<storage, read> mask: array<u32>;' : ''}`;
 /** Number of the first binding after the inputs. */
 export const afterInputs = (masked: boolean): number => (masked ? 6 : 5);
 
-/** Whether a query at \`position\` sees a key at \`at\`. */
+/**
+ * Whether a query at `position` sees a key at `at`. Without branches, which `&&` would bring: SwiftShader takes minutes to
+ * compile some dozens of them.
+ */
 export function visible({ causal, window, masked }: Attributes, maskIndex: string): string {
   return [
-    'at >= 0',
-    ...(causal ? ['at <= position'] : []),
-    ...(window > 0 ? [`abs(position - at) < ${window}`] : []),
-    ...(masked ? [`mask[${maskIndex}] != 0u`] : []),
-  ].join(' && ');
+    '(at >= 0)',
+    ...(causal ? ['(at <= position)'] : []),
+    ...(window > 0 ? [`(abs(position - at) < ${window})`] : []),
+    ...(masked ? [`(mask[${maskIndex}] != 0u)`] : []),
+  ].join(' & ');
 }
 
 /** A score from a dot product. */
