@@ -1,0 +1,140 @@
+import { attention, gatedDeltaRuleChunked, gatedDeltaRuleRecurrent, gatedFeedForward, layerNorm, linear, rmsNorm } from '@tessera/ops'; // prettier-ignore
+import { argmax, matmul } from '@tessera/tensor-core';
+import type { DType, Tensor, TensorType } from '@tessera/tensor-core';
+
+/** A graph of a size that is compiled and never run in software. */
+export interface LargeCase {
+  readonly name: string;
+  readonly inputs: readonly TensorType[];
+  readonly build: (...inputs: Tensor[]) => readonly Tensor[];
+}
+
+const f32 = (...shape: number[]): TensorType => ({ shape, dtype: 'f32' });
+const i32 = (...shape: number[]): TensorType => ({ shape, dtype: 'i32' });
+const of = (dtype: DType, ...shape: number[]): TensorType => ({ shape, dtype });
+const weightTypes = ['f32', 'f16', 'bf16'] as const;
+
+interface AttentionSizes {
+  readonly n: number;
+  readonly S: number;
+  readonly K: number;
+  readonly V?: number;
+  readonly B?: number;
+  readonly heads?: readonly [number, number];
+  readonly masked?: boolean;
+  readonly window?: number;
+  readonly softCap?: number;
+}
+
+function attentionCase({
+  n,
+  S,
+  K,
+  V = K,
+  B = 1,
+  heads: [H, G] = [32, 4],
+  masked,
+  ...options
+}: AttentionSizes): LargeCase {
+  const rest = Object.entries({ masked, ...options }).flatMap(([key, value]) => (value ? [`${key} ${value}`] : []));
+  return {
+    name: `attention of ${n} queries over ${S} slots, ${H}/${G} heads of ${K} and ${V}, batch ${B}${rest.map((part) => `, ${part}`).join('')}`,
+    inputs: [
+      f32(B, n, H, K),
+      f32(B, S, G, K),
+      f32(B, S, G, V),
+      i32(B, n),
+      i32(B, S),
+      ...(masked ? [of('bool', B, n, S)] : []),
+    ],
+    build: (q, k, v, queryPositions, keyPositions, mask) => [
+      attention({
+        q: q!,
+        k: k!,
+        v: v!,
+        queryPositions: queryPositions!,
+        keyPositions: keyPositions!,
+        ...(mask && { mask }),
+        ...options,
+      }),
+    ],
+  };
+}
+
+function deltaRuleCases(T: number, H: number, K: number, V: number): LargeCase[] {
+  const inputs = [f32(1, T, H, K), f32(1, T, H, K), f32(1, T, H, V), f32(1, T, H), f32(1, T, H), f32(1, H, K, V)];
+  const call = ([q, k, v, g, beta, S]: readonly Tensor[]): Parameters<typeof gatedDeltaRuleRecurrent>[0] => ({
+    q: q!,
+    k: k!,
+    v: v!,
+    g: g!,
+    beta: beta!,
+    S: S!,
+  });
+  const size = `${T} entries, ${H} heads of ${K} × ${V}`;
+  return [
+    {
+      name: `the gated delta rule step by step, ${size}`,
+      inputs,
+      build: (...x) => Object.values(gatedDeltaRuleRecurrent(call(x))),
+    },
+    ...[32, 64].map((chunk): LargeCase => ({
+      name: `the gated delta rule by chunks of ${chunk}, ${size}`,
+      inputs,
+      build: (...x) => Object.values(gatedDeltaRuleChunked(call(x), { chunk })),
+    })),
+  ];
+}
+
+/** Shapes of models, and sizes at both sides of the conditions under which a kernel is taken. */
+export const largeCases: readonly LargeCase[] = [
+  { name: 'a product of 4096³', inputs: [f32(4096, 4096), f32(4096, 4096)], build: (a, b) => [matmul(a!, b!)] },
+  ...weightTypes.flatMap((dtype) =>
+    [1, 2, 3, 4, 5, 8, 16, 63, 512].map((M): LargeCase => ({
+      name: `a linear layer 2048 → 5632 over ${M} rows, weights in ${dtype}`,
+      inputs: [f32(M, 2048), of(dtype, 5632, 2048)],
+      build: (x, w) => [linear(x!, w!)],
+    })),
+  ),
+  ...weightTypes.flatMap((dtype) =>
+    [1, 256].map((M): LargeCase => ({
+      name: `a gated feed-forward of ${M} rows and the next token, weights in ${dtype}`,
+      inputs: [
+        f32(M, 2048),
+        of(dtype, 5632, 2048),
+        of(dtype, 5632, 2048),
+        of(dtype, 2048, 5632),
+        of(dtype, 16_000, 2048),
+        f32(2048),
+      ],
+      build: (x, gate, up, down, head, w) => [
+        argmax(
+          linear(
+            rmsNorm(gatedFeedForward(x!, { gate: gate!, up: up!, down: down! }, 'silu'), w!, { eps: 1e-5 }),
+            head!,
+          ),
+          {
+            axis: -1,
+          },
+        ),
+      ],
+    })),
+  ),
+  ...[64, 128, 256].flatMap((K) => [1, 8, 9, 512].map((n) => attentionCase({ n, S: 2048, K }))),
+  attentionCase({ n: 1, S: 20_000, K: 64 }),
+  attentionCase({ n: 2, S: 128, K: 64, B: 3, masked: true }),
+  attentionCase({ n: 40, S: 129, K: 64, B: 3, masked: true }),
+  attentionCase({ n: 4, S: 300, K: 64, window: 128, softCap: 30 }),
+  attentionCase({ n: 64, S: 300, K: 64, window: 128, softCap: 30 }),
+  // Values wider than what fits into workgroup memory or divides by four.
+  ...[512, 516, 30].flatMap((V) => [1, 32].map((n) => attentionCase({ n, S: 200, K: 64, V, heads: [4, 2] }))),
+  ...[1, 32].map((n) => attentionCase({ n, S: 200, K: 62, heads: [8, 8] })),
+  ...[4, 255, 2048, 2052, 8192, 20_001].map((n): LargeCase => ({
+    name: `norms of 70000 rows, or fewer, of ${n}`,
+    inputs: [f32(n > 255 ? 100 : 70_000, n), f32(n), f32(n)],
+    build: (x, w, b) => [rmsNorm(x!, w!, { eps: 1e-6 }), layerNorm(x!, w!, b!, { eps: 1e-5 })],
+  })),
+  ...deltaRuleCases(1, 16, 128, 128),
+  ...deltaRuleCases(130, 4, 64, 256),
+  ...deltaRuleCases(64, 2, 62, 30),
+];
