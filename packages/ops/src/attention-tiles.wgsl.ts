@@ -12,7 +12,7 @@ const stripVectors = 2 * depth * stride;
 /** With fewer queries most of a tile would be empty. */
 const leastQueries = 33;
 
-const sharedBytes = 16 * (stripVectors + tile * stride + 4 * tile) + 4 * (2 * tile + 2);
+const sharedBytes = 16 * (stripVectors + tile * stride + 4 * tile) + 4 * (2 * tile + 4);
 
 /**
  * Attention of many queries, tile by tile: scores of 64 queries and 64 keys are products of strips, weights stay in workgroup
@@ -54,6 +54,8 @@ var<workgroup> weight: array<vec4f, ${tile * stride}>;
 var<workgroup> part: array<vec4f, ${4 * tile}>;
 var<workgroup> places: array<i32, ${tile}>;
 var<workgroup> ats: array<i32, ${tile}>;
+var<workgroup> first_place: atomic<i32>;
+var<workgroup> last_place: atomic<i32>;
 var<workgroup> live: atomic<u32>;
 var<workgroup> passes: u32;
 fn largest(a: vec4f, b: vec4f, c: vec4f, d: vec4f) -> f32 {
@@ -63,19 +65,37 @@ fn largest(a: vec4f, b: vec4f, c: vec4f, d: vec4f) -> f32 {
 fn total(a: vec4f, b: vec4f, c: vec4f, d: vec4f) -> f32 { return dot(a + b + c + d, vec4f(1.0)); }
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let i0 = group.x * ${tile}u;
+  // Of causal attention the last queries have most to do, so they begin.
+  let i0 = (${Math.ceil(n / tile) - 1}u - group.x) * ${tile}u;
   let h = group.y;
   let b = group.z;
   let kv = h / ${H / G}u;
   let ty = lane / 16u;
   let tx = lane % 16u;
-  if (lane < ${tile}u) { places[lane] = queryPositions[b * ${n}u + min(i0 + lane, ${n - 1}u)]; }
+  if (lane == 0u) { atomicStore(&first_place, 2147483647); atomicStore(&last_place, -1); }
+  workgroupBarrier();
+  if (lane < ${tile}u) {
+    let place = queryPositions[b * ${n}u + min(i0 + lane, ${n - 1}u)];
+    places[lane] = place;
+    atomicMin(&first_place, place);
+    atomicMax(&last_place, place);
+  }
+  workgroupBarrier();
+  let earliest = atomicLoad(&first_place);
+  let latest = atomicLoad(&last_place);
   ${rows((r) => `var top${r} = ${lowest}; var mass${r} = 0.0;`)}
   ${sums((r, v) => `var sum${r}_${v} = vec4f(0.0);`)}
   for (var s0 = 0u; s0 < ${S}u; s0 += ${tile}u) {
-    if (lane < ${tile}u) { ats[lane] = select(-1, keyPositions[b * ${S}u + min(s0 + lane, ${S - 1}u)], s0 + lane < ${S}u); }
     if (lane == 0u) { atomicStore(&live, 0u); }
     workgroupBarrier();
+    if (lane < ${tile}u) {
+      let at = select(-1, keyPositions[b * ${S}u + min(s0 + lane, ${S - 1}u)], s0 + lane < ${S}u);
+      ats[lane] = at;
+      if (${within(attributes)}) { atomicOr(&live, 1u); }
+    }
+    workgroupBarrier();
+    if (lane == 0u) { passes = atomicLoad(&live); }
+    if (workgroupUniformLoad(&passes) == 0u) { continue; }
     // A bit for each of the 16 scores that counts.
     var sees = 0u;
     for (var e = 0u; e < 16u; e++) {
@@ -85,10 +105,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       let at = ats[tx * 4u + e % 4u];
       if (i < ${n}u && ${visible(attributes, `(b * ${n}u + min(i, ${n - 1}u)) * ${S}u + min(s, ${S - 1}u)`)}) { sees |= 1u << e; }
     }
-    if (sees != 0u) { atomicOr(&live, 1u); }
-    workgroupBarrier();
-    if (lane == 0u) { passes = atomicLoad(&live); }
-    if (workgroupUniformLoad(&passes) == 0u) { continue; }
     ${rows((r) => `var score${r} = vec4f(0.0);`)}
     ${scores(sizes)}
     ${rows((r) => `score${r} = select(vec4f(${lowest}), vec4f(${four.map((c) => scored(attributes, `score${r}[${c}]`)).join(', ')}), (vec4u(sees) & vec4u(${four.map((c) => `${2 ** (4 * r + c)}u`).join(', ')})) != vec4u(0u));`)}
@@ -127,6 +143,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 }`;
   },
 };
+
+/** Whether any query from position `earliest` to `latest` could see a key at `at`, whatever a mask says. */
+function within({ causal, window }: Attributes): string {
+  return [
+    'at >= 0',
+    ...(causal ? ['at <= latest'] : []),
+    ...(window > 0 ? [`at > earliest - ${window}`, `at < latest + ${window}`] : []),
+  ].join(' && ');
+}
 
 /** WGSL of the dot products of a tile, as a product of strips of queries and keys. */
 function scores({ n, H, K, S, G }: Sizes): string {
