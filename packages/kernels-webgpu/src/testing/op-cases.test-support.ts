@@ -33,7 +33,7 @@ const deltaRuleInputs = [
 ];
 
 /** The call of a delta rule: keys of length 1, a decay, and β in (0, 1). */
-export function deltaRuleCall(inputs: readonly Tensor[]): Parameters<typeof gatedDeltaRuleRecurrent>[0] {
+function deltaRuleCall(inputs: readonly Tensor[]): Parameters<typeof gatedDeltaRuleRecurrent>[0] {
   const [q, k, v, g, beta, S] = inputs;
   return { q: q!, k: l2Normalize(k!), v: v!, g: neg(abs(g!)), beta: sigmoid(beta!), S: S! };
 }
