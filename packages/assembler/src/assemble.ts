@@ -2,9 +2,12 @@ import type { Device, Tensor } from '@tessera/tensor-core';
 import { UnsupportedOptionError, disposeTree } from '@tessera/tensor-core';
 import type { ChooseDevice, DeviceOption } from './devices.ts';
 import { checkMemory, estimateMemory } from './model/estimate.ts';
+import type { MemoryEstimate } from './model/estimate.ts';
 import { initialWeights } from './model/initial-weights.ts';
 import { LanguageModelGraph } from './model/language-model.ts';
 import { Model } from './model/model.ts';
+import type { ReloadOptions, Residence } from './model/model.ts';
+import { stepLengths } from './model/step-lengths.ts';
 import { checkWeightDtype, storageOf, toStorage } from './model/weight-dtype.ts';
 import type { WeightDtype } from './model/weight-dtype.ts';
 import { takeMixers } from './model-spec-input.ts';
@@ -51,17 +54,28 @@ export async function assembleModel(
   const dtype = checkWeightDtype(options.dtype ?? 'fp32');
   const { spec, mixers } = takeMixers(given);
   const graph = new LanguageModelGraph(resolveSpec(spec, registry.with(mixers)));
-  const estimate = estimateMemory(graph, dtype, graph.resolved.spec.maxPositions);
-  checkMemory(estimate, options.memoryLimit);
-  const { device, owned } = await choose(options.device ?? 'auto');
-  try {
-    const params = await drawWeights(graph, device, dtype, seed, signal);
-    const loadMs = performance.now() - started;
-    return new Model({ graph, device, ownsDevice: owned, params, estimate, loadMs });
-  } catch (error) {
-    if (owned) device.dispose();
-    throw error;
-  }
+  const { maxPositions } = graph.resolved.spec;
+  const settle = async (given: Pick<ReloadOptions, 'device' | 'signal'>, since: number): Promise<SettledModel> => {
+    const { device, owned } = await choose(given.device ?? options.device ?? 'auto');
+    try {
+      const [chunk] = stepLengths(device, maxPositions);
+      const estimate = estimateMemory(graph, dtype, maxPositions, undefined, chunk);
+      checkMemory(estimate, options.memoryLimit);
+      const params = await drawWeights(graph, device, dtype, seed, given.signal);
+      return { estimate, residence: { device, ownsDevice: owned, params, loadMs: performance.now() - since } };
+    } catch (error) {
+      if (owned) device.dispose();
+      throw error;
+    }
+  };
+  const { estimate, residence } = await settle({ signal }, started);
+  const again = async (given: ReloadOptions): Promise<Residence> => (await settle(given, performance.now())).residence;
+  return new Model({ graph, estimate, ...residence, settle: again });
+}
+
+interface SettledModel {
+  readonly estimate: MemoryEstimate;
+  readonly residence: Residence;
 }
 
 async function drawWeights(

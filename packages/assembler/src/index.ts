@@ -8,13 +8,16 @@ export type { OpenOptions, OpenedCheckpoint } from './loading/open-checkpoint.ts
 export type { SaveOptions } from './saving/save.ts';
 export type { OnProgress, ProgressEvent } from './progress.ts';
 export { Model } from './model/model.ts';
-export type { ForwardResult, ModelParts, ModelText, Origin } from './model/model.ts';
+export type { ForwardResult, ModelParts, ModelText, Origin, ReloadOptions, Residence } from './model/model.ts';
 export { LanguageModelGraph } from './model/language-model.ts';
 export type { ModelParams, ModelState, TokenBatch } from './model/language-model.ts';
+export { Choices } from './model/choices.ts';
+export type { ChoicesCall } from './model/choices.ts';
 export { Session } from './model/session.ts';
 export type { FeedOptions } from './model/session.ts';
+export type { HeldProgram } from './model/program-cache.ts';
 export { StepPrograms } from './model/step-programs.ts';
-export type { LogitsOf, SessionSize } from './model/step-programs.ts';
+export type { LogitsOf, SessionSize, StepForm } from './model/step-programs.ts';
 export { estimateMemory, longestStep } from './model/estimate.ts';
 export type { MemoryEstimate } from './model/estimate.ts';
 export type { KeptDtype, WeightDtype } from './model/weight-dtype.ts';

@@ -1,14 +1,15 @@
 /**
  * What happens while a model is loaded. Of each file: `file-start`, `file-progress` at most every 100 ms, `file-done`; of all
- * together: `total` at most every 100 ms and once at the end; then `ready`. A bar shows `total` and `ready`.
+ * together: `total` at most every 100 ms and once at the end; then `ready`. A bar shows `total` and `ready`. Where a device
+ * compiles beside the host, `compile` comes meanwhile, once for each step that is ready; it counts steps, not bytes.
  */
 export interface ProgressEvent {
   readonly type: 'file-start' | 'file-progress' | 'file-done' | 'total' | 'compile' | 'ready';
   /** Name of the file, for events of one file. */
   readonly file?: string;
-  /** Bytes of tensors read so far: of the file, or of all. */
+  /** Bytes of tensors read so far: of the file, or of all; of `compile`, steps. */
   readonly loaded: number;
-  /** Bytes of tensors to be read: of the file, or of all. */
+  /** Bytes of tensors to be read: of the file, or of all; of `compile`, steps. */
   readonly total: number;
   /** 0 to 1. */
   readonly ratio: number;
@@ -62,6 +63,11 @@ export class ProgressMeter {
     if (count.loaded >= count.total) this.#tell('file-done', count, file);
     else this.#tellSometimes('file-progress', count, file);
     this.#tellSometimes('total', this.#all);
+  }
+
+  /** So many of the steps were compiled. */
+  compiled(ready: number, total: number): void {
+    this.#tell('compile', { ...this.#all, loaded: ready, total });
   }
 
   /** The model can be used. */

@@ -6,6 +6,8 @@ import { softmax } from '@tessera/attention-softmax';
 import { feedForward } from '@tessera/feedforward';
 import { norms } from '@tessera/norms';
 import type { LayerSpec, ModelSpec, Plugin } from '@tessera/plugin';
+import type { Program } from '@tessera/tensor-core';
+import { CpuDevice } from '@tessera/tensor-core';
 import type { Assembler } from './assembler.ts';
 import { createAssembler } from './assembler.ts';
 import type { Model } from './model/model.ts';
@@ -88,6 +90,35 @@ export const hybridSpec: ModelSpec = {
 /** {@link hybridSpec} with weights of a seed, on a CPU of its own. */
 export function hybridModel(seed = 1): Promise<Model> {
   return assembler.assemble(hybridSpec, { device: 'cpu', seed });
+}
+
+/** A small model that compiles fast: one layer of attention. */
+export const smallSpec: ModelSpec = {
+  vocabSize: 40,
+  dModel: 8,
+  maxPositions: 64,
+  layers: [{ mixer: { type: '@tessera/attention-softmax:softmax-attention', config: { heads: 2 } } }],
+  finalNorm: { type: '@tessera/norms:rms' },
+};
+
+/**
+ * A CPU that says that it works beside the host, as a GPU does: so tokens are chosen there, and weights are written in
+ * pieces. Counts runs of programs.
+ */
+export class BesideDevice extends CpuDevice {
+  override readonly onHost: boolean = false;
+  compiled = 0;
+  runs = 0;
+
+  override async compile(...call: Parameters<CpuDevice['compile']>): Promise<Program> {
+    this.compiled++;
+    const program = await super.compile(...call);
+    const run: Program['run'] = (inputs) => {
+      this.runs++;
+      return program.run(inputs);
+    };
+    return { ...program, run };
+  }
 }
 
 /** Ids below a size that look random and are always the same. */

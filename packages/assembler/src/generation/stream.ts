@@ -1,9 +1,10 @@
-import { selectToken, topLogprobs } from '@tessera/sampling';
 import type { TokenProbability } from '@tessera/sampling';
 import type { Tokenizer } from '@tessera/text';
 import type { Model } from '../model/model.ts';
-import { pause } from '../pause.ts';
+import { capacityFor } from './capacity.ts';
 import { checkOptions } from './check-options.ts';
+import { openTokens } from './next-token.ts';
+import type { NextToken } from './next-token.ts';
 import type { ChosenTokenLogprob, GenerateOptions, GenerateResult, StreamEvent, TokenLogprob } from './options.ts';
 import type { Prompt } from './prompt.ts';
 import { readRequest } from './request.ts';
@@ -14,6 +15,7 @@ import { TextWriter } from './text-writer.ts';
  * @throws {@link UnsupportedOptionError} for an option that is not known or out of range
  * @throws {@link ContextOverflowError} when prompt and new tokens do not fit the model's context
  * @throws {@link NumericalError} when the model gives NaN
+ * @throws {@link DeviceLostError} when the device is lost
  */
 export async function* streamTokens(
   model: Model,
@@ -23,7 +25,8 @@ export async function* streamTokens(
   checkOptions(options);
   const { signal } = options;
   signal?.throwIfAborted();
-  const { prompt, limit, ends, sampling, stop, logprobs } = await readRequest(model, given, options);
+  const request = await readRequest(model, given, options);
+  const { prompt, limit, ends, stop, logprobs } = request;
   const tokenizer = model.text?.tokenizer;
   const writer = new TextWriter(tokenizer, stop);
   const generated: number[] = [];
@@ -32,22 +35,23 @@ export async function* streamTokens(
   let stoppedBy: string | number | undefined;
 
   const started = performance.now();
-  using session = await model.session({ capacity: roomFor(prompt.length + limit, model.contextLength) });
-  let logits = await session.feed([prompt], { signal, pause });
-  const prefilled = performance.now();
+  using session = await model.session({
+    capacity: capacityFor(prompt.length + limit, model.contextLength, model.device),
+  });
+  using tokens = await openTokens({ session, request, history, signal });
+  let prefilled = performance.now();
   while (generated.length < limit && stoppedBy === undefined) {
-    await pause();
     signal?.throwIfAborted();
-    const chosen = selectToken(logits, history, sampling);
-    const logprob =
-      logprobs === undefined ? undefined : describeChoice(chosen, logits, logprobs, generated.length, tokenizer);
+    const { id, logprobs: known } = await tokens.next();
+    signal?.throwIfAborted();
+    if (generated.length === 0) prefilled = performance.now();
+    const logprob = known && describeChoice(known, tokenizer);
     if (logprob) described.push(logprob);
-    generated.push(chosen.id);
-    const ended = ends.has(chosen.id);
-    const text = ended ? '' : writer.push(chosen.id);
-    stoppedBy = writer.stop ?? (ended ? chosen.id : undefined);
-    yield { type: 'token', text, tokenId: chosen.id, ...(logprob && { logprob }) };
-    if (generated.length < limit && stoppedBy === undefined) logits = await session.feed([[chosen.id]], { signal });
+    generated.push(id);
+    const ended = ends.has(id);
+    const text = ended ? '' : writer.push(id);
+    stoppedBy = writer.stop ?? (ended ? id : undefined);
+    yield { type: 'token', text, tokenId: id, ...(logprob && { logprob }) };
   }
   const rest = writer.flush();
   // What was held back may complete a stop text.
@@ -73,19 +77,11 @@ export async function* streamTokens(
       prefillMs,
       decodeMs,
       prefillTokensPerSecond: rate(prompt.length, prefillMs),
-      // The first token comes from the prompt's logits; each further one is a step.
+      // The first token comes with the prompt; each further one is a step.
       decodeTokensPerSecond: rate(Math.max(0, generated.length - 1), decodeMs),
     },
   };
   yield { type: 'end', text: rest, result };
-}
-
-/**
- * Capacity for so many positions. Only few sizes occur, each with its own compiled steps: a size of its own for every
- * prompt would compile them anew each time.
- */
-function roomFor(positions: number, contextLength: number): number {
-  return Math.min(contextLength, Math.max(64, 2 ** Math.ceil(Math.log2(positions))));
 }
 
 function rate(tokens: number, ms: number): number {
@@ -93,10 +89,7 @@ function rate(tokens: number, ms: number): number {
 }
 
 function describeChoice(
-  chosen: TokenProbability,
-  logits: Float32Array,
-  count: number,
-  step: number,
+  { chosen, top }: NonNullable<NextToken['logprobs']>,
   tokenizer: Tokenizer | undefined,
 ): ChosenTokenLogprob {
   const named = ({ id, logprob }: TokenProbability): TokenLogprob => ({
@@ -104,5 +97,5 @@ function describeChoice(
     text: tokenizer?.decode([id], { skipSpecialTokens: false }) ?? '',
     logprob,
   });
-  return { ...named(chosen), top: topLogprobs(logits, count, step).map(named) };
+  return { ...named(chosen), top: top.map(named) };
 }

@@ -1,13 +1,19 @@
 import type { FileSourceInput } from '@tessera/checkpoints';
-import { readJsonIfPresent } from '@tessera/checkpoints';
+import { openSafetensors, planTensors, readJsonIfPresent } from '@tessera/checkpoints';
 import type { FileSource } from '@tessera/checkpoints';
 import type { CheckpointLayout } from '@tessera/plugin';
+import type { DeviceSampling } from '@tessera/sampling';
+import { deviceSamplingOf } from '@tessera/sampling';
 import { ModelFormatError, UnsupportedOptionError } from '@tessera/tensor-core';
 import type { ChooseDevice, ChosenDevice, DeviceOption } from '../devices.ts';
+import { checkOptions } from '../generation/check-options.ts';
+import { optionsOfConfig } from '../generation/generation-config.ts';
 import { checkLearnedPositions } from '../model/check-rows.ts';
 import { checkMemory, estimateMemory } from '../model/estimate.ts';
 import type { LanguageModelGraph } from '../model/language-model.ts';
 import { Model } from '../model/model.ts';
+import type { ReloadOptions, Residence } from '../model/model.ts';
+import { stepLengths } from '../model/step-lengths.ts';
 import { checkWeightDtype } from '../model/weight-dtype.ts';
 import type { WeightDtype } from '../model/weight-dtype.ts';
 import { checkOptionNames } from '../option-names.ts';
@@ -16,7 +22,8 @@ import type { Registry } from '../registry.ts';
 import { openCheckpoint, openOptionNames } from './open-checkpoint.ts';
 import type { OpenOptions, OpenedCheckpoint } from './open-checkpoint.ts';
 import { readText } from './read-text.ts';
-import { readWeights, storedDtypes } from './read-weights.ts';
+import { bringWeights } from './bring-weights.ts';
+import { storedDtypes } from './read-weights.ts';
 
 /** How a checkpoint is loaded. */
 export interface LoadOptions extends OpenOptions {
@@ -26,13 +33,27 @@ export interface LoadOptions extends OpenOptions {
   readonly dtype?: WeightDtype | undefined;
   /** Bytes that the model may take. @defaultValue no limit */
   readonly memoryLimit?: number | undefined;
+  /**
+   * Positions, prompt and new tokens together, for which the steps of generation are compiled while weights are read, on
+   * devices that compile beside the host. The first token then waits for none of it. False: each is compiled when it is used.
+   * @defaultValue those of a short chat
+   */
+  readonly precompile?: number | false | undefined;
   /** Told of bytes that were read. A bar shows `total`; events of files come besides. */
   readonly onProgress?: OnProgress | undefined;
   /** Receives sentences about what is odd and harmless. */
   readonly onWarning?: ((warning: string) => void) | undefined;
 }
 
-const optionNames = [...openOptionNames, 'device', 'dtype', 'memoryLimit', 'onProgress', 'onWarning'] as const;
+const optionNames = [
+  ...openOptionNames,
+  'device',
+  'dtype',
+  'memoryLimit',
+  'precompile',
+  'onProgress',
+  'onWarning',
+] as const;
 
 /** Loads a checkpoint onto a device. */
 export async function loadModel(
@@ -45,13 +66,14 @@ export async function loadModel(
   const started = performance.now();
   checkOptionNames(options, optionNames, 'load');
   const dtype = checkWeightDtype(options.dtype ?? 'auto');
+  checkPrecompile(options.precompile);
   const { subfolder, contextLength, fetch, signal } = options;
   signal?.throwIfAborted();
   const chosen = await choose(options.device ?? 'auto');
   try {
     const opened = await openCheckpoint(input, registry, layouts, { subfolder, contextLength, fetch, signal });
     try {
-      return await readModel(opened, chosen, dtype, options, started);
+      return await readModel(opened, chosen, dtype, options, choose, started);
     } finally {
       await opened.reader.close();
     }
@@ -62,19 +84,33 @@ export async function loadModel(
 }
 
 async function readModel(
-  { source, config, graph, reader, plan, warnings }: OpenedCheckpoint,
+  { source, config, layout, graph, reader, plan, warnings }: OpenedCheckpoint,
   { device, owned }: ChosenDevice,
   dtype: WeightDtype,
-  { contextLength, memoryLimit, signal, onProgress, onWarning }: LoadOptions,
+  options: LoadOptions,
+  choose: ChooseDevice,
   started: number,
 ): Promise<Model> {
+  const { memoryLimit, signal, onProgress, onWarning } = options;
   for (const warning of warnings) onWarning?.(warning);
   const stored = storedDtypes(plan.rules, reader);
-  const estimate = estimateMemory(graph, dtype, contextOf(graph, contextLength), stored);
+  const contextLength = contextOf(graph, options.contextLength);
+  const [chunk] = stepLengths(device, contextLength);
+  const estimate = estimateMemory(graph, dtype, contextLength, stored, chunk);
   checkMemory(estimate, memoryLimit);
   const text = await readText(source, graph.resolved.spec.vocabSize, signal, onWarning);
   const generationConfig = await readGenerationConfig(source, signal);
-  const params = await readWeights({ graph, device, dtype, reader, rules: plan.rules, signal, onProgress });
+  const { precompile = 1 } = options;
+  const bringing = {
+    graph,
+    dtype,
+    rules: plan.rules,
+    precompile: precompile !== false && {
+      positions: precompile,
+      contextLength,
+      sampling: usualSampling(generationConfig),
+    },
+  };
   const published = new Map(
     [...reader.tensors].map(([name, entry]) => [name, { dtype: entry.dtype, shape: entry.shape }]),
   );
@@ -82,12 +118,62 @@ async function readModel(
     graph,
     device,
     ownsDevice: owned,
-    params,
+    ...(await bringWeights({ ...bringing, device, reader, signal, onProgress })),
     estimate,
     origin: { config, rules: plan.rules, published, source, generationConfig },
     loadMs: performance.now() - started,
+    settle: (again) => settleAgain(again),
     ...(text && { text }),
   });
+
+  async function settleAgain(again: ReloadOptions): Promise<Residence> {
+    const restarted = performance.now();
+    const chosen = await choose(again.device ?? options.device ?? 'auto');
+    try {
+      const reopened = await openSafetensors(source, { signal: again.signal });
+      try {
+        const shapes = new Map([...reopened.tensors].map(([name, { shape }]) => [name, shape]));
+        const expected = new Map(Object.entries(graph.params()).map(([path, { shape }]) => [path, shape]));
+        planTensors(plan.rules, shapes, { expected, ignored: layout.ignored }); // the files may be others by now
+        const brought = await bringWeights({
+          ...bringing,
+          device: chosen.device,
+          reader: reopened,
+          signal: again.signal,
+          onProgress: again.onProgress,
+        });
+        return {
+          device: chosen.device,
+          ownsDevice: chosen.owned,
+          ...brought,
+          loadMs: performance.now() - restarted,
+        };
+      } finally {
+        await reopened.close();
+      }
+    } catch (error) {
+      if (chosen.owned) chosen.device.dispose();
+      throw error;
+    }
+  }
+}
+
+/** How tokens are chosen when a caller says nothing. */
+function usualSampling(generationConfig: Readonly<Record<string, unknown>> | undefined): DeviceSampling {
+  const greedy = { sampled: false, adjusted: false };
+  try {
+    return deviceSamplingOf(checkOptions(optionsOfConfig(generationConfig))) ?? greedy;
+  } catch {
+    return greedy; // What is wrong with the file is told by `generate`; who only reads with the model needs none of it.
+  }
+}
+
+function checkPrecompile(positions: number | false | undefined): void {
+  if (positions === undefined || positions === false || (Number.isSafeInteger(positions) && positions > 0)) return;
+  throw new UnsupportedOptionError(
+    `load: precompile is ${String(positions)}, expected false or a whole number of positions from 1.`,
+    { facts: { option: 'precompile', value: positions } },
+  );
 }
 
 async function readGenerationConfig(

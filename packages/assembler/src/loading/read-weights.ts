@@ -1,16 +1,15 @@
-import type { RawTensor, ReadRawTensor, SafetensorsDtype, SafetensorsReader } from '@tessera/checkpoints';
-import { oursNames, publishedNames, readOurs, toFloat32 } from '@tessera/checkpoints';
-import type { ParamSpec, TensorRule } from '@tessera/plugin';
+import type { RawTensor, ReadRawTensor, SafetensorsReader } from '@tessera/checkpoints';
+import { oursNames, publishedNames, readOurs } from '@tessera/checkpoints';
+import type { TensorRule } from '@tessera/plugin';
 import type { Device, Tensor } from '@tessera/tensor-core';
 import { disposeTree } from '@tessera/tensor-core';
 import { pause } from '../pause.ts';
 import type { LanguageModelGraph, ModelParams } from '../model/language-model.ts';
-import { storageOf, toStorage } from '../model/weight-dtype.ts';
+import { storageOf } from '../model/weight-dtype.ts';
 import type { WeightDtype } from '../model/weight-dtype.ts';
 import { ProgressMeter } from '../progress.ts';
 import type { OnProgress } from '../progress.ts';
-
-const storedAs: Readonly<Partial<Record<SafetensorsDtype, 'f32' | 'f16' | 'bf16'>>> = { F16: 'f16', BF16: 'bf16' };
+import { storedAs, toKept, writeTensor } from './write-tensor.ts';
 
 /** Element type in which the checkpoint holds each of our tensors. */
 export function storedDtypes(
@@ -41,42 +40,17 @@ export function readPublished(
   };
 }
 
-/** What {@link readWeights} is given. */
-export interface ReadWeightsCall {
-  readonly graph: LanguageModelGraph;
-  readonly device: Device;
-  readonly dtype: WeightDtype;
-  readonly reader: SafetensorsReader;
-  /** Already checked against the file and the model. */
-  readonly rules: readonly TensorRule[];
-  readonly signal: AbortSignal | undefined;
-  readonly onProgress: OnProgress | undefined;
-}
-
-/** Reads every learned tensor onto the device, one rule at a time. What was read is freed when it fails. */
-export async function readWeights({
-  graph,
-  device,
-  dtype,
-  reader,
-  rules,
-  signal,
-  onProgress,
-}: ReadWeightsCall): Promise<ModelParams> {
-  const specs = graph.params();
-  // A copy repeats what another rule reads.
-  const needed = rules.filter(({ kind }) => kind !== 'copy');
-  const meter = new ProgressMeter(onProgress, bytesByFile(needed, reader));
-  const read = readPublished(reader, signal, meter);
+/** Tensors on a device for all parameters, not yet written. */
+export function allocateWeights(
+  graph: LanguageModelGraph,
+  device: Device,
+  dtype: WeightDtype,
+  stored: (path: string) => 'f32' | 'f16' | 'bf16',
+): Record<string, Tensor> {
   const params: Record<string, Tensor> = {};
   try {
-    for (const rule of needed) {
-      signal?.throwIfAborted();
-      for (const [path, piece] of await readOurs(rule, read)) params[path] = place(piece, specs[path]!, device, dtype);
-      await pause();
-    }
-    signal?.throwIfAborted();
-    meter.finish();
+    for (const [path, spec] of Object.entries(graph.params()))
+      params[path] = device.allocate({ shape: spec.shape, dtype: storageOf(spec, dtype, stored(path)) });
     return params;
   } catch (error) {
     disposeTree(params);
@@ -84,22 +58,92 @@ export async function readWeights({
   }
 }
 
-function bytesByFile(rules: readonly TensorRule[], reader: SafetensorsReader): Map<string, number> {
+/** What {@link readWeights} is given. */
+export interface ReadWeightsCall {
+  readonly reader: SafetensorsReader;
+  /** Already checked against the file and the model. */
+  readonly rules: readonly TensorRule[];
+  readonly meter: ProgressMeter;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Reads every learned tensor of a checkpoint, one rule at a time, and hands it over as it is published. */
+export async function readWeights(
+  { reader, rules, meter, signal }: ReadWeightsCall,
+  take: (path: string, tensor: RawTensor) => void,
+  takeRename?: (rule: Extract<TensorRule, { kind: 'rename' }>) => Promise<void>,
+): Promise<void> {
+  const read = readPublished(reader, signal, meter);
+  for (const rule of neededRules(rules)) {
+    signal?.throwIfAborted();
+    if (takeRename && rule.kind === 'rename' && !rule.transposed) await takeRename(rule);
+    else for (const [path, tensor] of await readOurs(rule, read)) take(path, tensor);
+    await pause();
+  }
+  signal?.throwIfAborted();
+}
+
+/** Reads all weights onto a device that shares the host's memory: the arrays that were read become the tensors. */
+export async function uploadWeights(
+  call: ReadWeightsCall,
+  { graph, device, dtype }: { graph: LanguageModelGraph; device: Device; dtype: WeightDtype },
+): Promise<Record<string, Tensor>> {
+  const specs = graph.params();
+  const params: Record<string, Tensor> = {};
+  try {
+    await readWeights(call, (path, raw) => {
+      const { shape } = specs[path]!;
+      const kept = storageOf(specs[path]!, dtype, storedAs[raw.dtype]);
+      params[path] = device.upload(toKept(raw, kept), { shape, dtype: kept });
+    });
+    return params;
+  } catch (error) {
+    disposeTree(params);
+    throw error;
+  }
+}
+
+/**
+ * Reads all weights into tensors that are allocated. A tensor that is published as it is kept, but for its element type,
+ * comes in pieces; others are put together on the host, one rule at a time.
+ */
+export async function writeWeights(
+  call: ReadWeightsCall,
+  { device, params, piece }: { device: Device; params: ModelParams; piece?: number },
+): Promise<void> {
+  const { reader, meter, signal } = call;
+  await readWeights(
+    call,
+    (path, raw) => device.write(params[path]!, toKept(raw, params[path]!.dtype as 'f32' | 'f16' | 'bf16')),
+    async ({ published, ours }) => {
+      const { file, dtype } = reader.tensors.get(published)!;
+      meter.begin(file);
+      const read = async (range: { start: number; end: number }): Promise<Uint8Array<ArrayBuffer>> => {
+        signal?.throwIfAborted();
+        const bytes = await reader.read(published, { range, signal });
+        meter.add(file, bytes.byteLength);
+        return bytes;
+      };
+      await writeTensor({ device, tensor: params[ours]!, dtype, read, piece });
+    },
+  );
+}
+
+/** Counts the bytes that are read of each file. */
+export function weightsMeter(
+  rules: readonly TensorRule[],
+  reader: SafetensorsReader,
+  onProgress: OnProgress | undefined,
+): ProgressMeter {
   const files = new Map<string, number>();
-  for (const name of rules.flatMap(publishedNames)) {
+  for (const name of neededRules(rules).flatMap(publishedNames)) {
     const { file, byteLength } = reader.tensors.get(name)!;
     files.set(file, (files.get(file) ?? 0) + byteLength);
   }
-  return files;
+  return new ProgressMeter(onProgress, files);
 }
 
-function place(piece: RawTensor, spec: ParamSpec, device: Device, dtype: WeightDtype): Tensor {
-  const published = storedAs[piece.dtype] ?? 'f32';
-  const kept = storageOf(spec, dtype, published);
-  // Sixteen-bit weights that stay as they are need no detour over numbers.
-  const unchanged = kept !== 'f32' && kept === published;
-  const data = unchanged
-    ? new Uint16Array(piece.bytes.buffer, piece.bytes.byteOffset, piece.bytes.byteLength / 2)
-    : toStorage(toFloat32(piece.bytes, piece.dtype), kept);
-  return device.upload(data, { shape: spec.shape, dtype: kept });
+/** A copy repeats what another rule reads. */
+function neededRules(rules: readonly TensorRule[]): readonly TensorRule[] {
+  return rules.filter(({ kind }) => kind !== 'copy');
 }

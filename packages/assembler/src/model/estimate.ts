@@ -15,24 +15,26 @@ export interface MemoryEstimate {
   readonly totalBytes: number;
 }
 
-/** Positions that one step brings at most. */
+/** Positions that one step brings at most on the host. */
 export const longestStep = 128;
 
-/** Memory of a model whose weights are kept as `dtype` and which remembers `contextLength` positions. */
+/**
+ * Memory of a model whose weights are kept as `dtype` and which remembers `contextLength` positions.
+ * @param chunk - positions that one step brings at most
+ */
 export function estimateMemory(
   graph: LanguageModelGraph,
   dtype: WeightDtype,
   contextLength: number,
   publishedDtype?: (path: string) => 'f32' | 'f16' | 'bf16',
+  chunk: number = longestStep,
 ): MemoryEstimate {
   const params = Object.entries(graph.params()) as [string, ParamSpec][];
   const weightBytes = params.reduce(
     (total, [path, spec]) => total + parameterBytes(spec, storageOf(spec, dtype, publishedDtype?.(path))),
     0,
   );
-  const stateBytes = graph.stack.decoding
-    ? graph.stateBytes({ batch: 1, capacity: contextLength, chunk: longestStep })
-    : undefined;
+  const stateBytes = graph.stack.decoding ? graph.stateBytes({ batch: 1, capacity: contextLength, chunk }) : undefined;
   return {
     parameters: params.reduce((total, [, spec]) => total + sizeOf(spec.shape), 0),
     weightBytes,

@@ -96,7 +96,8 @@ export class LanguageModelGraph {
     const next = add(expandDims(position, 1), positionsFrom(batch));
     const made = this.#decoding.step({ ...this.#stackCall(params, batch, next), state: stack });
     const last = sub(add(batch.starts, batch.lengths), 1);
-    const rows = logitsOf === 'all' ? made.y : gather(made.y, expandDims(last, 1), { batchDims: 1 });
+    const whole = logitsOf === 'all' || batch.tokens.shape[1] === 1;
+    const rows = whole ? made.y : gather(made.y, expandDims(last, 1), { batchDims: 1 });
     return {
       logits: this.#head(params, rows),
       state: { position: add(position, batch.lengths), stack: made.state },

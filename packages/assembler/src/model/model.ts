@@ -15,6 +15,9 @@ import type { Tokenizer } from '@tessera/text';
 import type { GenerateOptions, GenerateResult, StreamEvent } from '../generation/options.ts';
 import type { Prompt } from '../generation/prompt.ts';
 import { streamTokens } from '../generation/stream.ts';
+import type { DeviceOption } from '../devices.ts';
+import { checkOptionNames } from '../option-names.ts';
+import type { OnProgress } from '../progress.ts';
 import type { SaveOptions } from '../saving/save.ts';
 import { saveModel } from '../saving/save.ts';
 import { refusesDecoding } from '../stack/refuses-decoding.ts';
@@ -47,17 +50,34 @@ export interface Origin {
   readonly generationConfig: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** What a {@link Model} is made of. */
-export interface ModelParts {
-  readonly graph: LanguageModelGraph;
+/** What a {@link Model} has on a device. */
+export interface Residence {
   readonly device: Device;
   /** True when the model disposes of the device. */
   readonly ownsDevice: boolean;
   readonly params: ModelParams;
+  /** Steps over these parameters, some of them perhaps compiled. @defaultValue none are */
+  readonly programs?: StepPrograms | undefined;
+  readonly loadMs: number;
+}
+
+/** How a model comes to a device again. */
+export interface ReloadOptions {
+  /** @defaultValue as it was loaded: another device of the backend, or the one that was handed in */
+  readonly device?: DeviceOption | undefined;
+  /** Rejects with `signal.reason`. The model can then be reloaded again. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: OnProgress | undefined;
+}
+
+/** What a {@link Model} is made of. */
+export interface ModelParts extends Residence {
+  readonly graph: LanguageModelGraph;
   readonly estimate: MemoryEstimate;
   readonly text?: ModelText;
   readonly origin?: Origin;
-  readonly loadMs: number;
+  /** Brings the weights to a device once more. Absent: they cannot be had again. */
+  readonly settle?: ((options: ReloadOptions) => Promise<Residence>) | undefined;
 }
 
 /** Logits of whole sequences with the residual stream before chosen layers. */
@@ -74,14 +94,17 @@ const mostWholePrograms = 4;
 
 /** A language model on a device. Made by an assembler. */
 export class Model {
-  readonly #parts: ModelParts;
-  readonly #programs: StepPrograms;
-  readonly #wholePrograms = new ProgramCache(mostWholePrograms);
+  #parts: ModelParts;
+  #programs: StepPrograms;
+  #wholePrograms = new ProgramCache(mostWholePrograms);
   #disposed = false;
+  /** False while the weights are nowhere: during a reload, and after one that failed. */
+  #settled = true;
+  #reloading: Promise<void> | undefined;
 
   constructor(parts: ModelParts) {
     this.#parts = parts;
-    this.#programs = new StepPrograms(parts.graph, parts.params, parts.device);
+    this.#programs = programsOf(parts);
   }
 
   /** The device that was chosen. */
@@ -222,13 +245,38 @@ export class Model {
     checkIds(ids, this.spec.vocabSize, where);
   }
 
+  /**
+   * Brings the model to a device again, with the weights as they were loaded: after the device was lost, or to move it to
+   * another one. Sessions and streams end; the model is the same object. When it fails, the model has no weights until a
+   * further reload.
+   * @throws {@link FeatureUnavailableError} when a reload is under way, or the weights cannot be had again
+   * @throws as `load` does
+   */
+  async reload(options: ReloadOptions = {}): Promise<void> {
+    checkOptionNames(options, reloadOptionNames, 'reload');
+    if (this.#disposed) throw disposed();
+    if (this.#reloading)
+      throw new FeatureUnavailableError('reload: one is under way. Wait for it before you ask for another.');
+    const { settle } = this.#parts;
+    if (!settle)
+      throw new FeatureUnavailableError(
+        'reload: the weights of this model were handed in, and are not kept elsewhere.',
+      );
+    options.signal?.throwIfAborted();
+    this.#reloading = this.#settle(settle, options);
+    try {
+      await this.#reloading;
+    } finally {
+      this.#reloading = undefined;
+    }
+  }
+
   /** Frees weights and programs. Idempotent; never destroys a device that was handed in. */
   async dispose(): Promise<void> {
     if (this.#disposed) return;
     this.#disposed = true;
-    await Promise.all([this.#programs.dispose(), this.#wholePrograms.dispose()]);
-    disposeTree(this.#parts.params);
-    if (this.#parts.ownsDevice) this.#parts.device.dispose();
+    await this.#reloading?.catch(() => {}); // told to who asked for it
+    await this.#leave();
   }
 
   /** As {@link Model.dispose}, for `await using`. */
@@ -255,9 +303,12 @@ export class Model {
       );
       return device.compile(graph);
     };
-    const outputs = await this.#wholePrograms.run(key, make, inputs);
+    let outputs: readonly Tensor[] = [];
     try {
-      return await Promise.all(outputs.map(async (output) => (await device.read(output)) as Float32Array));
+      return await this.#wholePrograms.use(key, make, async (program) => {
+        outputs = program.run(inputs);
+        return Promise.all(outputs.map(async (output) => (await device.read(output)) as Float32Array));
+      });
     } finally {
       disposeTree(outputs);
     }
@@ -270,9 +321,44 @@ export class Model {
     return fromHost(Int32Array.from(rows.flat()), [rows.length, T]);
   }
 
-  #checkAlive(): void {
-    if (this.#disposed) throw new FeatureUnavailableError('The model was disposed. Load it again.');
+  /** Leaves the device and settles on another one. */
+  async #settle(settle: NonNullable<ModelParts['settle']>, options: ReloadOptions): Promise<void> {
+    await this.#leave();
+    const residence = await settle(options);
+    this.#parts = { ...this.#parts, ...residence, programs: residence.programs };
+    this.#programs = programsOf(this.#parts);
+    this.#wholePrograms = new ProgramCache(mostWholePrograms);
+    this.#settled = true;
+    if (this.#disposed) throw disposed();
   }
+
+  /** Frees all that is on the device. */
+  async #leave(): Promise<void> {
+    if (!this.#settled) return;
+    this.#settled = false;
+    const { device, ownsDevice, params } = this.#parts;
+    await Promise.all([this.#programs.dispose(), this.#wholePrograms.dispose()]);
+    disposeTree(params);
+    if (ownsDevice) device.dispose();
+  }
+
+  #checkAlive(): void {
+    if (this.#disposed) throw disposed();
+    if (!this.#settled)
+      throw new FeatureUnavailableError(
+        'The model has no weights: a reload is under way, or failed. Wait for it, or reload again.',
+      );
+  }
+}
+
+const reloadOptionNames = ['device', 'signal', 'onProgress'] as const;
+
+function programsOf({ graph, params, device, programs }: ModelParts): StepPrograms {
+  return programs ?? new StepPrograms(graph, params, device);
+}
+
+function disposed(): FeatureUnavailableError {
+  return new FeatureUnavailableError('The model was disposed. Load it again.');
 }
 
 function tapOf(links: Readonly<Record<string, Tensor>>, layer: number): Tensor {

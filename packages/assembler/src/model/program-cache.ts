@@ -1,10 +1,17 @@
-import type { Program, Tensor } from '@tessera/tensor-core';
+import type { Program } from '@tessera/tensor-core';
 import { FeatureUnavailableError } from '@tessera/tensor-core';
 
 interface Entry {
   readonly program: Promise<Program>;
   /** Calls that wait for it or run it. */
   users: number;
+}
+
+/** A program that is being used. */
+export interface HeldProgram {
+  readonly program: Program;
+  /** Ends the use. Idempotent. */
+  release(): void;
 }
 
 /** Compiled programs by key. Of more than `most`, the one unused for longest is freed. */
@@ -18,10 +25,10 @@ export class ProgramCache {
   }
 
   /**
-   * Runs the program of a key, which the first call that asks for it makes.
+   * The program of a key, which the first call that asks for it makes. It is not freed while it is held.
    * @throws {@link FeatureUnavailableError} when the cache was disposed, also while the program was being compiled
    */
-  async run(key: string, make: () => Promise<Program>, inputs: readonly Tensor[]): Promise<readonly Tensor[]> {
+  async hold(key: string, make: () => Promise<Program>): Promise<HeldProgram> {
     if (this.#disposed) throw disposed();
     const entry = this.#entries.get(key) ?? { program: make(), users: 0 };
     // Last in the map is what was used last.
@@ -34,6 +41,11 @@ export class ProgramCache {
       this.#entries.delete(oldest);
       void free(program);
     }
+    let held = true;
+    const release = (): void => {
+      if (held) entry.users--;
+      held = false;
+    };
     try {
       const program = await entry.program.catch((error: unknown) => {
         // A failed compilation is tried again by the next call.
@@ -41,9 +53,20 @@ export class ProgramCache {
         throw error;
       });
       if (this.#disposed) throw disposed();
-      return program.run(inputs);
+      return { program, release };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  /** Holds the program of a key for one use. What `use` does with it at once, is done in one turn. */
+  async use<T>(key: string, make: () => Promise<Program>, use: (program: Program) => T): Promise<Awaited<T>> {
+    const { program, release } = await this.hold(key, make);
+    try {
+      return await use(program);
     } finally {
-      entry.users--;
+      release();
     }
   }
 

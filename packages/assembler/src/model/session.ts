@@ -1,24 +1,22 @@
-import type { Tensor } from '@tessera/tensor-core';
+import type { SamplerRow } from '@tessera/sampling';
+import { deviceSampler, deviceSamplingOf } from '@tessera/sampling';
+import type { Device, HostArray, Tensor } from '@tessera/tensor-core';
 import {
   ContextOverflowError,
   FeatureUnavailableError,
   ShapeError,
   UnsupportedOptionError,
   disposeTree,
+  fillTree,
   fromHost,
+  mapTree,
+  treeLeaves,
 } from '@tessera/tensor-core';
 import { checkIds, checkLearnedPositions } from './check-rows.ts';
-import { longestStep } from './estimate.ts';
-import type { LogitsOf, SessionSize, StepPrograms } from './step-programs.ts';
-
-/** Lengths of a step, longest first. */
-const stepLengths = [longestStep, 32, 8, 1] as const;
-
-/** Entries of the next step: all that is left where that fills at least half of a step, else as many as fill one. */
-function nextStep(left: number): number {
-  const whole = stepLengths.findLast((length) => length >= left);
-  return whole !== undefined && 2 * left >= whole ? whole : stepLengths.find((length) => length <= left)!;
-}
+import { Choices } from './choices.ts';
+import { nextStep } from './step-lengths.ts';
+import { changing } from './step-programs.ts';
+import type { SessionSize, StepPrograms } from './step-programs.ts';
 
 /** How a session reads. */
 export interface FeedOptions {
@@ -59,6 +57,11 @@ export class Session {
     return new Session(programs, size, await programs.start(size));
   }
 
+  /** Where it computes. */
+  get device(): Device {
+    return this.#programs.device;
+  }
+
   /** Positions read so far by the longest row. */
   get length(): number {
     return Math.max(...this.#lengths);
@@ -78,23 +81,75 @@ export class Session {
    * @returns `[B, V]`, row-major
    * @throws {@link ContextOverflowError} when they do not fit
    * @throws {@link ShapeError} for another number of rows than the session has, or an id outside the vocabulary
+   * @throws {@link DeviceLostError} when the device is lost
    */
-  async feed(rows: readonly (readonly number[])[], { signal, pause }: FeedOptions = {}): Promise<Float32Array> {
-    this.#check(rows);
+  async feed(rows: readonly (readonly number[])[], options: FeedOptions = {}): Promise<Float32Array> {
+    this.#checkRows(rows);
     const { vocabSize: V } = this.#programs.graph.resolved.spec;
-    const longest = Math.max(...rows.map((row) => row.length));
     const logits = new Float32Array(this.#size.batch * V);
-    for (let at = 0; at < longest;) {
-      signal?.throwIfAborted();
-      const n = nextStep(longest - at);
-      const chunk = rows.map((row) => row.slice(at, at + n));
+    await this.#steps(rows, options, async ({ chunk, n, at }) => {
       const ending = rows.flatMap((row, b) => (row.length > at && row.length <= at + n ? [b] : []));
-      const made = await this.#step(chunk, n, ending.length > 0 ? 'last' : 'none');
-      for (const b of ending) logits.set(made!.subarray(b * V, (b + 1) * V), b * V);
-      at += n;
-      if (at < longest) await pause?.();
-    }
+      if (ending.length === 0) return this.#step(chunk, n);
+      const made = await this.#stepWithLogits(chunk, n);
+      for (const b of ending) logits.set(made.subarray(b * V, (b + 1) * V), b * V);
+      return undefined;
+    });
     return logits;
+  }
+
+  /** Reads tokens as {@link Session.feed} does, without logits of any, which a device need not compute then. */
+  async read(rows: readonly (readonly number[])[], options: FeedOptions = {}): Promise<void> {
+    this.#checkRows(rows);
+    await this.#steps(rows, options, ({ chunk, n }) => this.#step(chunk, n));
+  }
+
+  /**
+   * Goes on by itself: the device chooses tokens and reads them. The last token of each row's history must not have been read
+   * before. Choices that are left early may have read one token more than was taken, see {@link Session.length}.
+   * @param rows - history and options of each row
+   * @param most - tokens of each row at most
+   * @throws {@link FeatureUnavailableError} for options that need logits on the host
+   * @throws {@link UnsupportedOptionError} when an option names an id outside the vocabulary
+   * @throws {@link ContextOverflowError} when they do not fit
+   */
+  async choices(rows: readonly SamplerRow[], most: number): Promise<Choices> {
+    this.#checkCount(rows.length, 'choices');
+    rows.forEach(({ history: { prompt, generated } }, b) => {
+      this.#checkIds([...Array.from(prompt), ...Array.from(generated)], `choices, row ${b}`);
+      this.#checkRoom(this.#lengths[b]! + most, b);
+    });
+    const kinds = rows.map(({ options }) => deviceSamplingOf(options));
+    if (kinds.includes(undefined))
+      throw new FeatureUnavailableError(
+        'choices: logitsProcessors and noRepeatNgramSize need logits on the host. Use feed, and choose there.',
+      );
+    const sampling = { sampled: kinds.some((kind) => kind?.sampled), adjusted: kinds.some((kind) => kind?.adjusted) };
+    const { device, graph } = this.#programs;
+    const { vocabSize } = graph.resolved.spec;
+    const given = deviceSampler(rows, sampling, vocabSize);
+    const { program, release } = await this.#programs.choice(this.#size, sampling);
+    let sampler = given;
+    const free = (): void => {
+      disposeTree(sampler);
+      release();
+    };
+    try {
+      this.#checkAlive();
+      sampler = mapTree(given, (leaf) => device.upload((leaf.source as { data: HostArray }).data, leaf));
+    } catch (error) {
+      free();
+      throw error;
+    }
+    const step = (): Promise<HostArray> => {
+      this.#checkAlive();
+      const outputs = program.run([...treeLeaves(sampler), ...this.#state]);
+      const changed = fillTree(changing(sampler), outputs);
+      sampler = { ...sampler, ...changed };
+      this.#state = outputs.slice(treeLeaves(changed).length);
+      this.#lengths.forEach((length, b) => (this.#lengths[b] = length + 1));
+      return device.read(sampler.choice); // a copy as it is now, before the next step takes it over
+    };
+    return new Choices({ step, most, atOnce: stepsAtOnce(device), vocabSize, free });
   }
 
   /** Frees the state. Idempotent. */
@@ -109,43 +164,113 @@ export class Session {
     this.dispose();
   }
 
-  #check(rows: readonly (readonly number[])[]): void {
-    const { batch, capacity } = this.#size;
+  #checkAlive(): void {
     if (this.#disposed) throw new FeatureUnavailableError('The session was disposed. Open another one.');
-    if (rows.length !== batch)
-      throw new ShapeError(`feed: ${rows.length} rows, and the session has ${batch}. Give [] to rows that rest.`, {
-        facts: { rows: rows.length, batch },
-      });
+  }
+
+  #checkRows(rows: readonly (readonly number[])[]): void {
+    this.#checkCount(rows.length, 'feed');
     rows.forEach((row, b) => {
-      checkIds(row, this.#programs.graph.resolved.spec.vocabSize, `feed, row ${b}`);
-      const positions = this.#lengths[b]! + row.length;
-      if (positions > capacity)
-        throw new ContextOverflowError(
-          `${positions} positions do not fit the session's ${capacity}. Open it with a larger capacity.`,
-          { facts: { row: b, positions, capacity } },
-        );
+      this.#checkIds(row, `feed, row ${b}`);
+      this.#checkRoom(this.#lengths[b]! + row.length, b);
     });
   }
 
-  async #step(chunk: readonly (readonly number[])[], n: number, logits: LogitsOf): Promise<Float32Array | undefined> {
+  #checkCount(rows: number, where: string): void {
+    const { batch } = this.#size;
+    this.#checkAlive();
+    if (rows !== batch)
+      throw new ShapeError(`${where}: ${rows} rows, and the session has ${batch}. Give [] to rows that rest.`, {
+        facts: { rows, batch },
+      });
+  }
+
+  #checkIds(ids: readonly number[], where: string): void {
+    checkIds(ids, this.#programs.graph.resolved.spec.vocabSize, where);
+  }
+
+  #checkRoom(positions: number, row: number): void {
+    const { capacity } = this.#size;
+    if (positions > capacity)
+      throw new ContextOverflowError(
+        `${positions} positions do not fit the session's ${capacity}. Open it with a larger capacity.`,
+        { facts: { row, positions, capacity } },
+      );
+  }
+
+  /**
+   * Runs steps over rows. A device that works beside the host has two of them at once, so that it need not wait and an abort
+   * stops it soon.
+   */
+  async #steps(
+    rows: readonly (readonly number[])[],
+    { signal, pause }: FeedOptions,
+    step: (call: { chunk: readonly (readonly number[])[]; n: number; at: number }) => Promise<Step | undefined>,
+  ): Promise<void> {
+    const { device } = this.#programs;
+    const longest = Math.max(...rows.map((row) => row.length));
+    const lengths = longest === 1 ? [1] : this.#programs.lengths(this.#size.capacity);
+    const underWay: Promise<unknown>[] = [];
+    for (let at = 0; at < longest;) {
+      signal?.throwIfAborted();
+      const n = nextStep(longest - at, lengths);
+      const made = await step({ chunk: rows.map((row) => row.slice(at, at + n)), n, at });
+      if (made) underWay.push(made.done);
+      if (underWay.length === stepsAtOnce(device)) await underWay.shift();
+      at += n;
+      if (at < longest) await pause?.();
+    }
+    await Promise.all(underWay);
+  }
+
+  /** Starts a step without logits. */
+  #step(chunk: readonly (readonly number[])[], n: number): Promise<Step> {
+    return this.#programs.step({ ...this.#size, n, logits: 'none' }, this.#inputs(chunk, n), (state) => {
+      this.#advance(chunk, state);
+      // Its smallest part comes when all of the step is done.
+      const [smallest] = state.toSorted((a, b) => a.size - b.size);
+      const done = this.#programs.device.read(smallest!);
+      done.catch(() => {}); // Who waits for it is told; after an abort nobody does.
+      return { done };
+    });
+  }
+
+  async #stepWithLogits(chunk: readonly (readonly number[])[], n: number): Promise<Float32Array> {
+    const { device } = this.#programs;
+    let logits: Tensor | undefined;
+    try {
+      return (await this.#programs.step({ ...this.#size, n, logits: 'last' }, this.#inputs(chunk, n), (outputs) => {
+        [logits] = outputs;
+        this.#advance(chunk, outputs.slice(1));
+        return device.read(logits!);
+      })) as Float32Array;
+    } finally {
+      logits?.dispose();
+    }
+  }
+
+  #inputs(chunk: readonly (readonly number[])[], n: number): Tensor[] {
     const { batch: B } = this.#size;
     const tokens = new Int32Array(B * n);
     chunk.forEach((row, b) => tokens.set(row, b * n));
     const lengths = Int32Array.from(chunk, (row) => row.length);
     const starts = fromHost(new Int32Array(B), [B]);
-    const inputs = [fromHost(tokens, [B, n]), starts, fromHost(lengths, [B]), ...this.#state];
-    const outputs = await this.#programs.step({ ...this.#size, n, logits }, inputs);
-    chunk.forEach((row, b) => (this.#lengths[b]! += row.length));
-    if (logits === 'none') {
-      this.#state = outputs;
-      return undefined;
-    }
-    const [result, ...state] = outputs;
-    this.#state = state;
-    try {
-      return (await this.#programs.device.read(result!)) as Float32Array;
-    } finally {
-      result!.dispose();
-    }
+    return [fromHost(tokens, [B, n]), starts, fromHost(lengths, [B]), ...this.#state];
   }
+
+  #advance(chunk: readonly (readonly number[])[], state: readonly Tensor[]): void {
+    this.#state = state;
+    chunk.forEach((row, b) => (this.#lengths[b]! += row.length));
+  }
+}
+
+/** A step that was started. In a record, since a promise would be waited for. */
+interface Step {
+  /** Settles when the device has done it. */
+  readonly done: Promise<unknown>;
+}
+
+/** Steps that are under way at once: one that is awaited and one behind it, where the device works beside the host. */
+function stepsAtOnce({ onHost }: Device): number {
+  return onHost ? 1 : 2;
 }

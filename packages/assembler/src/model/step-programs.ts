@@ -1,8 +1,11 @@
-import type { Device, Program, Tensor } from '@tessera/tensor-core';
-import { fillTree, trace, treeLeaves } from '@tessera/tensor-core';
-import { longestStep } from './estimate.ts';
+import type { DeviceSampler, DeviceSampling } from '@tessera/sampling';
+import { chooseToken, deviceSampler } from '@tessera/sampling';
+import type { Device, Program, Tensor, TensorType } from '@tessera/tensor-core';
+import { broadcastTo, fillTree, fromHost, reshape, slice, trace, treeLeaves, zeros } from '@tessera/tensor-core';
 import type { LanguageModelGraph, ModelParams, ModelState } from './language-model.ts';
 import { ProgramCache } from './program-cache.ts';
+import type { HeldProgram } from './program-cache.ts';
+import { stepLengths } from './step-lengths.ts';
 
 /** Which logits a step gives. */
 export type LogitsOf = 'none' | 'last' | 'all';
@@ -13,6 +16,13 @@ export interface SessionSize {
   readonly batch: number;
   /** Positions of each row. */
   readonly capacity: number;
+}
+
+/** A step that reads tokens of the host. */
+export interface StepForm extends SessionSize {
+  /** Entries of each row. */
+  readonly n: number;
+  readonly logits: LogitsOf;
 }
 
 /** Far more than a model in use has: some sizes of sessions, times the lengths of steps. */
@@ -31,39 +41,57 @@ export class StepPrograms {
     this.#params = params;
   }
 
+  /** Lengths of steps that read a text in a session of so many positions, longest first. */
+  lengths(capacity: number): readonly number[] {
+    return stepLengths(this.device, capacity);
+  }
+
   /** Makes the state before the first token. */
   start(size: SessionSize): Promise<readonly Tensor[]> {
-    const make = (): Promise<Program> => this.device.compile(trace(() => treeLeaves(this.#firstState(size)), []));
-    return this.#programs.run(`start ${size.batch} ${size.capacity}`, make, []);
+    return this.#programs.use(startKey(size), this.#makeStart(size), (program) => program.run([]));
   }
 
   /**
    * One step over n entries a row.
    * @param inputs - tokens `[B, n]`, starts `[B]`, lengths `[B]`, and the leaves of the state, which it takes over
-   * @returns logits, unless none are wanted, and the leaves of the state
+   * @param take - is given the logits, unless none are wanted, and the leaves of the state, in the turn of the run: what it
+   *   reads there is submitted with the step
    */
-  step(
-    size: SessionSize & { readonly n: number; readonly logits: LogitsOf },
-    inputs: readonly Tensor[],
-  ): Promise<readonly Tensor[]> {
-    const { batch, capacity, n, logits } = size;
-    const make = (): Promise<Program> => {
-      const form = this.#firstState(size);
-      const graph = trace(
-        (tokens, starts, lengths, ...state) => {
-          const made = this.graph.step(
-            this.#params,
-            { tokens: tokens!, starts: starts!, lengths: lengths! },
-            fillTree(form, state),
-            logits === 'all' ? 'all' : 'last',
-          );
-          return [...(logits === 'none' ? [] : [made.logits]), ...treeLeaves(made.state)];
-        },
-        inputs.map(({ shape, dtype }) => ({ shape, dtype })),
-      );
-      return this.device.compile(graph, { donate: treeLeaves(form).map((_, index) => index + 3) });
-    };
-    return this.#programs.run(`step ${batch} ${capacity} ${n} ${logits}`, make, inputs);
+  step<T>(form: StepForm, inputs: readonly Tensor[], take: (outputs: readonly Tensor[]) => T): Promise<Awaited<T>> {
+    return this.#programs.use(stepKey(form), this.#makeStep(form), (program) => take(program.run(inputs)));
+  }
+
+  /**
+   * The program of steps that choose the next token of each row themselves. Inputs: the leaves of a sampler, then those of
+   * the state; outputs: the leaves of the next sampler without its settings, then those of the state. It takes over what it
+   * gives anew. To be released after the last run.
+   */
+  choice(size: SessionSize, sampling: DeviceSampling): Promise<HeldProgram> {
+    return this.#programs.hold(choiceKey(size, sampling), this.#makeChoice(size, sampling));
+  }
+
+  /**
+   * Compiles what a generation in sessions of this size needs.
+   * @param onCompiled - told how many of how many programs are ready
+   */
+  async prepare(
+    size: SessionSize,
+    sampling: DeviceSampling,
+    onCompiled?: (ready: number, total: number) => void,
+  ): Promise<void> {
+    const forms = this.lengths(size.capacity).map((n): StepForm => ({ ...size, n, logits: 'none' }));
+    const needed: (readonly [string, () => Promise<Program>])[] = [
+      [choiceKey(size, sampling), this.#makeChoice(size, sampling)],
+      [startKey(size), this.#makeStart(size)],
+      ...forms.map((form) => [stepKey(form), this.#makeStep(form)] as const),
+    ];
+    let ready = 0;
+    await Promise.all(
+      needed.map(async ([key, make]) => {
+        (await this.#programs.hold(key, make)).release();
+        onCompiled?.(++ready, needed.length);
+      }),
+    );
   }
 
   /** Frees the programs. Idempotent. */
@@ -71,7 +99,74 @@ export class StepPrograms {
     await this.#programs.dispose();
   }
 
+  #makeStart(size: SessionSize): () => Promise<Program> {
+    return () => this.device.compile(trace(() => treeLeaves(this.#firstState(size)), []));
+  }
+
+  #makeStep({ logits, ...size }: StepForm): () => Promise<Program> {
+    return () => {
+      const { batch: B, n } = size;
+      const first = this.#firstState(size);
+      const graph = trace(
+        (tokens, starts, lengths, ...state) => {
+          const made = this.graph.step(
+            this.#params,
+            { tokens: tokens!, starts: starts!, lengths: lengths! },
+            fillTree(first, state),
+            logits === 'all' ? 'all' : 'last',
+          );
+          return [...(logits === 'none' ? [] : [made.logits]), ...treeLeaves(made.state)];
+        },
+        [ids(B, n), ids(B), ids(B), ...typesOf(first)],
+      );
+      return this.device.compile(graph, { donate: treeLeaves(first).map((_, index) => index + 3) });
+    };
+  }
+
+  #makeChoice(size: SessionSize, sampling: DeviceSampling): () => Promise<Program> {
+    return () => {
+      const { batch: B } = size;
+      const { vocabSize: V } = this.graph.resolved.spec;
+      const first = this.#firstState(size);
+      const row = { history: { prompt: [0], generated: [] }, options: {} };
+      const form = deviceSampler(new Array<typeof row>(B).fill(row), sampling, V);
+      const leaves = treeLeaves(form);
+      const graph = trace(
+        (...inputs) => {
+          const sampler = fillTree(form, inputs);
+          const made = this.graph.step(
+            this.#params,
+            // Nothing of the host: where rows start and how long they are does not change.
+            { tokens: slice(sampler.choice, 1, 0, 1), starts: zeros([B], 'i32'), lengths: ones(B) },
+            fillTree(first, inputs.slice(leaves.length)),
+            'last',
+          );
+          const next = chooseToken(reshape(made.logits, [B, V]), sampler, sampling);
+          return [...treeLeaves(changing(next)), ...treeLeaves(made.state)];
+        },
+        [...typesOf(form), ...typesOf(first)],
+      );
+      const taken = new Set([...treeLeaves(changing(form)), ...treeLeaves(first)]);
+      const all = [...leaves, ...treeLeaves(first)];
+      return this.device.compile(graph, { donate: all.flatMap((leaf, index) => (taken.has(leaf) ? [index] : [])) });
+    };
+  }
+
   #firstState({ batch, capacity }: SessionSize): ModelState {
-    return this.graph.init(this.#params, { batch, capacity, chunk: longestStep });
+    return this.graph.init(this.#params, { batch, capacity, chunk: this.lengths(capacity)[0]! });
   }
 }
+
+/** The part of a sampler that each choice gives anew. */
+export function changing({ choice, marks }: DeviceSampler): Pick<DeviceSampler, 'choice' | 'marks'> {
+  return { choice, marks };
+}
+
+const startKey = ({ batch, capacity }: SessionSize): string => `start ${batch} ${capacity}`;
+const stepKey = ({ batch, capacity, n, logits }: StepForm): string => `step ${batch} ${capacity} ${n} ${logits}`;
+const choiceKey = ({ batch, capacity }: SessionSize, { sampled, adjusted }: DeviceSampling): string =>
+  `choice ${batch} ${capacity} ${sampled} ${adjusted}`;
+
+const ids = (...shape: number[]): TensorType => ({ shape, dtype: 'i32' });
+const ones = (B: number): Tensor => broadcastTo(fromHost(Int32Array.of(1), []), [B]);
+const typesOf = (tree: unknown): TensorType[] => treeLeaves(tree).map(({ shape, dtype }) => ({ shape, dtype }));

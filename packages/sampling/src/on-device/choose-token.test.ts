@@ -88,13 +88,17 @@ describe('a choice by tensor ops is that of selectToken', () => {
       [0, 3, 1],
       [2, 0, 5],
       [4, 4, 4],
+      [1, 4, 4],
     ];
     const rows: SamplerRow[] = [
       { history: nothing, options: { topK: 1 } },
       { history: nothing, options: { temperature: 1, logitBias: { 1: 50 } } },
       { history: nothing, options: { temperature: 1, suppressTokenIds: [0, 2] } },
+      { history: nothing, options: {} },
     ];
-    expect((await next(logits, rows)).ids()).toEqual([1, 1, 1]);
+    expect((await next(logits, rows)).ids()).toEqual([1, 1, 1, 1]);
+    const tied = Array.from({ length: 20 }, (_, row) => ({ history: { ...nothing, row }, options: row === 0 ? { temperature: 1 } : {} })); // prettier-ignore
+    expect((await next(tied.map(() => [0, 4, 4, 4]), tied)).ids().slice(1)).toEqual(tied.slice(1).map(() => 1)); // prettier-ignore
   });
 
   test('a vocabulary of one token has one choice', async () => {

@@ -115,7 +115,7 @@ function wordsOf(options: SamplingOptions, row: number | undefined): number[] {
   const share = (p: number): number => (p >= 1 ? wholeShare : Math.min(Math.floor(p * 2 ** 32), wholeShare - 1));
   const values: Record<keyof typeof words, number> = {
     topK: word(topK),
-    topP: share(topP),
+    topP: temperatureOf(options) === 0 ? 0 : share(topP), // among rows that draw: one token, of equal ones the lowest id
     typicalP: share(typicalP),
     minNewTokens: word(minNewTokens),
     key0,

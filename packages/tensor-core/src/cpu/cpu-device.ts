@@ -46,7 +46,7 @@ class CpuHandle implements Storage {
 export class CpuDevice implements Device {
   readonly kind = 'cpu';
   readonly name = 'CPU (JavaScript)';
-  readonly onHost = true;
+  readonly onHost: boolean = true;
   readonly #pool: CpuPool;
   readonly #wide: boolean;
   readonly #definitionsOnly: boolean;
