@@ -1,5 +1,5 @@
 import type { Program, Tensor } from '@tessera/tensor-core';
-import { add, fromHost, full, mul, scatterSet, trace } from '@tessera/tensor-core';
+import { add, fromHost, full, mul, scan, scatterSet, trace } from '@tessera/tensor-core';
 import { beforeAll, expect, test } from 'vitest';
 import { testDevice } from './testing/compare.test-support.ts';
 import type { WebGpuDevice } from './runtime/webgpu-device.ts';
@@ -119,4 +119,50 @@ test('an input that is still on the host leaves nothing behind, donated or not',
   const { buffers } = device.counters;
   for (let i = 0; i < 10; i++) await once();
   expect(device.counters.buffers).toBe(buffers);
+});
+
+test('steps that run ahead of any read make nothing new either', async () => {
+  const step = await device.compile(trace((token, state) => [add(token!, 1), mul(state!, 0.5), add(state!, token!)], [type, type]), { donate: [1] }); // prettier-ignore
+  let [token, state] = [filled(0), filled(1)];
+  const ahead = async (): Promise<void> => {
+    for (let i = 0; i < 8; i++) {
+      const [next, unused, after] = step.run([token, state]) as [Tensor, Tensor, Tensor];
+      for (const tensor of [token, unused]) tensor.dispose();
+      [token, state] = [next, after];
+    }
+    await device.read(token);
+  };
+  for (let i = 0; i < 4; i++) await ahead();
+  const before = { ...device.counters };
+  for (let i = 0; i < 4; i++) await ahead();
+  const { buffers, stagingBuffers, bindGroups } = before;
+  expect(device.counters).toMatchObject({ buffers, stagingBuffers, bindGroups, submits: before.submits + 4 });
+  expect(await first(token)).toBe(64);
+  for (const tensor of [token, state]) tensor.dispose();
+  step.dispose();
+});
+
+test('thousands of dispatches go in several submits', async () => {
+  const length = 5000;
+  const program = await device.compile(
+    trace(
+      (x) => {
+        const { carry } = scan({ carry: x!, sequences: {}, length, step: (s) => ({ carry: add(s, 1), output: {} }) });
+        return [carry];
+      },
+      [type],
+    ),
+  );
+  const x = filled(1);
+  let value = 0;
+  const submits = await submitsOf(async () => {
+    const [y] = program.run([x]) as [Tensor];
+    value = await first(y);
+    y.dispose();
+  });
+  expect(value).toBe(1 + length);
+  expect(submits).toBe(Math.ceil(program.dispatches / 8192));
+  expect(submits).toBeGreaterThan(1);
+  x.dispose();
+  program.dispose();
 });
