@@ -103,7 +103,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       let s = s0 + tx * 4u + e % 4u;
       let position = places[ty * 4u + e / 4u];
       let at = ats[tx * 4u + e % 4u];
-      if (i < ${n}u && ${visible(attributes, `(b * ${n}u + min(i, ${n - 1}u)) * ${S}u + min(s, ${S - 1}u)`)}) { sees |= 1u << e; }
+      if (i < ${n}u && (${visible(attributes, `(b * ${n}u + min(i, ${n - 1}u)) * ${S}u + min(s, ${S - 1}u)`)})) { sees |= 1u << e; }
     }
     ${rows((r) => `var score${r} = vec4f(0.0);`)}
     ${scores(sizes)}
