@@ -86,7 +86,9 @@ class UrlFile implements RandomAccessFile {
 
   async #request(offset: number, length: number, signal: AbortSignal | undefined): Promise<Uint8Array<ArrayBuffer>> {
     const all = length === this.size;
-    const range = all ? undefined : `bytes=${offset}-${offset + length - 1}`;
+    // The whole file is a range too: without one, a server may send it compressed, and a browser that keeps those bytes takes
+    // later ranges from them.
+    const range = `bytes=${offset}-${offset + length - 1}`;
     const response = await sendRequest(this.#url, this.#client, { method: 'GET', range, signal });
     if (response.status !== 200 && response.status !== 206) {
       await discardBody(response);

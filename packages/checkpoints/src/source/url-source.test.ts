@@ -79,7 +79,7 @@ test('ranges are fetched by Range, the size by HEAD', async () => {
   expect(seen).toEqual([
     'HEAD /org/model/model.safetensors bytes=0-',
     'GET /org/model/model.safetensors bytes=10-29',
-    'GET /org/model/model.safetensors',
+    'GET /org/model/model.safetensors bytes=0-999',
   ]);
 });
 
