@@ -88,3 +88,17 @@ test('what is larger than a buffer may be is refused before it is asked for', as
   expect(device.held.buffers).toBe(0);
   device.dispose();
 });
+
+test('an executor that is disposed gives all its memory back to the device that was handed in', async () => {
+  const gpuDevice = await (await nullGpu().requestAdapter())!.requestDevice();
+  for (let i = 0; i < 3; i++) {
+    const device = new WebGpuDevice(gpuDevice);
+    const held = Array.from({ length: 3 }, () => device.allocate(large));
+    await device.compile(trace((x) => [add(x!, sum(fromHost(new Float32Array(4), [4])))], [small]));
+    const [x] = held as [Tensor];
+    x.dispose();
+    await device.read(device.upload(new Float32Array(4), small));
+    device.dispose();
+  }
+  gpuDevice.destroy();
+});

@@ -1,5 +1,5 @@
 import { softwareGpu } from '@tessera/software-gpu';
-import { ShapeError, add, concat, fromHost, matmul, sum, tensor, trace } from '@tessera/tensor-core';
+import { DeviceLostError, ShapeError, add, concat, fromHost, matmul, sum, tensor, trace } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
 import { expect, test } from 'vitest';
 import { WebGpuDevice } from './runtime/webgpu-device.ts';
@@ -107,27 +107,44 @@ test('pieces are written where words begin and end', async () => {
   x.dispose();
 });
 
-test('a mapping that fails is an error of its own, and the next read works', async () => {
+/** A device whose staging buffers are changed as they are made. */
+async function withStaging(
+  change: (staging: GPUBuffer) => void,
+): Promise<{ gpuDevice: GPUDevice; device: WebGpuDevice }> {
   const gpuDevice = await (await (await softwareGpu()).requestAdapter())!.requestDevice();
-  const staging: GPUBuffer[] = [];
   const watched = new Proxy(gpuDevice, {
     get(target, key) {
       if (key === 'createBuffer')
         return (descriptor: GPUBufferDescriptor): GPUBuffer => {
           const buffer = target.createBuffer(descriptor);
-          if (descriptor.label === 'read back') staging.push(buffer);
+          if (descriptor.label === 'read back') change(buffer);
           return buffer;
         };
       const value: unknown = Reflect.get(target, key, target);
       return typeof value === 'function' ? (value.bind(target) as unknown) : value;
     },
   });
-  const device = new WebGpuDevice(watched, { owned: true });
+  return { gpuDevice, device: new WebGpuDevice(watched) };
+}
+
+test('a mapping that fails is an error of its own, and the next read works', async () => {
+  const made: GPUBuffer[] = [];
+  const { gpuDevice, device } = await withStaging((staging) => made.push(staging));
   const x = device.upload(counting(3), { shape: [3], dtype: 'f32' });
   const reading = device.read(x);
-  staging[0]!.destroy();
+  made[0]!.destroy();
   await expect(reading).rejects.toMatchObject({ code: 'READBACK' });
   expect([...(await device.read(x))]).toEqual([0, 1, 2]);
-  expect(staging).toHaveLength(2);
+  expect(made).toHaveLength(2);
   device.dispose();
+  gpuDevice.destroy();
+});
+
+test('a mapping that never answers does not outlive its device', async () => {
+  const { gpuDevice, device } = await withStaging((staging) => {
+    staging.mapAsync = () => new Promise(() => {});
+  });
+  const reading = device.read(device.upload(counting(3), { shape: [3], dtype: 'f32' }));
+  gpuDevice.destroy();
+  await expect(reading).rejects.toThrow(DeviceLostError);
 });
