@@ -9,7 +9,7 @@ const lanes = 64;
  * operand lies so, several loads under way at a time.
  */
 export function rowsShader(plan: MatmulPlan): Shader {
-  const { M, K, a, bs } = plan;
+  const { K, a, bs } = plan;
   const perLoad = bs[0]!.dtype === 'f32' ? 4 : 8;
   const aligned = (operand: Operand, along: number, across: number, unit: number): boolean =>
     along === 1 && across % unit === 0 && operand.offset % unit === 0 && operand.batchAlignment % unit === 0;
