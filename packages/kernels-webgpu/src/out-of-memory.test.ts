@@ -97,7 +97,7 @@ test('an executor that is disposed gives all its memory back to the device that 
     await device.compile(trace((x) => [add(x!, sum(fromHost(new Float32Array(4), [4])))], [small]));
     const [x] = held as [Tensor];
     x.dispose();
-    await device.read(device.upload(new Float32Array(4), small));
+    expect(await device.read(device.upload(new Float32Array(4), small))).toHaveLength(4);
     device.dispose();
   }
   gpuDevice.destroy();

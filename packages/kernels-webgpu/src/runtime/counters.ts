@@ -4,7 +4,9 @@ export interface DeviceCounters {
   submits: number;
   /** Dispatches encoded. */
   dispatches: number;
+  /** Bind groups created. */
   bindGroups: number;
+  /** Shaders compiled. */
   pipelines: number;
   /** Buffers created for tensors and programs. */
   buffers: number;
@@ -21,6 +23,8 @@ export function zeroCounters(): DeviceCounters {
 
 /** Memory that a device holds now. */
 export interface HeldMemory {
+  /** Buffers, those that are free to be used again included. */
   buffers: number;
+  /** Their bytes. */
   bytes: number;
 }
