@@ -1,6 +1,7 @@
 import { totalmem } from 'node:os';
 import { createAssembler } from '@tessera/assembler';
-import type { Assembler, DeviceOption, Model, ProgressEvent, WeightDtype } from '@tessera/assembler';
+import type { Assembler, Backends, DeviceOption, Model, ProgressEvent, WeightDtype } from '@tessera/assembler';
+import { webgpuOf } from './devices/device-of.ts';
 import type { ModelOptions } from './options/model-options.ts';
 import { plugins } from './plugins.ts';
 import { showBytes, showSeconds } from './terminal/numbers.ts';
@@ -8,12 +9,12 @@ import { StatusLine } from './terminal/status-line.ts';
 import type { Terminal } from './terminal/terminal.ts';
 import { isInteractive } from './terminal/terminal.ts';
 
-/** Part of the machine's memory that a model may take. */
+/** Part of the machine's memory that a model may take on the CPU. A GPU does not tell how much memory it has. */
 const memoryShare = 0.9;
 
 /** The assembler of this command, with all its plugins. */
-export function cliAssembler(): Assembler {
-  return createAssembler({ plugins });
+export function cliAssembler(backends?: Backends): Assembler {
+  return createAssembler({ plugins, ...(backends && { backends }) });
 }
 
 /**
@@ -28,11 +29,14 @@ export async function loadModel(
 ): Promise<Model> {
   const status = new StatusLine(terminal.stderr);
   const bar = isInteractive(terminal.stderr);
+  const { device = 'auto' } = options;
+  const webgpu = await webgpuOf({ ...options, device }, terminal);
+  const onHost = !webgpu && (typeof device === 'string' || device.kind === 'cpu');
   try {
-    return await cliAssembler().load(source, {
-      device: (options.device ?? 'auto') as DeviceOption,
+    return await cliAssembler({ webgpu: () => Promise.resolve(webgpu) }).load(source, {
+      device: device as DeviceOption,
       dtype: (options.dtype ?? 'auto') as WeightDtype,
-      memoryLimit: memoryShare * totalmem(),
+      ...(onHost && { memoryLimit: memoryShare * totalmem() }),
       signal: terminal.signal,
       ...(options.contextLength !== undefined && { contextLength: options.contextLength }),
       ...(bar && {
@@ -45,6 +49,10 @@ export async function loadModel(
         terminal.stderr.write(`${label}: ${warning}\n`);
       },
     });
+  } catch (error) {
+    // The assembler may not have come to taking it over.
+    webgpu?.dispose();
+    throw error;
   } finally {
     status.clear();
   }

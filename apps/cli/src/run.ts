@@ -13,7 +13,10 @@ export type RunOptions = Omit<Terminal, 'signal'> & { readonly signal?: AbortSig
  * @param argv - what follows `tessera` on the command line
  * @returns the status with which the process should exit
  */
-export async function run(argv: readonly string[], { stdout, stderr, stdin, signal }: RunOptions): Promise<number> {
+export async function run(
+  argv: readonly string[],
+  { stdout, stderr, stdin, signal, gpus }: RunOptions,
+): Promise<number> {
   const closing = new AbortController();
   const unwatch = [
     watchClosing(stdout, (reason) => closing.abort(reason)),
@@ -22,7 +25,7 @@ export async function run(argv: readonly string[], { stdout, stderr, stdin, sign
   ];
   const stop = signal ? AbortSignal.any([signal, closing.signal]) : closing.signal;
   let command = '';
-  const program = createProgram({ stdout, stderr, stdin, signal: stop });
+  const program = createProgram({ stdout, stderr, stdin, signal: stop, ...(gpus && { gpus }) });
   program.hook('preAction', (_, action) => void (command = action.name()));
   try {
     await program.parseAsync(argv, { from: 'user' });

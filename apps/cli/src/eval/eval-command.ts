@@ -18,7 +18,7 @@ import { slicesOf } from './slices.ts';
 
 const usualContext = 512;
 
-interface EvalArguments extends Pick<ModelOptions, 'device' | 'dtype'> {
+interface EvalArguments extends Omit<ModelOptions, 'contextLength'> {
   readonly model: string;
   readonly context?: number;
   readonly stride?: number;

@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
+import type { DeviceOptions } from '../devices/device-of.ts';
+import { addGpuOptions } from '../devices/gpu-options.ts';
 import { integerArgument } from './number-arguments.ts';
 
 /** Options about how a model is loaded. */
-export interface ModelOptions {
-  readonly device?: string;
+export interface ModelOptions extends DeviceOptions {
   readonly dtype?: string;
   readonly contextLength?: number;
 }
@@ -25,12 +26,15 @@ export function addModelOptions(command: Command): Command {
   );
 }
 
-/** Adds `--device` and `--dtype`. */
+/** Adds `--device`, what there is to say about WebGPU, and `--dtype`. */
 export function addDeviceOptions(
   command: Command,
   dtype: { default: string; help: string } = { default: 'auto', help: 'auto keeps that of the checkpoint' },
 ): Command {
-  return command
-    .option('--device <device>', 'auto, cpu or webgpu', 'auto')
-    .option('--dtype <dtype>', `how weights are kept: auto, fp32, fp16 or bf16; ${dtype.help}`, dtype.default);
+  command.option('--device <device>', 'auto, cpu or webgpu; auto takes WebGPU where there is a GPU', 'auto');
+  return addGpuOptions(command).option(
+    '--dtype <dtype>',
+    `how weights are kept: auto, fp32, fp16 or bf16; ${dtype.help}`,
+    dtype.default,
+  );
 }

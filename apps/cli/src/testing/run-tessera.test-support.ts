@@ -1,4 +1,5 @@
 import { Readable, Writable } from 'node:stream';
+import type { GpuSource } from '../devices/gpu-source.ts';
 import { run } from '../run.ts';
 
 /** What a run of the command gave. */
@@ -28,6 +29,13 @@ export class CollectingStream extends Writable {
   }
 }
 
+/** A machine without a GPU, outside of the repository: what tests see unless they hand over something else. */
+export const noGpus: GpuSource = {
+  survey: () => Promise.resolve({ kind: 'none', detail: 'this is a test' }),
+  platform: () => Promise.reject(new Error('There is no adapter, and somebody asked for it.')),
+  software: () => undefined,
+};
+
 /** Runs `tessera` in this process. */
 export async function runTessera(
   argv: readonly string[],
@@ -36,8 +44,15 @@ export async function runTessera(
     signal,
     stdout = new CollectingStream(),
     stderr = new CollectingStream(),
-  }: { stdin?: string; signal?: AbortSignal; stdout?: CollectingStream; stderr?: CollectingStream } = {},
+    gpus = noGpus,
+  }: {
+    stdin?: string;
+    signal?: AbortSignal;
+    stdout?: CollectingStream;
+    stderr?: CollectingStream;
+    gpus?: GpuSource;
+  } = {},
 ): Promise<Outcome> {
-  const status = await run(argv, { stdout, stderr, stdin: Readable.from([stdin]), ...(signal && { signal }) });
+  const status = await run(argv, { stdout, stderr, stdin: Readable.from([stdin]), gpus, ...(signal && { signal }) });
   return { status, stdout: stdout.text, stderr: stderr.text };
 }

@@ -16,7 +16,7 @@ import type { Verdict } from './verdict.ts';
 import { openVerdict } from './verdict.ts';
 
 /** How a conformance directory is verified. */
-export type VerifyOptions = Pick<ModelOptions, 'device' | 'dtype'>;
+export type VerifyOptions = Omit<ModelOptions, 'contextLength'>;
 
 /** What our logits are compared with. */
 interface Reference {

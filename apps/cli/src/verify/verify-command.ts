@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { webgpuOf } from '../devices/device-of.ts';
 import { ReportedFailure } from '../exit-status.ts';
 import { defineCommand } from '../options/define-command.ts';
 import { addDeviceOptions } from '../options/model-options.ts';
@@ -30,7 +31,8 @@ Exit status: 0 when all pass, else 1.
 
 Examples:
   tessera verify apps/conformance/cases/*
-  tessera verify apps/conformance/cases/llama-minimal --dtype fp16 --json`;
+  tessera verify apps/conformance/cases/llama-minimal --dtype fp16 --json
+  tessera verify apps/conformance/cases/llama-minimal --device webgpu --without subgroups`;
 
 /** `tessera verify`: compares with outputs of reference implementations. */
 export function verifyCommand(terminal: Terminal): Command {
@@ -48,13 +50,16 @@ async function verify(directories: readonly string[], given: VerifyArguments, te
   const started = performance.now();
   const status = new StatusLine(stderr);
   const verdicts: Verdict[] = [];
+  // One for all directories, with the shaders that they have in common.
+  const webgpu = await webgpuOf(given, terminal);
+  const options = { ...given, ...(webgpu && { device: webgpu }) };
   try {
     for (const [index, directory] of directories.entries()) {
       // Directories that were not looked at did not pass.
       if (terminal.signal.reason instanceof ClosedOutput) throw new ReportedFailure(terminal.signal.reason.message);
       terminal.signal.throwIfAborted();
       status.update(() => `${index + 1} of ${directories.length}: ${directory}`);
-      const verdict = await verifyCase(directory, given, terminal);
+      const verdict = await verifyCase(directory, options, terminal);
       verdicts.push(verdict);
       status.clear();
       await writeLine(stdout, JSON.stringify(verdict));
@@ -62,6 +67,7 @@ async function verify(directories: readonly string[], given: VerifyArguments, te
     }
   } finally {
     status.clear();
+    webgpu?.dispose();
   }
   const passed = verdicts.filter(({ pass }) => pass).length;
   const seconds = showSeconds((performance.now() - started) / 1000);
