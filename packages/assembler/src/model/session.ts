@@ -87,7 +87,10 @@ export class Session {
     this.#checkRows(rows);
     const { vocabSize: V } = this.#programs.graph.resolved.spec;
     const logits = new Float32Array(this.#size.batch * V);
-    await this.#steps(rows, options, async ({ chunk, n, at }) => {
+    // A single token is what a host that chooses by logits feeds again and again.
+    const single = rows.every((row) => row.length <= 1);
+    const lengths = single ? [1] : this.#lengthsOfSteps;
+    await this.#steps(rows, lengths, options, async ({ chunk, n, at }) => {
       const ending = rows.flatMap((row, b) => (row.length > at && row.length <= at + n ? [b] : []));
       if (ending.length === 0) return this.#step(chunk, n);
       const made = await this.#stepWithLogits(chunk, n);
@@ -100,7 +103,7 @@ export class Session {
   /** Reads tokens as {@link Session.feed} does, without logits of any, which a device need not compute then. */
   async read(rows: readonly (readonly number[])[], options: FeedOptions = {}): Promise<void> {
     this.#checkRows(rows);
-    await this.#steps(rows, options, ({ chunk, n }) => this.#step(chunk, n));
+    await this.#steps(rows, this.#lengthsOfSteps, options, ({ chunk, n }) => this.#step(chunk, n));
   }
 
   /**
@@ -164,6 +167,10 @@ export class Session {
     this.dispose();
   }
 
+  get #lengthsOfSteps(): readonly number[] {
+    return this.#programs.lengths(this.#size.capacity);
+  }
+
   #checkAlive(): void {
     if (this.#disposed) throw new FeatureUnavailableError('The session was disposed. Open another one.');
   }
@@ -204,12 +211,12 @@ export class Session {
    */
   async #steps(
     rows: readonly (readonly number[])[],
+    lengths: readonly number[],
     { signal, pause }: FeedOptions,
     step: (call: { chunk: readonly (readonly number[])[]; n: number; at: number }) => Promise<Step | undefined>,
   ): Promise<void> {
     const { device } = this.#programs;
     const longest = Math.max(...rows.map((row) => row.length));
-    const lengths = longest === 1 ? [1] : this.#programs.lengths(this.#size.capacity);
     const underWay: Promise<unknown>[] = [];
     for (let at = 0; at < longest;) {
       signal?.throwIfAborted();
