@@ -45,12 +45,12 @@ export const primitives: ReadonlySet<string> = new Set(
 /**
  * Compiles a graph whose ops are all known here.
  * @param inputs - the slots of its inputs
- * @param mayOverwrite - whether the last reader of an input may write over it
+ * @param mayOverwrite - whether the last reader of an input may write a value over it
  */
 export function compileGraph(
   graph: Graph,
   inputs: readonly Slot[],
-  mayOverwrite: (input: number) => boolean,
+  mayOverwrite: (input: number, target: number) => boolean,
   context: CompileContext,
 ): CompiledGraph {
   const { work, outputs } = new GraphCompiler(graph, inputs, mayOverwrite, context).compile();
@@ -60,7 +60,7 @@ export function compileGraph(
 class GraphCompiler {
   readonly #graph: Graph;
   readonly #context: CompileContext;
-  readonly #mayOverwrite: (input: number) => boolean;
+  readonly #mayOverwrite: (input: number, target: number) => boolean;
   readonly #slots = new Map<number, Slot>();
   readonly #work: Work[] = [];
   readonly #makers: ReturnType<typeof makersOf>;
@@ -71,7 +71,7 @@ class GraphCompiler {
   constructor(
     graph: Graph,
     inputs: readonly Slot[],
-    mayOverwrite: (input: number) => boolean,
+    mayOverwrite: (input: number, target: number) => boolean,
     context: CompileContext,
   ) {
     this.#graph = graph;
@@ -98,8 +98,10 @@ class GraphCompiler {
     const given = new Set<Slot>();
     const outputs = this.#graph.outputs.map((value) => {
       const slot = this.#slots.get(value);
-      const overwritten = slot?.role.kind === 'input' && this.#mayOverwrite(slot.role.index);
-      if (slot && !given.has(slot) && (slot.role.kind === 'temporary' || overwritten)) {
+      const overwritten = slot?.role.kind === 'input' && this.#mayOverwrite(slot.role.index, value);
+      // The inputs of a loop's body are temporaries of others.
+      const own = slot?.role.kind === 'temporary' && value >= this.#graph.inputs;
+      if (slot && !given.has(slot) && (own || overwritten)) {
         given.add(slot);
         return slot;
       }
@@ -210,13 +212,11 @@ class GraphCompiler {
    */
   #startFrom(target: number, base: number, task: number | undefined): void {
     const slot = this.#slots.get(base);
-    if (
-      slot &&
-      task !== undefined &&
-      this.#stored.has(base) &&
-      this.#isLastReader(base, task) &&
-      (slot.role.kind === 'temporary' || (slot.role.kind === 'input' && this.#mayOverwrite(slot.role.index)))
-    )
+    const free = (role: Slot['role']): boolean => {
+      if (base < this.#graph.inputs) return this.#mayOverwrite(base, target);
+      return role.kind === 'temporary' || (role.kind === 'input' && this.#mayOverwrite(role.index, target));
+    };
+    if (slot && task !== undefined && this.#stored.has(base) && this.#isLastReader(base, task) && free(slot.role))
       this.#slots.set(target, slot);
     else this.#map(base, this.#slot(target));
   }
@@ -282,10 +282,12 @@ class GraphCompiler {
     };
     for (let i = 0; i < carries; i++) push(this.#work, copyElement(bodyTypes(i)), [outer[first + i]!, carrySlots[i]!]);
     push(this.#work, resetClock(), [clock]);
+    // A carry is its own next value where nothing has to be kept for turns that do not count.
     const inner = new GraphCompiler(
       body,
       [...carrySlots, ...elementSlots, ...outer.slice(first + carries + sequences)],
-      () => false,
+      (input, target) =>
+        !counted && input < carries && body.outputs.every((output, i) => (output === target) === (i === input)),
       this.#context,
     ).compile();
     const turn: Work[] = [];
@@ -301,7 +303,9 @@ class GraphCompiler {
       const type = bodyTypes(body.outputs[i]!);
       if (i >= carries) push(turn, storeElement(type), [inner.outputs[i]!, this.#slot(value), clock]);
     });
-    for (let i = 0; i < carries; i++) push(turn, keepCarry(bodyTypes(i)), [inner.outputs[i]!, carrySlots[i]!, clock]);
+    for (let i = 0; i < carries; i++)
+      if (inner.outputs[i] !== carrySlots[i])
+        push(turn, keepCarry(bodyTypes(i)), [inner.outputs[i]!, carrySlots[i]!, clock]);
     if (length > 0) this.#work.push({ kind: 'repeat', times: length, work: turn });
   }
 }
