@@ -60,6 +60,20 @@ describe('one entry after another, and by chunks, is the recurrence', () => {
     expect(await wrong(inputs(17, { B: 1, H: 3, K: 2, V: 7 }), { single: 1e-5 })).toEqual([]);
   });
 
+  test('with heads that share queries and keys', async () => {
+    const call = inputs(19, { B: 2, H: 6 });
+    const [B, T, , K] = call.q.shape as [number, number, number, number];
+    const shared = { q: randomDense([B, T, 2, K], 7), k: unit(randomDense([B, T, 2, K], 8)) };
+    // Head h reads head ⌊h · 2 / 6⌋.
+    const repeated = (x: Dense): Dense =>
+      dense([B, T, 6, K], (place) => x.data[(Math.floor(place / (6 * K)) * 2 + Math.floor((Math.floor(place / K) % 6) / 3)) * K + (place % K)]!); // prettier-ignore
+    const { o, S } = gatedDeltaRuleReference({ ...call, q: repeated(shared.q), k: repeated(shared.k) });
+    for (const rule of [gatedDeltaRuleRecurrent, gatedDeltaRuleChunked])
+      expect(
+        await differences(() => Object.values(rule(tensors({ ...call, ...shared }))), [o, S], { single: 1e-5 }),
+      ).toEqual([]);
+  });
+
   test('without any decay, and with decay so strong that nothing is left', async () => {
     for (const gate of [0, -50, -1e4]) {
       const call = inputs(65);
@@ -105,6 +119,6 @@ test('operands that do not fit are named with what was expected', () => {
   for (const rule of [gatedDeltaRuleChunked, gatedDeltaRuleRecurrent])
     expect(() => rule({ ...call, S: zeros([2, 3, 6, 4]) })).toThrow(
       'gatedDeltaRule: q [2, 5, 3, 4], k [2, 5, 3, 4], v [2, 5, 3, 6], g [2, 5, 3], beta [2, 5, 3], S [2, 3, 6, 4] do not fit: ' +
-        'expected [B, T, H, K], [B, T, H, K], [B, T, H, V], [B, T, H], [B, T, H], [B, H, K, V].',
+        'expected [B, T, P, K], [B, T, P, K], [B, T, H, V], [B, T, H], [B, T, H], [B, H, K, V] with H a multiple of P.',
     );
 });

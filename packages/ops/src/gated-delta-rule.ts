@@ -1,8 +1,9 @@
-import type { CpuKernel, Op, Tensor } from '@tessera/tensor-core';
+import type { Cost, CpuKernel, Op, Tensor } from '@tessera/tensor-core';
 import {
   ShapeError,
   add,
   apply,
+  broadcastTo,
   cumsum,
   exp,
   expandDims,
@@ -14,22 +15,27 @@ import {
   pad,
   permute,
   reshape,
+  sameShape,
   scan,
   showShape,
+  sizeOf,
   slice,
   sub,
   sum,
   transpose,
   where,
 } from '@tessera/tensor-core';
+import { deltaRuleSizes } from './delta-rule-sizes.ts';
+import { chunkedKernel } from './gated-delta-rule-chunked.wgsl.ts';
+import { recurrentKernel } from './gated-delta-rule-recurrent.wgsl.ts';
 import { minusInfinity } from './softmax.ts';
 import { unitLowerInverse } from './unit-lower-inverse.ts';
 
 /** What the gated delta rule is given. */
 export interface GatedDeltaRuleCall {
-  /** `[B, T, H, K]`, scaled and normalised as the layer wants it. */
+  /** `[B, T, P, K]`, scaled and normalised as the layer wants it. Head h reads head ⌊h · P / H⌋ of queries and keys. */
   readonly q: Tensor;
-  /** `[B, T, H, K]` */
+  /** `[B, T, P, K]` */
   readonly k: Tensor;
   /** `[B, T, H, V]` */
   readonly v: Tensor;
@@ -45,8 +51,8 @@ const kernel: CpuKernel<Record<never, never>> = {
   backend: 'cpu',
   name: 'loops over t',
   run({ inputs: [q, k, v, g, beta, S0], outputs: [o, S1] }) {
-    const [B, T, H, K] = q!.shape as [number, number, number, number];
-    const V = v!.shape[3]!;
+    const [B, T, P, K] = q!.shape as [number, number, number, number];
+    const [, , H, V] = v!.shape as [number, number, number, number];
     const S = new Float64Array(K * V);
     const read = new Float64Array(V);
     for (let b = 0; b < B; b++)
@@ -55,21 +61,22 @@ const kernel: CpuKernel<Record<never, never>> = {
         for (let i = 0; i < K * V; i++) S[i] = S0!.data[S0!.offset + state + i]!;
         for (let t = 0; t < T; t++) {
           const at = (b * T + t) * H + h;
+          const row = ((b * T + t) * P + Math.floor((h * P) / H)) * K;
           const decay = Math.exp(g!.data[g!.offset + at]!);
           const strength = beta!.data[beta!.offset + at]!;
           read.fill(0);
           for (let i = 0; i < K; i++) {
-            const key = k!.data[k!.offset + at * K + i]!;
+            const key = k!.data[k!.offset + row + i]!;
             for (let j = 0; j < V; j++) read[j]! += key * (S[i * V + j]! *= decay);
           }
           for (let j = 0; j < V; j++) read[j] = strength * (v!.data[v!.offset + at * V + j]! - read[j]!);
           for (let i = 0; i < K; i++) {
-            const key = k!.data[k!.offset + at * K + i]!;
+            const key = k!.data[k!.offset + row + i]!;
             for (let j = 0; j < V; j++) S[i * V + j]! += key * read[j]!;
           }
           for (let j = 0; j < V; j++) {
             let total = 0;
-            for (let i = 0; i < K; i++) total += q!.data[q!.offset + at * K + i]! * S[i * V + j]!;
+            for (let i = 0; i < K; i++) total += q!.data[q!.offset + row + i]! * S[i * V + j]!;
             o!.data[at * V + j] = total;
           }
         }
@@ -81,19 +88,19 @@ const kernel: CpuKernel<Record<never, never>> = {
 type Types = Parameters<Op['infer']>[0];
 
 function inferRule([q, k, v, g, beta, S]: Types): ReturnType<Op['infer']> {
-  const [B, T, H, K] = q!.shape as [number, number, number, number];
-  const V = v!.shape[3]!;
-  const same = (type: Types[number], ...shape: number[]): boolean => showShape(type.shape) === showShape(shape);
-  if (
-    !same(k!, B, T, H, K) ||
-    !same(v!, B, T, H, V) ||
-    !same(g!, B, T, H) ||
-    !same(beta!, B, T, H) ||
-    !same(S!, B, H, K, V)
-  )
+  const [B, T, P, K] = q!.shape as [number, number, number, number];
+  const [, , H, V] = v!.shape as [number, number, number, number];
+  const fits =
+    sameShape(k!.shape, [B, T, P, K]) &&
+    sameShape(v!.shape, [B, T, H, V]) &&
+    sameShape(g!.shape, [B, T, H]) &&
+    sameShape(beta!.shape, [B, T, H]) &&
+    sameShape(S!.shape, [B, H, K, V]) &&
+    (P === H || H % P === 0);
+  if (!fits)
     throw new ShapeError(
       `gatedDeltaRule: q ${showShape(q!.shape)}, k ${showShape(k!.shape)}, v ${showShape(v!.shape)}, g ${showShape(g!.shape)}, beta ${showShape(beta!.shape)}, S ${showShape(S!.shape)} do not fit: ` +
-        `expected [B, T, H, K], [B, T, H, K], [B, T, H, V], [B, T, H], [B, T, H], [B, H, K, V].`,
+        `expected [B, T, P, K], [B, T, P, K], [B, T, H, V], [B, T, H], [B, T, H], [B, H, K, V] with H a multiple of P.`,
     );
   return [
     { shape: [B, T, H, V], dtype: 'f32' },
@@ -101,15 +108,35 @@ function inferRule([q, k, v, g, beta, S]: Types): ReturnType<Op['infer']> {
   ];
 }
 
+/** The recurrence: decay, what a key reads, what it writes, what a query reads, each over the state. */
+function costOfRule(inputs: Types, outputs: Types): Cost {
+  const { B, T, H, K, V } = deltaRuleSizes(inputs);
+  const elements = [...inputs, ...outputs].reduce((total, { shape }) => total + sizeOf(shape), 0);
+  return { bytes: 4 * elements, flops: B * T * H * 7 * K * V };
+}
+
+/** Each of P heads for the H / P that share it: `x [B, T, P, K]` → `[B, T, H, K]`. */
+function repeatHeads(x: Tensor, H: number): Tensor {
+  const [B, T, P, K] = x.shape as [number, number, number, number];
+  return P === H ? x : reshape(broadcastTo(expandDims(x, 3), [B, T, P, H / P, K]), [B, T, H, K]);
+}
+
 /** Op: the gated delta rule one entry after another. See {@link gatedDeltaRuleRecurrent}. */
 export const gatedDeltaRuleRecurrentOp: Op<Record<never, never>> = {
   id: '@tessera/ops:gated-delta-rule-recurrent',
   infer: inferRule,
   definition([q, k, v, g, beta, S0]) {
+    const H = v!.shape[2]!;
     const timeFirst = (x: Tensor): Tensor => transpose(x, 0, 1);
     const { carry, outputs } = scan({
       carry: { S: S0! },
-      sequences: { q: timeFirst(q!), k: timeFirst(k!), v: timeFirst(v!), g: timeFirst(g!), beta: timeFirst(beta!) },
+      sequences: {
+        q: timeFirst(repeatHeads(q!, H)),
+        k: timeFirst(repeatHeads(k!, H)),
+        v: timeFirst(v!),
+        g: timeFirst(g!),
+        beta: timeFirst(beta!),
+      },
       step: ({ S }, { q, k, v, g, beta }) => {
         const decayed = mul(S, exp(expandDims(expandDims(g, 2), 3)));
         const column = expandDims(k, 3); // [B, H, K, 1]
@@ -120,7 +147,8 @@ export const gatedDeltaRuleRecurrentOp: Op<Record<never, never>> = {
     });
     return [timeFirst(outputs.o), carry.S];
   },
-  kernels: [kernel],
+  kernels: [kernel, recurrentKernel],
+  cost: costOfRule,
 };
 
 /** Op: the gated delta rule by chunks. See {@link gatedDeltaRuleChunked}. */
@@ -128,8 +156,7 @@ export const gatedDeltaRuleChunkedOp: Op<{ readonly chunk: number }> = {
   id: '@tessera/ops:gated-delta-rule-chunked',
   infer: inferRule,
   definition([q, k, v, g, beta, S0], { chunk: C }) {
-    const [B, T, H] = q!.shape as [number, number, number];
-    const V = v!.shape[3]!;
+    const [B, T, H, V] = v!.shape as [number, number, number, number];
     const N = Math.ceil(T / C);
     // [B, T, H, …] → [N, B, H, C, …]; zeros at the end neither decay nor write.
     const chunks = (x: Tensor): Tensor => {
@@ -141,7 +168,13 @@ export const gatedDeltaRuleChunkedOp: Op<{ readonly chunk: number }> = {
     const upTo = greaterEqual(iota([C, C], 0), iota([C, C], 1));
     const { carry, outputs } = scan({
       carry: { S: S0! },
-      sequences: { q: chunks(q!), k: chunks(k!), v: chunks(v!), g: chunks(g!), beta: chunks(beta!) },
+      sequences: {
+        q: chunks(repeatHeads(q!, H)),
+        k: chunks(repeatHeads(k!, H)),
+        v: chunks(v!),
+        g: chunks(g!),
+        beta: chunks(beta!),
+      },
       step: ({ S }, { q, k, v, g, beta }) => {
         const G = cumsum(g, -1); // [B, H, C]
         // Σ of g over s < u ≤ r, summed for each s alone: in G_r − G_s one strong gate would wipe out the weak ones after it.
@@ -165,6 +198,8 @@ export const gatedDeltaRuleChunkedOp: Op<{ readonly chunk: number }> = {
     const o = reshape(permute(outputs.o, [1, 0, 3, 2, 4]), [B, N * C, H, V]);
     return [slice(o, 1, 0, T), carry.S];
   },
+  kernels: [chunkedKernel],
+  cost: costOfRule,
 };
 
 function inputsOf({ q, k, v, g, beta, S }: GatedDeltaRuleCall): Tensor[] {
@@ -189,7 +224,7 @@ export function gatedDeltaRuleRecurrent(call: GatedDeltaRuleCall): { o: Tensor; 
  */
 export function gatedDeltaRuleChunked(
   call: GatedDeltaRuleCall,
-  { chunk = 64 }: { readonly chunk?: number } = {},
+  { chunk = 32 }: { readonly chunk?: number } = {},
 ): { o: Tensor; S: Tensor } {
   const [o, S] = apply(gatedDeltaRuleChunkedOp, inputsOf(call), { chunk });
   return { o: o!, S: S! };

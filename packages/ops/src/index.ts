@@ -11,3 +11,5 @@ export * from './causal-convolution.ts';
 export * from './unit-lower-inverse.ts';
 export * from './gated-delta-rule.ts';
 export * from './gated-feed-forward.ts';
+export * from './short-convolutions.ts';
+export * from './gated-rms-norm.ts';

@@ -31,9 +31,12 @@ async function difference(given: GatedDeltaNetConfig, T: number): Promise<number
     starts: zeros([1], 'i32'),
     lengths: fromHost(Int32Array.of(T), [1]),
   });
+  // The paper writes a convolution each; ours are the rows of one.
+  const [keys, conv] = [config.keyHeads * config.keyDim * config.convolution, values.get('conv')!];
+  const convolutions = { q_conv: conv.subarray(0, keys), k_conv: conv.subarray(keys, 2 * keys), v_conv: conv.subarray(2 * keys) }; // prettier-ignore
   const expected = gatedDeltaNetReference(
     Array.from({ length: T }, (_, t) => [...x.subarray(t * D, (t + 1) * D)]),
-    Object.fromEntries(values) as ReferenceParams,
+    { ...Object.fromEntries(values), ...convolutions } as ReferenceParams,
     {
       D,
       P: config.keyHeads,

@@ -1,18 +1,15 @@
 import type { ActivationName } from '@tessera/ops';
 import {
   activationNames,
-  activations,
   gatedDeltaRuleChunked,
   gatedDeltaRuleRecurrent,
-  l2Normalize,
+  gatedRmsNorm,
   linear,
-  rmsNorm,
-  silu,
+  shortConvolutions,
   softplus,
 } from '@tessera/ops';
-import type { Call, MixerFactory, ParamSpec } from '@tessera/plugin';
+import type { Call, MixerFactory } from '@tessera/plugin';
 import {
-  alignRows,
   bool,
   constant,
   defineMixer,
@@ -26,22 +23,9 @@ import {
   refuseSegments,
   zeroInvalid,
 } from '@tessera/plugin';
-import {
-  InvalidSpecError,
-  broadcastTo,
-  concat,
-  exp,
-  expandDims,
-  mul,
-  neg,
-  add,
-  reshape,
-  sigmoid,
-  split,
-  zeros,
-} from '@tessera/tensor-core';
+import { InvalidSpecError, add, exp, mul, neg, reshape, sigmoid, zeros } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
-import { convolveOn } from '../convolution-state.ts';
+import { alignEntries } from '../align-entries.ts';
 
 /** Settings of {@link gatedDeltaNet}. */
 export interface GatedDeltaNetConfig {
@@ -79,12 +63,8 @@ export interface GatedDeltaNetParams {
   readonly g_proj: Tensor;
   /** `[D, H · V]` */
   readonly o_proj: Tensor;
-  /** `[P · K, J]` */
-  readonly q_conv: Tensor;
-  /** `[P · K, J]` */
-  readonly k_conv: Tensor;
-  /** `[H · V, J]` */
-  readonly v_conv: Tensor;
+  /** `[2 P · K + H · V, J]`: over queries, keys and values. */
+  readonly conv: Tensor;
   /** `[H]` */
   readonly A_log: Tensor;
   /** `[H]` */
@@ -139,28 +119,38 @@ function run(
   const { params: p, config, lengths } = call;
   const { P, H, K, V } = sizesOf(config);
   const [B, n] = call.x.shape as [number, number, number];
-  const rows = alignRows(call, n);
+  const rows = alignEntries(call, n);
   const x = rows.align(call.x);
-  const mixed = concat([linear(x, p.q_proj), linear(x, p.k_proj), linear(x, p.v_proj)], 2);
-  const { y: convolved, history } = convolveOn(mixed, concat([p.q_conv, p.k_conv, p.v_conv], 0), state.conv, lengths);
-  const [qs, ks, vs] = split(activations[config.convolutionActivation](convolved), 2, [P * K, P * K, H * V]);
-  // Value head h reads key head ⌊h · P / H⌋.
-  const heads = (z: Tensor): Tensor =>
-    reshape(broadcastTo(expandDims(l2Normalize(reshape(z, [B, n, P, K])), 3), [B, n, P, H / P, K]), [B, n, H, K]);
+  const unit = { eps: 1e-6 };
+  const {
+    y: [q, k, v],
+    history,
+  } = shortConvolutions({
+    x: [linear(x, p.q_proj), linear(x, p.k_proj), linear(x, p.v_proj)],
+    weight: p.conv,
+    history: state.conv,
+    lengths,
+    activation: config.convolutionActivation,
+    streams: [
+      { heads: P, normalize: { scale: K ** -0.5, ...unit } },
+      { heads: P, normalize: { scale: 1, ...unit } },
+      { heads: H },
+    ],
+  });
   const beta = mul(sigmoid(linear(x, p.b_proj)), config.negativeEigenvalues ? 2 : 1);
   const g = neg(mul(exp(p.A_log), softplus(add(linear(x, p.a_proj), p.dt_bias))));
   const rule = n <= longestStepByRecurrence ? gatedDeltaRuleRecurrent : gatedDeltaRuleChunked;
   const { o, S } = rule({
-    q: mul(heads(qs!), K ** -0.5),
-    k: heads(ks!),
-    v: reshape(vs!, [B, n, H, V]),
+    q: q!,
+    k: k!,
+    v: v!,
     // Decay 1 and strength 0 leave the state alone.
     g: zeroInvalid(g, rows.valid),
     beta: zeroInvalid(beta, rows.valid),
     S: state.S,
   });
-  const gate = silu(reshape(linear(x, p.g_proj), [B, n, H, V]));
-  const gated = mul(rmsNorm(o, p.o_norm, { eps: config.normEps }), gate);
+  const gate = reshape(linear(x, p.g_proj), [B, n, H, V]);
+  const gated = gatedRmsNorm(o, p.o_norm, gate, { eps: config.normEps });
   return { y: rows.restore(linear(reshape(gated, [B, n, H * V]), p.o_proj)), state: { conv: history, S } };
 }
 
@@ -168,12 +158,6 @@ function emptyState(config: Required<GatedDeltaNetConfig>, batch: number): Gated
   const { P, H, K, V, J } = sizesOf(config);
   return { conv: zeros([batch, J - 1, 2 * P * K + H * V]), S: zeros([batch, H, K, V]) };
 }
-
-const convolutionWeight = (channels: number, taps: number): ParamSpec => ({
-  shape: [channels, taps],
-  init: normal(taps ** -0.5),
-  precise: true,
-});
 
 /**
  * Gated DeltaNet: a linear attention whose memory decays and is corrected rather than only added to.
@@ -205,9 +189,7 @@ export const gatedDeltaNet: MixerFactory<GatedDeltaNetConfig, GatedDeltaNetParam
       b_proj: linearWeight(H, D),
       g_proj: linearWeight(H * V, D),
       o_proj: linearWeight(D, H * V),
-      q_conv: convolutionWeight(P * K, J),
-      k_conv: convolutionWeight(P * K, J),
-      v_conv: convolutionWeight(H * V, J),
+      conv: { shape: [2 * P * K + H * V, J], init: normal(J ** -0.5), precise: true },
       // Decay rates spread over (0, 16) and steps log-uniform in [0.001, 0.1], as published.
       A_log: {
         shape: [H],

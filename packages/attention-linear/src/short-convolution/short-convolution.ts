@@ -1,7 +1,6 @@
 import { linear } from '@tessera/ops';
 import type { Call, MixerFactory } from '@tessera/plugin';
 import {
-  alignRows,
   bias,
   bool,
   defineMixer,
@@ -14,6 +13,7 @@ import {
 } from '@tessera/plugin';
 import { mul, split, zeros } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
+import { alignEntries } from '../align-entries.ts';
 import { convolveOn } from '../convolution-state.ts';
 
 /** Settings of {@link shortConvolution}. */
@@ -55,7 +55,7 @@ function run(
   refuseSegments(name, call);
   const { params, lengths } = call;
   const [, n, D] = call.x.shape as [number, number, number];
-  const rows = alignRows(call, n);
+  const rows = alignEntries(call, n);
   const [b, c, z] = split(linear(rows.align(call.x), params.in_proj, params.in_bias), 2, [D, D, D]);
   const input = zeroInvalid(mul(b!, z!), rows.valid);
   const { y, history } = convolveOn(input, params.conv, state.conv, lengths, params.conv_bias);

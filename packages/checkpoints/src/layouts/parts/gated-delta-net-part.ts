@@ -39,20 +39,21 @@ export function gatedDeltaNetPart(settings: GatedDeltaNetSettings): PublishedPar
 }
 
 /**
- * The published convolutions are one, whose channels are those of queries, keys and values in this order. Files hold it whole,
- * cut at these borders, or in three pieces of nearly equal length, whatever their names say: only the order counts.
+ * The published convolutions are one, whose channels are those of queries, keys and values in this order, as ours. Files hold it
+ * whole, cut at these borders, or in three pieces of nearly equal length, whatever their names say: only the order counts.
  */
 function convolutionRule(
   { keyHeads, valueHeads, keyDim, valueDim }: GatedDeltaNetSettings,
   present: PresentBelow,
 ): TensorRule {
-  const sizes = [keyHeads * keyDim, keyHeads * keyDim, valueHeads * valueDim];
-  const ours = ['q_conv', 'k_conv', 'v_conv'];
+  const cut = [keyHeads * keyDim, keyHeads * keyDim, valueHeads * valueDim];
+  const ours = ['conv'];
+  const sizes = [sum(cut)];
   const whole = 'conv1d.weight';
-  if (present(whole)) return { kind: 'regroup', published: [whole], rows: [sum(sizes)], ours, sizes, squeezed: 1 };
+  if (present(whole)) return { kind: 'regroup', published: [whole], rows: sizes, ours, sizes, squeezed: 1 };
   const published = ['q_conv1d.weight', 'k_conv1d.weight', 'v_conv1d.weight'];
   const found = published.map((name) => present(name)?.[0]);
-  const rows = found.every((count) => count !== undefined) && sum(found) === sum(sizes) ? found : sizes;
+  const rows = found.every((count) => count !== undefined) && sum(found) === sum(cut) ? found : cut;
   return { kind: 'regroup', published, rows, ours, sizes, squeezed: 1 };
 }
 
