@@ -1,6 +1,14 @@
 import { totalmem } from 'node:os';
 import { createAssembler } from '@tessera/assembler';
-import type { Assembler, Backends, DeviceOption, Model, ProgressEvent, WeightDtype } from '@tessera/assembler';
+import type {
+  Assembler,
+  Backends,
+  DeviceOption,
+  LoadOptions,
+  Model,
+  ProgressEvent,
+  WeightDtype,
+} from '@tessera/assembler';
 import { webgpuOf } from './devices/device-of.ts';
 import type { ModelOptions } from './options/model-options.ts';
 import { plugins } from './plugins.ts';
@@ -23,7 +31,7 @@ export function cliAssembler(backends?: Backends): Assembler {
  */
 export async function loadModel(
   source: string,
-  options: ModelOptions,
+  options: ModelOptions & Pick<LoadOptions, 'precompile'>,
   terminal: Terminal,
   label = 'note',
 ): Promise<Model> {
@@ -38,6 +46,7 @@ export async function loadModel(
       dtype: (options.dtype ?? 'auto') as WeightDtype,
       ...(onHost && { memoryLimit: memoryShare * totalmem() }),
       signal: terminal.signal,
+      precompile: options.precompile,
       ...(options.contextLength !== undefined && { contextLength: options.contextLength }),
       ...(bar && {
         onProgress: (event) => {

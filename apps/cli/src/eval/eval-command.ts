@@ -60,7 +60,7 @@ export function evalCommand(terminal: Terminal): Command {
 async function evaluate(files: readonly string[], given: EvalArguments, terminal: Terminal): Promise<void> {
   // Before the weights are loaded, so that a mistyped name costs nothing.
   const texts = await Promise.all(files.map((file) => readTextFile(file, terminal.signal)));
-  const model = await loadModel(given.model, given, terminal);
+  const model = await loadModel(given.model, { ...given, precompile: false }, terminal); // nothing is generated
   const status = new StatusLine(terminal.stderr);
   try {
     const context = given.context ?? Math.min(usualContext, model.contextLength);

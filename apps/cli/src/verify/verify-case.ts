@@ -66,7 +66,7 @@ async function familyOf(source: FileSource, signal: AbortSignal): Promise<string
 function load(directory: string, options: ModelOptions, { contextLength }: Golden, terminal: Terminal): Promise<Model> {
   return loadModel(
     directory,
-    { ...options, ...(contextLength !== undefined && { contextLength }) },
+    { ...options, precompile: false, ...(contextLength !== undefined && { contextLength }) },
     terminal,
     directory,
   );
