@@ -1,5 +1,5 @@
 import { add, expandDims, fromHost, mul, scan, scatterSet } from '@tessera/tensor-core';
-import { expect, test } from 'vitest';
+import { test } from 'vitest';
 import { draws, expectSame } from './testing/compare.test-support.ts';
 
 const count = (turns: number) => fromHost(Int32Array.of(turns), []);

@@ -135,6 +135,7 @@ export const largeCases: readonly LargeCase[] = [
     build: (x, w, b) => [rmsNorm(x!, w!, { eps: 1e-6 }), layerNorm(x!, w!, b!, { eps: 1e-5 })],
   })),
   ...deltaRuleCases(1, 16, 128, 128),
+  ...deltaRuleCases(2048, 16, 128, 128),
   ...deltaRuleCases(130, 4, 64, 256),
   ...deltaRuleCases(64, 2, 62, 30),
 ];

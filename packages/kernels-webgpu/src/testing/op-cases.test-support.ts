@@ -2,6 +2,7 @@ import {
   attention,
   gatedDeltaRuleChunked,
   gatedDeltaRuleRecurrent,
+  gatedRmsNorm,
   l2Normalize,
   layerNorm,
   rmsNorm,
@@ -9,6 +10,7 @@ import {
   rotaryAngles,
   rotaryFrequencies,
   rotaryTables,
+  shortConvolutions,
 } from '@tessera/ops';
 import { abs, fromHost, greater, neg, sigmoid } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
@@ -103,5 +105,28 @@ export const opCases: readonly GraphCase[] = [
     name: 'the gated delta rule, by chunks',
     inputs: deltaRuleInputs,
     build: (...x) => Object.values(gatedDeltaRuleChunked(deltaRuleCall(x), { chunk: 4 })),
+  },
+  {
+    name: 'short convolutions of three streams, and a gated norm',
+    inputs: [
+      draws([1, 3, 8]),
+      draws([1, 3, 8], 2),
+      draws([1, 3, 6], 3),
+      draws([22, 4], 4),
+      draws([1, 3, 22], 5),
+      draws([3], 6),
+    ],
+    build: (q, k, v, weight, history, w) => {
+      const normalize = { scale: 0.5, eps: 1e-6 };
+      const { y, history: next } = shortConvolutions({
+        x: [q!, k!, v!],
+        weight: weight!,
+        history: history!,
+        lengths: fromHost(Int32Array.of(2), [1]),
+        activation: 'silu',
+        streams: [{ heads: 2, normalize }, { heads: 2, normalize }, { heads: 2 }],
+      });
+      return [...y, next, gatedRmsNorm(y[2]!, w!, y[2]!, { eps: 1e-5 })];
+    },
   },
 ];
