@@ -4,7 +4,7 @@ import type { Region } from '../codegen/region.ts';
 import { asExpression, literalOf, makersOf } from '../codegen/region.ts';
 import { mapDispatch } from '../kernels/map.ts';
 import { matmulDispatch } from '../kernels/matmul.ts';
-import { reduceDispatch } from '../kernels/reduce.ts';
+import { planReduce } from '../kernels/reduce.ts';
 import { cumsumDispatch, scatterAddDispatch, scatterSetDispatch, sortDispatch } from '../kernels/rows.ts';
 import { advanceClock, copyElement, keepCarry, resetClock, storeElement } from '../kernels/scan-steps.ts';
 import type { Shader, Source } from '../codegen/shader.ts';
@@ -148,7 +148,7 @@ class GraphCompiler {
     if (kernel) return this.#kernel(node, kernel, index);
     switch (node.op.id.slice(prefix.length)) {
       case 'reduce':
-        return this.#dispatch(reduceDispatch(this.#region, node, this.#context.capabilities));
+        return this.#reduce(node);
       case 'cumsum':
         return this.#dispatch(cumsumDispatch(this.#region, node));
       case 'sort':
@@ -248,6 +248,16 @@ class GraphCompiler {
         capabilities: this.#context.capabilities,
       }),
     );
+  }
+
+  /** A reduction; of long lines with few results its parts first, in memory of their own. */
+  #reduce(node: GraphNode): void {
+    const { dispatch, join, partBytes } = planReduce(this.#region, node, this.#context.capabilities);
+    if (!join) return this.#dispatch(dispatch);
+    const [target] = node.outputs as [number];
+    const parts: Slot = { bytes: partBytes, role: { kind: 'temporary' } };
+    this.#dispatch(dispatch, new Map([[target, parts]]));
+    this.#work.push(draftOf(join, [parts, this.#slot(target)]));
   }
 
   #scatter(node: GraphNode, index: number): void {

@@ -4,12 +4,40 @@ import { Emitter } from '../codegen/emitter.ts';
 import { scalarOf } from '../codegen/region.ts';
 import type { Region, Scalar } from '../codegen/region.ts';
 import { bindingsOf } from '../codegen/shader.ts';
+import type { Shader } from '../codegen/shader.ts';
 import type { Dispatch } from '../compile/dispatch.ts';
 
 /** From this many elements on, a workgroup shares the work of one result. */
 const shared = 128;
 /** Elements that a lane has under way at a time. */
 const unroll = 4;
+
+/** Neighbouring results whose elements are neighbours too, from so many on, are read side by side. */
+const sideBySide = 32;
+/** Elements of a line that are worth a part of their own. */
+const worthwhile = 32;
+
+/** How a reduction is shared out. */
+interface Sharing {
+  /** A workgroup joins the elements of one result; otherwise each invocation has a result of its own. */
+  readonly together: boolean;
+  /** Parts of each line, joined by a second dispatch when there are several. */
+  readonly parts: number;
+}
+
+function sharingOf({ fn, axes }: ReduceAttributes, shape: readonly number[], count: number, results: number): Sharing {
+  if (fn === 'argmax' || fn === 'argmin') return { together: count >= shared, parts: 1 };
+  const last = shape.length - 1;
+  if (!axes.includes(last) && shape[last]! >= sideBySide)
+    return {
+      together: false,
+      parts: Math.max(1, Math.min(1024, Math.floor(count / worthwhile), Math.ceil(65_536 / Math.max(1, results)))),
+    };
+  return {
+    together: count >= shared,
+    parts: results <= 128 && count >= 65_536 ? Math.min(1024, Math.ceil(count / 8192)) : 1,
+  };
+}
 
 /** Invocations of a workgroup: the longer the line and the fewer the results, the more. */
 function workgroupOf(count: number, results: number, { limits }: GpuCapabilities): number {
@@ -24,8 +52,17 @@ const start: Readonly<Record<'sum' | 'max' | 'min', Readonly<Record<Exclude<Scal
   min: { f32: 'bitcast<f32>(0x7f800000u | runtime_zero())', i32: '2147483647i', u32: '4294967295u' },
 };
 
+/** A reduction, and what joins its parts when there are several. */
+export interface ReducePlan {
+  /** Writes the results, or parts of them, `[parts, results]`. */
+  readonly dispatch: Dispatch;
+  /** Reads the parts, writes the results. Absent: the results are there. */
+  readonly join?: Shader;
+  readonly partBytes: number;
+}
+
 /** Joins the elements of an expression along axes. */
-export function reduceDispatch(region: Region, node: GraphNode, capabilities: GpuCapabilities): Dispatch {
+export function planReduce(region: Region, node: GraphNode, capabilities: GpuCapabilities): ReducePlan {
   const { fn, axes } = node.attributes as ReduceAttributes;
   const [input] = node.inputs as [number];
   const [target] = node.outputs as [number];
@@ -34,15 +71,21 @@ export function reduceDispatch(region: Region, node: GraphNode, capabilities: Gp
   const scalar = scalarOf(dtype) as Exclude<Scalar, 'bool'>;
   const inner = axes.map((axis) => shape[axis]!);
   const count = sizeOf(inner);
-  const together = count >= shared;
-  const workgroup = together ? workgroupOf(count, sizeOf(out.shape), capabilities) : 64;
+  const results = sizeOf(out.shape);
+  const { together, parts } = sharingOf(node.attributes as ReduceAttributes, shape, count, results);
+  const perPart = Math.ceil(count / parts);
+  const workgroup = together ? workgroupOf(perPart, results * parts, capabilities) : 64;
   const emitter = new Emitter(region);
-  const result = emitter.name(together ? 'number' : `number * ${workgroup}u + lane`, 'e');
-  if (!together) emitter.line(`if (${result} >= ${sizeOf(out.shape)}u) { return; }`);
+  const all = Math.max(1, results * parts);
+  const own = emitter.name(together ? 'number' : `number * ${workgroup}u + lane`, 'e');
+  if (!together) emitter.line(`if (${own} >= ${all}u) { return; }`);
+  const inside = together ? emitter.name(`min(${own}, ${all - 1}u)`, 'e') : own;
   const outer = emitter.coordinates(
-    together ? emitter.name(`min(${result}, ${Math.max(1, sizeOf(out.shape)) - 1}u)`, 'e') : result,
+    parts === 1 ? inside : emitter.name(`${inside} % ${Math.max(1, results)}u`, 'e'),
     out.shape,
   );
+  const from = parts === 1 ? '0u' : emitter.name(`${inside} / ${Math.max(1, results)}u * ${perPart}u`, 'e');
+  const end = parts === 1 ? `${count}u` : emitter.name(`min(${from} + ${perPart}u, ${count}u)`, 'e');
   const head = emitter.take();
   const index = fn === 'argmax' || fn === 'argmin';
   const kind = fn === 'argmax' ? 'max' : fn === 'argmin' ? 'min' : fn;
@@ -62,7 +105,7 @@ export function reduceDispatch(region: Region, node: GraphNode, capabilities: Gp
     const ks = Array.from({ length: times }, (_, u) => (u === 0 ? 'k' : emitter.name(`k + ${u * step}u`, 'k')));
     const xs = ks.map((k) => emitter.name(element(k), 'x'));
     const joins = ks.map((k, u) => take(k, xs[u]!)).join('\n    ');
-    return `for (; k + ${(times - 1) * step}u < ${count}u; k += ${times * step}u) {
+    return `for (; k + ${(times - 1) * step}u < ${end}; k += ${times * step}u) {
     ${emitter.take()}
     ${joins}
   }`;
@@ -70,17 +113,17 @@ export function reduceDispatch(region: Region, node: GraphNode, capabilities: Gp
   const body = `${head}
   var best = ${start[kind][scalar]};
   ${index ? 'var at = 0xffffffffu;' : ''}
-  var k = ${together ? 'lane' : '0u'};
-  ${together && count >= unroll * step ? loop(unroll) : ''}
+  var k = ${together ? `${from} + lane` : from};
+  ${perPart >= unroll * step && (together || parts > 1) ? loop(unroll) : ''}
   ${loop(1)}
   ${together ? shareCode(index, fn, join, workgroup) : ''}
-  ${together ? `if (lane == 0u && ${result} < ${sizeOf(out.shape)}u) {` : '{'} o0[${result}] = ${index ? 'i32(at)' : 'best'}; }`;
+  ${together ? `if (lane == 0u && ${own} < ${results * parts}u) {` : '{'} o0[${own}] = ${index ? 'i32(at)' : 'best'}; }`;
   const reads = emitter.reads;
-  return {
+  const dispatch: Dispatch = {
     shader: {
-      label: fn,
+      label: parts > 1 ? `${fn} in ${parts} parts` : fn,
       workgroup,
-      workgroups: together ? sizeOf(out.shape) : Math.ceil(sizeOf(out.shape) / workgroup),
+      workgroups: together ? results * parts : Math.ceil((results * parts) / workgroup),
       bindings: bindingsOf(region, reads, [out.dtype]),
       ...(together && {
         shared: {
@@ -91,6 +134,39 @@ export function reduceDispatch(region: Region, node: GraphNode, capabilities: Gp
       body,
     },
     values: [...reads, target],
+  };
+  if (parts === 1) return { dispatch, partBytes: 0 };
+  return { dispatch, join: joinParts(fn, scalar, parts, results), partBytes: 4 * parts * results };
+}
+
+/** Joins the parts of each result: a workgroup a result where there are few, else an invocation. */
+function joinParts(fn: Reduction, scalar: Exclude<Scalar, 'bool'>, parts: number, results: number): Shader {
+  const join = joinCode(fn);
+  const few = results < 1024;
+  const bindings = [
+    { name: 'b0', element: scalar, write: false },
+    { name: 'o0', element: scalar, write: true },
+  ];
+  const begin = `var best = ${start[fn as 'sum' | 'max' | 'min'][scalar]};`;
+  const loop = (first: string, step: number): string =>
+    `for (var p = ${first}; p < ${parts}u; p += ${step}u) { best = ${join('best', `b0[p * ${results}u + e]`)}; }`;
+  return {
+    label: `${fn} of parts`,
+    workgroup: 64,
+    workgroups: few ? results : Math.ceil(results / 64),
+    bindings,
+    ...(few && { shared: { bests: `array<${scalar}, 64>` } }),
+    body: few
+      ? `let e = min(number, ${results - 1}u);
+  ${begin}
+  ${loop('lane', 64)}
+  ${shareCode(false, fn, join, 64)}
+  if (lane == 0u && number < ${results}u) { o0[e] = best; }`
+      : `let e = number * 64u + lane;
+  if (e >= ${results}u) { return; }
+  ${begin}
+  ${loop('0u', 1)}
+  o0[e] = best;`,
   };
 }
 

@@ -80,6 +80,17 @@ export const primitiveCases: readonly GraphCase[] = [
       t.sum(t.square(a!), { axis: -1, keepDims: true }),
     ],
   })),
+  {
+    name: 'sums and largest elements of long lines, in parts',
+    inputs: [draws([300, 65]), draws([2, 70_001], 2)],
+    build: (a, b) => [
+      t.sum(t.square(a!), { axis: 0 }),
+      t.max(a!, { axis: 0 }),
+      t.sum(b!, { axis: 1 }),
+      t.min(b!),
+      t.sum(b!, { axis: 0 }),
+    ],
+  },
   ...(
     [
       [1, 64, 65],
