@@ -131,7 +131,7 @@ function sharedBytes(shaders: readonly Shader[]): number {
   );
   let total = 0;
   for (const variable of variables) {
-    const [, element, length] = /array<(\w+), (\d+)>/.exec(variable)!;
+    const [, element, length] = /array<(.+), (\d+)>/.exec(variable)!;
     total += (elementBytes[element!] ?? 4) * Number(length);
   }
   return total;

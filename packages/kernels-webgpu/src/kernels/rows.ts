@@ -40,44 +40,6 @@ export function scatterSetDispatch(region: Region, node: GraphNode): Dispatch {
   };
 }
 
-/** Adds rows: each invocation owns one element of the result and looks through the index, so that no order is left to chance. */
-export function scatterAddDispatch(region: Region, node: GraphNode): Dispatch {
-  const { batchDims } = node.attributes as { batchDims: number };
-  const [base, index, updates] = node.inputs as [number, number, number];
-  const [target] = node.outputs as [number];
-  const { shape, dtype } = region.types[target]!;
-  const indexShape = region.types[index]!.shape;
-  const inner = indexShape.slice(batchDims);
-  const emitter = new Emitter(region);
-  const e = emitter.name(`number * ${workgroup}u + lane`, 'e');
-  emitter.line(`if (${e} >= ${sizeOf(shape)}u) { return; }`);
-  const at = emitter.coordinates(e, shape);
-  const batch = at.slice(0, batchDims);
-  emitter.line(`var total = ${emitter.element(base, at)};`);
-  const head = emitter.take();
-  const where = emitter.coordinates('k', inner);
-  const row = emitter.element(index, [...batch, ...where]);
-  const choose = emitter.take();
-  emitter.line(`total += ${emitter.element(updates, [...batch, ...where, ...at.slice(batchDims + 1)])};`);
-  const body = `${head}
-  for (var k = 0u; k < ${sizeOf(inner)}u; k++) {
-    ${choose}
-    if (${row} == i32(${at[batchDims]})) { ${emitter.take()} }
-  }
-  o0[${e}] = total;`;
-  const reads = emitter.reads;
-  return {
-    shader: {
-      label: 'scatter add',
-      workgroup,
-      workgroups: Math.ceil(sizeOf(shape) / workgroup),
-      bindings: bindingsOf(region, reads, [dtype]),
-      body,
-    },
-    values: [...reads, target],
-  };
-}
-
 /** Running sums: each invocation walks one line. */
 export function cumsumDispatch(region: Region, node: GraphNode): Dispatch {
   const { axis, reverse, exclusive } = node.attributes as { axis: number; reverse: boolean; exclusive: boolean };

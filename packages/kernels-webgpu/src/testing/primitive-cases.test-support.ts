@@ -81,6 +81,18 @@ export const primitiveCases: readonly GraphCase[] = [
     ],
   })),
   {
+    name: 'rows added to by a long index, of every batch its own',
+    inputs: [
+      draws([2, 9, 40]),
+      t.fromHost(
+        Int32Array.from({ length: 2 * 130 }, (_, i) => ((i * 7) % 11) - 1),
+        [2, 130],
+      ),
+      draws([2, 130, 40], 2),
+    ],
+    build: (a, i, u) => [t.scatterAdd(a!, i!, t.mul(u!, 2), { batchDims: 1 })],
+  },
+  {
     name: 'sums and largest elements of long lines, in parts',
     inputs: [draws([300, 65]), draws([2, 70_001], 2)],
     build: (a, b) => [
