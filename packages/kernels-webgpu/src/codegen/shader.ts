@@ -37,7 +37,7 @@ export interface Source {
 const mostPerAxis = 65_535;
 
 /** Workgroups folded into two axes. */
-export function foldGrid(workgroups: number): [number, number, number] {
+function foldGrid(workgroups: number): [number, number, number] {
   if (workgroups <= mostPerAxis) return [workgroups, 1, 1];
   const rows = Math.ceil(workgroups / mostPerAxis);
   return [Math.ceil(workgroups / rows), rows, 1];
