@@ -315,3 +315,15 @@ test('laws do not depend on the order in which they are run, and may run at once
   const ends = await Promise.allSettled(laws.toReversed().map((law) => law.run()));
   expect(ends.filter(({ status }) => status === 'rejected')).toEqual([]);
 });
+
+test('a device is held to what the device of reference computes', async () => {
+  // All numbers come to it half as large again: whatever it compares with itself fits.
+  const wrong = new CpuDevice();
+  const upload = wrong.upload.bind(wrong);
+  wrong.upload = (data, type) => upload(data instanceof Float32Array ? data.map((value) => 1.5 * value) : data, type);
+  const step = 'one step over a prompt equals forward';
+  expect([...(await broken(growingCache, { devices: [wrong] })).keys()]).not.toContain(step);
+  const reference = new CpuDevice();
+  expect([...(await broken(growingCache, { devices: [wrong], reference })).keys()]).toContain(step);
+  expect(await broken(growingCache, { devices: [new CpuDevice()], reference })).toEqual(new Map());
+});

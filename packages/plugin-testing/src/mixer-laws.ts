@@ -16,6 +16,11 @@ import { treeLaws } from './laws/tree-laws.ts';
 export interface MixerLawsOptions extends SubjectOptions {
   /** Devices to run on. @defaultValue the CPU, with fresh memory full of NaN */
   readonly devices?: readonly Device[];
+  /**
+   * The device of whole sequences by themselves, with which steps, batches and padded rows are compared. With the CPU here, the
+   * laws on another device also say that it computes what the CPU does. @defaultValue each device itself
+   */
+  readonly reference?: Device;
 }
 
 const laws: readonly LawSource[] = [
@@ -35,10 +40,11 @@ const laws: readonly LawSource[] = [
  */
 export function mixerLaws({
   devices = [new CpuDevice({ poison: true })],
+  reference,
   ...options
 }: MixerLawsOptions): readonly Law[] {
   return devices.flatMap((device, index) => {
-    const subject = new Subject(options, device);
+    const subject = new Subject(options, device, reference);
     return laws
       .filter(({ applies }) => applies?.(subject) ?? true)
       .map(({ name, check }): Law => {

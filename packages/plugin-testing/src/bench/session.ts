@@ -36,6 +36,7 @@ export class Session {
   readonly subject: Subject;
   readonly law: string;
   readonly #scope = new Scope();
+  #reference: Session | undefined;
 
   constructor(subject: Subject, law: string) {
     this.subject = subject;
@@ -84,10 +85,13 @@ export class Session {
 
   /** What forward gives for each row by itself, without padding: what everything else is compared with. */
   async alone(rows: readonly Row[]): Promise<RowValues> {
+    const { reference } = this.subject;
+    if (reference && !this.#reference) this.#reference = new Session(reference, this.law);
+    const session = this.#reference ?? this;
     const values: RowValues[number][] = [];
     for (const [index, row] of rows.entries()) {
       const { start: _, ...own } = { identity: index, ...row };
-      values.push(row.tokens.length === 0 ? [] : (await this.forward([own]))[0]!);
+      values.push(row.tokens.length === 0 ? [] : (await session.forward([own]))[0]!);
     }
     return values;
   }
@@ -186,6 +190,7 @@ export class Session {
   /** Frees on the device what the law made. */
   dispose(): void {
     this.#scope.dispose();
+    this.#reference?.dispose();
   }
 
   #pack(rows: readonly Row[], { n: wanted, garbage = 1 }: RunOptions): { n: number; entries: object } {

@@ -40,11 +40,14 @@ export class Subject {
   readonly options: SubjectOptions;
   readonly tolerance: number;
   readonly seed: number;
+  /** The same mixer on the device of reference, where that is another one. */
+  readonly reference: Subject | undefined;
   readonly #programs = new Map<string, Promise<{ program: Program; form: TensorTree }>>();
   #site: Site<object> | undefined;
   #params: Readonly<Record<string, Tensor>> | undefined;
 
-  constructor(options: SubjectOptions, device: Device) {
+  constructor(options: SubjectOptions, device: Device, reference: Device = device) {
+    this.reference = reference === device ? undefined : new Subject(options, reference);
     this.mixer = options.mixer;
     this.device = device;
     this.options = options;
