@@ -27,7 +27,7 @@ describe('the GPU gives what the CPU gives', () => {
   test('greedy ids of a stack of four kinds of layers, recurrent ones too', async () => {
     await using there = await assembler.assemble(hybridSpec, { device, seed: 1 });
     await using here = await assembler.assemble(hybridSpec, { device: 'cpu', seed: 1 });
-    const prompt = someIds(40, hybridSpec.vocabSize); // one step of 64 entries
+    const prompt = someIds(40, hybridSpec.vocabSize); // two steps of 32 entries
     const options = { maxNewTokens: 10 };
     expect(await idsOf(there, prompt, options)).toEqual(await idsOf(here, prompt, options));
   });

@@ -5,10 +5,10 @@ import { longestStep } from './estimate.ts';
 const hostLengths = [longestStep, 32, 8, 1] as const;
 
 /**
- * On a GPU each length is shaders to compile, and a step costs the reading of all weights, whether for one entry or for the
- * eight that are hidden behind it. 512 keeps the arithmetic busy; more would let an abort wait longer.
+ * On a GPU each length is a program to compile, and a step costs the reading of all weights besides, as much as some thirty
+ * entries do. So short texts take steps of 32; 512 keep the arithmetic busy, and more would let an abort wait longer.
  */
-const gpuLengths = [512, 64, 8] as const;
+const gpuLengths = [512, 32] as const;
 
 /** Lengths of steps that read a text, longest first. */
 export function stepLengths(device: Pick<Device, 'onHost'>, capacity: number): readonly number[] {
