@@ -16,6 +16,7 @@ import {
   zeros,
   reshape,
 } from '@tessera/tensor-core';
+import { unitLowerInverseKernel } from './unit-lower-inverse.wgsl.ts';
 
 const kernel: CpuKernel<Record<never, never>> = {
   backend: 'cpu',
@@ -61,7 +62,7 @@ export const unitLowerInverseOp: Op<Record<never, never>> = {
     });
     return [carry.A];
   },
-  kernels: [kernel],
+  kernels: [kernel, unitLowerInverseKernel],
 };
 
 /** (I + L)⁻¹ for strictly lower triangular `L […, C, C]`, by forward substitution: exact where products of powers would cancel. */

@@ -11,8 +11,9 @@ import {
   rotaryFrequencies,
   rotaryTables,
   shortConvolutions,
+  unitLowerInverse,
 } from '@tessera/ops';
-import { abs, fromHost, greater, neg, sigmoid } from '@tessera/tensor-core';
+import { abs, fromHost, greater, mul, neg, sigmoid } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
 import { draws } from './compare.test-support.ts';
 import type { GraphCase } from './graph-case.test-support.ts';
@@ -105,6 +106,11 @@ export const opCases: readonly GraphCase[] = [
     name: 'the gated delta rule, by chunks',
     inputs: deltaRuleInputs,
     build: (...x) => Object.values(gatedDeltaRuleChunked(deltaRuleCall(x), { chunk: 4 })),
+  },
+  {
+    name: 'inverses of unit lower triangular matrices',
+    inputs: [draws([3, 2, 5, 5]), draws([1, 1], 2), draws([33, 33], 3)],
+    build: (...L) => L.map((one) => unitLowerInverse(mul(one, 0.25))),
   },
   {
     name: 'short convolutions of three streams, and a gated norm',
