@@ -1,0 +1,233 @@
+"""Measures PyTorch at the shapes of the benchmark, on the same machine: python3 torch_peers.py --json=peers.json
+
+Kernels: CUDA events around a replayed CUDA graph, so that no host time is counted; weights and caches alternate as in ours, so that
+none is still in the L2 cache. Models: transformers, eager, as most people run it. --dry runs everything once on the CPU at tiny
+sizes, to see that it works; its figures say nothing.
+"""
+
+import argparse
+import json
+import math
+import os
+import statistics
+import time
+
+import torch
+import torch.nn.functional as F
+
+DTYPES = {'f32': torch.float32, 'f16': torch.float16, 'bf16': torch.bfloat16}
+UNCACHED = 2**28
+MOST_COPIES = 64
+# In a graph of one kernel the way of the graph to the GPU would count.
+LEAST_CALLS = 8
+
+
+def seconds_of(calls, device, repeats):
+    """Median time of one of `calls`, which are run one after another, few of them several times."""
+    calls = calls * max(1, LEAST_CALLS // len(calls))
+    for call in calls:
+        call()
+    if device == 'cpu':
+        begun = time.perf_counter()
+        for call in calls:
+            call()
+        return (time.perf_counter() - begun) / len(calls)
+    torch.cuda.synchronize()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        for call in calls:
+            call()
+    times = []
+    for i in range(repeats + 2):
+        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        start.record()
+        graph.replay()
+        end.record()
+        torch.cuda.synchronize()
+        if i >= 2:
+            times.append(start.elapsed_time(end) / 1000 / len(calls))
+    return statistics.median(times)
+
+
+def copies(bytes_of_one):
+    return max(2, min(MOST_COPIES, math.ceil(UNCACHED / bytes_of_one)))
+
+
+def product(size, dtype, device, tf32, repeats):
+    """x Wᵀ, or A · B where the shape says so; everything in one dtype."""
+    torch.backends.cuda.matmul.allow_tf32 = tf32
+    M, K, N = size['M'], size['K'], size['N']
+    kind = {'dtype': DTYPES[dtype], 'device': device}
+    x = torch.randn(M, K, **kind)
+    if '·' in size['shape']:
+        b = torch.randn(K, N, **kind)
+        return seconds_of([lambda: torch.matmul(x, b)], device, repeats)
+    count = copies(K * N * x.element_size()) if M < 64 else 1
+    weights = [torch.randn(N, K, **kind) for _ in range(count)]
+    return seconds_of([lambda w=w: F.linear(x, w) for w in weights], device, repeats)
+
+
+def attention(size, dtype, device, repeats):
+    """scaled_dot_product_attention, causal where there is more than one query, by whatever kernel PyTorch picks."""
+    torch.backends.cuda.matmul.allow_tf32 = False
+    n, S, H, G, D = (size[key] for key in ('n', 'S', 'H', 'G', 'D'))
+    kind = {'dtype': DTYPES[dtype], 'device': device}
+    q = torch.randn(1, H, n, D, **kind)
+    count = copies(2 * S * G * D * q.element_size()) if n == 1 else 1
+    caches = [[torch.randn(1, G, S, D, **kind) for _ in range(2)] for _ in range(count)]
+
+    def one(k, v):
+        return F.scaled_dot_product_attention(q, k, v, is_causal=n > 1, enable_gqa=G != H)
+
+    return seconds_of([lambda k=k, v=v: one(k, v) for k, v in caches], device, repeats)
+
+
+def kernels(shapes, device, repeats):
+    rows, failures = [], []
+
+    def row(group, size, dtype, variant, measure):
+        try:
+            seconds = measure()
+        except Exception as error:  # what one row cannot do is told, and the others go on
+            failures.append(f"{group} {size['shape']} {variant}: {type(error).__name__}: {str(error).splitlines()[0][:200]}")
+            return
+        rows.append({'group': group, 'shape': size['shape'], 'dtype': dtype, 'variant': variant, 'microseconds': 1e6 * seconds})
+
+    for group in ('matmul', 'gemv'):
+        for size in shapes[group]:
+            for dtype in size['dtypes']:
+                if dtype == 'f32':
+                    row(group, size, dtype, 'f32', lambda: product(size, 'f32', device, False, repeats))
+                    if group == 'matmul':
+                        row(group, size, dtype, 'TF32, tensor cores', lambda: product(size, 'f32', device, True, repeats))
+                else:
+                    row(group, size, dtype, f'{dtype}, tensor cores', lambda: product(size, dtype, device, False, repeats))
+    for group in ('attention', 'decode'):
+        for size in shapes[group]:
+            for dtype, variant in (('f32', 'f32'), ('bf16', 'bf16, tensor cores')):
+                row(group, size, 'f32', variant, lambda: attention(size, dtype, device, repeats))
+    return rows, failures
+
+
+def model(dtype, device, dry):
+    """A Llama of 1.1 billion random parameters: tokens a second around position 512, and of a prompt of 2048."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.backends.cuda.matmul.allow_tf32 = False
+    prompt, context, tokens = (16, 16, 4) if dry else (2048, 512, 64)
+    sizes = (
+        {'hidden_size': 32, 'intermediate_size': 48, 'num_hidden_layers': 2, 'num_attention_heads': 4, 'num_key_value_heads': 2, 'vocab_size': 64}
+        if dry
+        else {
+            'hidden_size': 2048,
+            'intermediate_size': 5632,
+            'num_hidden_layers': 22,
+            'num_attention_heads': 32,
+            'num_key_value_heads': 4,
+            'vocab_size': 32000,
+        }
+    )
+    config = LlamaConfig(max_position_embeddings=4096, tie_word_embeddings=False, **sizes)
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(DTYPES[dtype])
+    try:
+        with torch.device(device):
+            llama = LlamaForCausalLM(config).eval()
+    finally:
+        torch.set_default_dtype(before)
+
+    def ids(count):
+        return torch.randint(0, config.vocab_size, (1, count), device=device)
+
+    def read(tokens_in, cache=None):
+        made = llama(tokens_in, past_key_values=cache, use_cache=True, logits_to_keep=1)
+        return made.logits[:, -1:].argmax(-1), made.past_key_values
+
+    def wait():
+        if device != 'cpu':
+            torch.cuda.synchronize()
+
+    def clock(work):
+        wait()
+        begun = time.perf_counter()
+        work()
+        return time.perf_counter() - begun
+
+    prefills, awaited, batched = [], [], []
+    with torch.inference_mode():
+        for i in range(2 if dry else 12):
+            text = ids(prompt)
+            seconds = clock(lambda: read(text)[0].item())
+            if i >= 1:
+                prefills.append(seconds)
+        for i in range(1 if dry else 4):
+            token, cache = read(ids(context - tokens // 2))
+            token.item()
+            for step in range(tokens):
+                begun = time.perf_counter()
+                token, cache = read(token, cache)
+                token.item()
+                if step >= tokens // 16:
+                    awaited.append(time.perf_counter() - begun)
+            token, cache = read(ids(context - tokens // 2))
+            wait()
+            begun = time.perf_counter()
+            for _ in range(tokens):
+                token, cache = read(token, cache)
+            wait()
+            batched.append((time.perf_counter() - begun) / tokens)
+    return {
+        'dtype': dtype,
+        'decodeAwaited': 1 / statistics.median(awaited),
+        'decodeBatched': 1 / statistics.median(batched),
+        'prefill': prompt / statistics.median(prefills),
+    }
+
+
+def tiny(shapes):
+    """The same rows at sizes that a CPU does at once."""
+    small = {'M': 4, 'K': 8, 'N': 8, 'n': 4, 'S': 4, 'H': 4, 'D': 8}
+    return {
+        group: [{key: 1 if key in ('M', 'n') and value == 1 else small.get(key, value) for key, value in size.items()} | ({'G': 2} if 'G' in size else {}) for size in sizes]
+        for group, sizes in shapes.items()
+        if group != 'comment'
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--json', required=True, help='file for the figures')
+    parser.add_argument('--dry', action='store_true', help='tiny sizes on the CPU')
+    parser.add_argument('--no-models', action='store_true', help='kernels only')
+    options = parser.parse_args()
+    torch.manual_seed(1)
+    torch.backends.cudnn.allow_tf32 = False
+    device = 'cpu' if options.dry else 'cuda'
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'shapes.json'), encoding='utf8') as file:
+        shapes = json.load(file)
+    with torch.inference_mode():
+        rows, failures = kernels(tiny(shapes) if options.dry else shapes, device, 1 if options.dry else 20)
+    models = []
+    for dtype in () if options.no_models else ('f32', 'bf16', 'f16'):
+        try:
+            models.append(model(dtype, device, options.dry))
+        except Exception as error:
+            failures.append(f'model {dtype}: {type(error).__name__}: {str(error).splitlines()[0][:200]}')
+        if device == 'cuda':
+            torch.cuda.empty_cache()
+    peers = {
+        'peer': f'PyTorch {torch.__version__}',
+        'device': 'CPU' if options.dry else torch.cuda.get_device_name(),
+        'dry': options.dry,
+        'rows': rows,
+        'models': models,
+        'failures': failures,
+    }
+    with open(options.json, 'w', encoding='utf8') as file:
+        json.dump(peers, file, ensure_ascii=False, indent=1)
+    for line in failures:
+        print(f'not measured: {line}')
+    print(f'{len(rows)} rows and {len(models)} models of {peers["peer"]} on {peers["device"]}: {options.json}')
+
+
+main()

@@ -1,0 +1,110 @@
+import { softwareGpu } from '@tessera/software-gpu';
+import type { WebGpuDevice } from '@tessera/kernels-webgpu';
+import { add } from '@tessera/tensor-core';
+import { expect, test } from 'vitest';
+import { openDevice } from './bench/adapter.ts';
+import { mapCases } from './bench/cases/maps.ts';
+import { hasExactTimestamps } from './bench/host.ts';
+import type { KernelCase } from './bench/kernel-case.ts';
+import { logitsError } from './bench/model/check-logits.ts';
+import { graphOf, shapeOf } from './bench/model/shape.ts';
+import { uploadWeights } from './bench/model/weights.ts';
+import { runCase } from './bench/run-case.ts';
+import { runCommand } from './command.ts';
+import { readOptions } from './options.ts';
+
+const [right] = mapCases('dry') as [KernelCase];
+/** Nearly the right expression. */
+const wrong: KernelCase = { ...right, build: ([a, b]) => add(a!, add(b!, 0.01)) };
+
+async function run(args: readonly string[], cases?: () => KernelCase[]): Promise<{ status: number; text: string }> {
+  let text = '';
+  const status = await runCommand(
+    readOptions(args),
+    { print: (more) => (text += more), progress: () => {} },
+    cases && { cases },
+  );
+  return { status, text };
+}
+
+test('a dry run goes through every section, finds everything right, and gives no figures', async () => {
+  const { status, text } = await run(['--dry']);
+  expect(text).not.toMatch(/wrong|failed|not reached/);
+  expect(status).toBe(0);
+  for (const title of ['Models', 'Roofs', 'Products', 'One row', 'prompts', 'over a cache', 'Norms', 'Elementwise'])
+    expect(text).toMatch(new RegExp(`^##+ .*${title}`, 'm'));
+  expect(text).toMatch(/^\| f16 \| checked, no figures .* \de-\d \|$/m); // the model and the error of its logits
+  expect(text).not.toMatch(/\d (µs|ms|GB|TFLOP|%)/);
+  expect(text.match(/checked, no figures/g)!.length).toBeGreaterThan(20);
+});
+
+test('a wrong kernel has no figure, and the command fails', async () => {
+  const { status, text } = await run(['--dry', '--only=maps'], () => [right, wrong]);
+  expect(status).toBe(1);
+  expect(text).toMatch(/\*\*No figure: maps a \+ b, 24 elements f32: wrong: differs by 1\.\de-3/);
+  expect(text.match(/^\| a \+ b.*checked/gm)).toHaveLength(1);
+  expect(text.match(/^\| a \+ b.*wrong: differs/gm)).toHaveLength(1);
+});
+
+test('a row that cannot be run says why, and the others go on', async () => {
+  const broken: KernelCase = {
+    ...right,
+    build: () => {
+      throw new Error('there is no such kernel');
+    },
+  };
+  const { status, text } = await run(['--dry', '--only=maps'], () => [broken, right]);
+  expect(status).toBe(1);
+  expect(text).toMatch(/failed: there is no such kernel/);
+  expect(text.match(/^\| a \+ b.*checked/gm)).toHaveLength(1);
+});
+
+async function device(): Promise<{ device: WebGpuDevice; features: ReadonlySet<string> }> {
+  return openDevice(await softwareGpu(), { dry: true });
+}
+
+test('outside of a dry run a right row has figures by all clocks, and a wrong one none', async () => {
+  const context = { ...(await device()), scale: 'full', timestamps: true, roofs: { copy: 10, f32: 1 } } as const;
+  const row = await runCase(right, context);
+  expect(row.outcome).toBe('measured');
+  const { gpu, wall, host, clock, bound, ofRoof } = row.figures!;
+  expect([gpu!.n, wall.n, host.n]).toEqual([12, 12, 12]);
+  expect(clock).toBe('GPU');
+  expect(bound).toEqual({ microseconds: (24 * 12) / 10_000, by: 'memory' });
+  expect(ofRoof).toBe(bound!.microseconds / gpu!.median);
+  const { outcome, figures, error } = await runCase(wrong, context);
+  expect(outcome).toBe('wrong');
+  expect(error).toBeGreaterThan(1e-3);
+  expect(figures).toBeUndefined();
+  context.device.dispose();
+});
+
+test('without exact timestamps rates are those of the wall clock', async () => {
+  const { device: own, features } = await device();
+  expect(await hasExactTimestamps(own, features)).toBe(false); // Dawn rounds them here
+  expect(await hasExactTimestamps(own, new Set())).toBe(false);
+  const row = await runCase(right, { device: own, features, scale: 'quick', timestamps: false });
+  expect(row.figures!.gpu).toBeUndefined();
+  expect(row.figures!.clock).toBe('wall');
+  expect(row.figures!.microseconds).toBe(row.figures!.wall.median);
+  own.dispose();
+});
+
+test('a software adapter is refused outside of a dry run', async () => {
+  await expect(openDevice(await softwareGpu(), { dry: false })).rejects.toThrow(
+    /SwiftShader.* is a software adapter, whose times say nothing/,
+  );
+});
+
+test('a model whose weights are not what they should be is found out', async () => {
+  const { device: own } = await device();
+  const shape = shapeOf('dry');
+  const graph = graphOf(shape);
+  const params = { ...uploadWeights(graph, 'f32', own) };
+  const rooms = { decoding: { capacity: 128, chunk: 64 }, prompt: { capacity: 80, chunk: 64 } };
+  expect(await logitsError({ graph, params, device: own }, shape, 'f32', rooms)).toBeLessThan(1e-4);
+  const path = 'layers.0.mixer.v_proj';
+  params[path] = params['layers.0.mixer.k_proj']!;
+  expect(await logitsError({ graph, params, device: own }, shape, 'f32', rooms)).toBeGreaterThan(0.01);
+  own.dispose();
+});

@@ -1,0 +1,117 @@
+import type { WebGpuDevice } from '@tessera/kernels-webgpu';
+import { attentionCases, decodeCases } from './cases/attention.ts';
+import { gemvCases } from './cases/gemv.ts';
+import { mapCases } from './cases/maps.ts';
+import { matmulCases } from './cases/matmul.ts';
+import { normCases } from './cases/norms.ts';
+import type { WeightDtype } from './cases/products.ts';
+import type { HostFigures } from './host.ts';
+import { benchHost, hasExactTimestamps } from './host.ts';
+import type { Group, KernelCase } from './kernel-case.ts';
+import { groupNames } from './kernel-case.ts';
+import type { ModelReport } from './model/bench-model.ts';
+import { benchModel, reportWithout } from './model/bench-model.ts';
+import { shapeOf } from './model/shape.ts';
+import { roofCases, roofsOf } from './roofs/roof-cases.ts';
+import type { Row } from './row.ts';
+import { rowWithout } from './row.ts';
+import { runCase } from './run-case.ts';
+import type { Scale } from './scale.ts';
+import type { Roofs } from './work.ts';
+
+/** What can be chosen by `--only`. */
+export type Section = Group | 'model' | 'host';
+
+/** Every {@link Section}. */
+export const sectionNames: readonly Section[] = [...groupNames, 'model', 'host'];
+
+/** What is measured, and on what. */
+export interface BenchOptions {
+  readonly device: WebGpuDevice;
+  /** Of the device. */
+  readonly features: ReadonlySet<string>;
+  readonly scale: Scale;
+  /** Sections that are measured; the roofs always are. @defaultValue all */
+  readonly only?: ReadonlySet<Section> | undefined;
+  /** Weights of the models. */
+  readonly dtypes: readonly WeightDtype[];
+  /** After so many seconds nothing new begins. */
+  readonly seconds: number;
+  readonly onProgress?: (line: string) => void;
+  /** Rows that are measured instead of those of their sections. @defaultValue {@link casesOf} */
+  readonly cases?: (scale: Scale) => readonly KernelCase[];
+}
+
+/** What was measured. */
+export interface BenchResult {
+  readonly roofs: Roofs | undefined;
+  readonly timestamps: boolean;
+  readonly rows: readonly Row[];
+  readonly models: readonly ModelReport[];
+  readonly host: HostFigures | undefined;
+}
+
+/** All rows but the roofs. */
+export function casesOf(scale: Scale): KernelCase[] {
+  return [
+    ...gemvCases(scale),
+    ...decodeCases(scale),
+    ...matmulCases(scale),
+    ...attentionCases(scale),
+    ...normCases(scale),
+    ...mapCases(scale),
+  ];
+}
+
+/** In a dry run nothing is computed from these. */
+const noRoofs: Roofs = { copy: 1, f32: 1 };
+
+/** Measures: the roofs, then models and the host, then kernels. */
+export async function bench(options: BenchOptions): Promise<BenchResult> {
+  const { device, features, scale, only, dtypes, seconds, onProgress = () => {}, cases = casesOf } = options;
+  const begun = performance.now();
+  const passed = (): number => (performance.now() - begun) / 1000;
+  const wanted = (section: Section): boolean => !only || only.has(section);
+  const timestamps = scale === 'dry' ? features.has('timestamp-query') : await hasExactTimestamps(device, features);
+  const context = { device, features, scale, timestamps };
+  const progress = (line: string): void => onProgress(`${passed().toFixed(0).padStart(4)} s  ${line}`);
+
+  const rows: Row[] = [];
+  for (const one of roofCases(scale)) rows.push(await runCase(one, context));
+  const roofs = scale === 'dry' ? noRoofs : roofsOf(rows);
+  progress(
+    roofs && scale !== 'dry' ? `roofs: ${roofs.copy.toFixed(0)} GB/s, ${roofs.f32.toFixed(1)} TFLOP/s` : 'roofs',
+  );
+
+  const models: ModelReport[] = [];
+  const shape = shapeOf(scale);
+  for (const dtype of wanted('model') ? dtypes : []) {
+    if (!roofs) models.push(reportWithout(shape, dtype, 'failed', 'the roofs have no figures'));
+    else if (passed() > seconds) models.push(reportWithout(shape, dtype, 'not reached'));
+    else models.push(await benchModel({ ...context, shape, roofs }, dtype));
+    progress(`model ${dtype}`);
+  }
+  const host = wanted('host') ? await benchHost(context, scale) : undefined;
+
+  let group = '';
+  for (const one of cases(scale).filter((each) => wanted(each.group))) {
+    if (group !== '' && group !== one.group) progress(group);
+    group = one.group;
+    rows.push(passed() > seconds ? rowWithout(one, 'not reached') : await runCase(one, { ...context, roofs }));
+  }
+  if (group !== '') progress(group);
+  return { roofs, timestamps, rows, models, host };
+}
+
+/** Everything that was wrong or could not be run. What a device lacks, and what was not reached, is told but no failure. */
+export function failuresOf({ rows, models }: BenchResult): string[] {
+  const failed = (outcome: string): boolean => outcome === 'wrong' || outcome === 'failed';
+  return [
+    ...rows
+      .filter(({ outcome }) => failed(outcome))
+      .map(({ group, shape, dtype, outcome, reason }) => `${group} ${shape} ${dtype}: ${outcome}: ${reason ?? ''}`),
+    ...models
+      .filter(({ outcome }) => failed(outcome))
+      .map(({ name, dtype, outcome, reason }) => `${name} ${dtype}: ${outcome}: ${reason ?? ''}`),
+  ];
+}

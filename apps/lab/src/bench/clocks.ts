@@ -1,0 +1,89 @@
+import type { WebGpuDevice, WebGpuProgram } from '@tessera/kernels-webgpu';
+import type { Tensor } from '@tessera/tensor-core';
+import type { Repeats } from './scale.ts';
+import { statisticsOf } from './statistics.ts';
+import type { Statistics } from './statistics.ts';
+
+/** Microseconds of one unit of work by three clocks, which are never mixed. */
+export interface Clocks {
+  /**
+   * Between timestamps around every dispatch, summed: what the kernels take, without what lies between them. Undefined where
+   * a device has no timestamps, or rounds them.
+   */
+  readonly gpu: Statistics | undefined;
+  /** From the first call of a batch until its last result is there, divided by its runs. */
+  readonly wall: Statistics;
+  /** In `run`, until it returns. */
+  readonly host: Statistics;
+  /** Of one unit. */
+  readonly dispatches: number;
+}
+
+/** A device, and whether its timestamps can be used. */
+export interface TimedDevice {
+  readonly device: WebGpuDevice;
+  readonly timestamps: boolean;
+}
+
+/** Runs in a batch, at most: a batch is one submit, and drivers give up on long ones. */
+const mostRuns = 64;
+
+/**
+ * Times a program in the three ways.
+ * @param inputs - made resident by the caller; none is donated
+ * @param units - of work in one run
+ * @returns the clocks, and the outputs of the last run
+ */
+export async function takeClocks(
+  { device, timestamps }: TimedDevice,
+  program: WebGpuProgram,
+  inputs: readonly Tensor[],
+  units: number,
+  { measurements, batchMs }: Repeats,
+): Promise<{ clocks: Clocks; outputs: readonly Tensor[] }> {
+  // The queue is in order: once these four bytes are back, everything before them is done.
+  const mark = device.upload(new Float32Array(1), { shape: [1], dtype: 'f32' });
+  const runs = (count: number): void => {
+    for (let i = 0; i < count; i++) dispose(program.run(inputs));
+  };
+  try {
+    runs(1);
+    await device.read(mark);
+    const begun = performance.now();
+    runs(1);
+    await device.read(mark);
+    const count = Math.min(mostRuns, Math.max(1, Math.ceil(batchMs / (performance.now() - begun))));
+    const [gpu, wall, host]: [number[], number[], number[]] = [[], [], []];
+    for (let i = 0; i < measurements; i++) {
+      const start = performance.now();
+      runs(count);
+      const recorded = performance.now();
+      await device.read(mark);
+      wall.push(performance.now() - start);
+      host.push(recorded - start);
+      if (!timestamps) continue;
+      // The same submit runs once before, so that no clock has fallen asleep.
+      runs(1);
+      const profile = await program.profile(inputs);
+      dispose(profile.outputs);
+      gpu.push(profile.rows.reduce((total, { microseconds }) => total + microseconds, 0));
+    }
+    const perUnit = (values: readonly number[], factor: number): Statistics =>
+      statisticsOf(values.map((value) => (value * factor) / units));
+    return {
+      clocks: {
+        gpu: timestamps ? perUnit(gpu, 1) : undefined,
+        wall: perUnit(wall, 1000 / count),
+        host: perUnit(host, 1000 / count),
+        dispatches: program.dispatches / units,
+      },
+      outputs: program.run(inputs),
+    };
+  } finally {
+    mark.dispose();
+  }
+}
+
+function dispose(tensors: readonly Tensor[]): void {
+  for (const tensor of tensors) tensor.dispose();
+}

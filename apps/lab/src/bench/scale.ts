@@ -1,0 +1,18 @@
+/**
+ * How much is measured. `full` and `quick` differ in the number of rows, never in how a row is measured; `dry` runs everything
+ * once at tiny sizes and gives no figures.
+ */
+export type Scale = 'full' | 'quick' | 'dry';
+
+/** How often a row is measured. */
+export interface Repeats {
+  /** Batches that are timed by the clock, and runs that are timed by the GPU. */
+  readonly measurements: number;
+  /** What a batch should take at least, milliseconds. */
+  readonly batchMs: number;
+}
+
+/** Repeats of a kernel's row. */
+export function repeatsOf(scale: Scale): Repeats {
+  return scale === 'dry' ? { measurements: 1, batchMs: 0 } : { measurements: 12, batchMs: 8 };
+}

@@ -1,0 +1,69 @@
+import type { Group } from '../bench/kernel-case.ts';
+import { groupNames } from '../bench/kernel-case.ts';
+import type { Row, RowFigures } from '../bench/row.ts';
+import type { Peers } from './peers.ts';
+import { besideOf } from './peers.ts';
+import { number, percent, table, time, timeSpread } from './text.ts';
+
+const titles: Readonly<Record<Group, string>> = {
+  roofs: 'Roofs, measured in this process',
+  matmul: 'Products of matrices',
+  gemv: 'One row times a weight',
+  attention: 'Attention of prompts',
+  decode: 'Attention of one query over a cache',
+  norms: 'Norms and softmax',
+  maps: 'Elementwise expressions',
+  'delta-rule': 'Gated delta rule',
+};
+
+const columns = ['GPU', 'wall', 'host', 'dispatches', 'clock', 'GB/s', 'TFLOP/s', 'bound by', 'of roof'];
+
+function cells(figures: RowFigures): string[] {
+  const { gpu, wall, host, dispatches, clock, gigabytesPerSecond, teraflops, bound, ofRoof } = figures;
+  return [
+    gpu ? timeSpread(gpu) : '—',
+    timeSpread(wall),
+    time(host.median),
+    number(dispatches),
+    clock,
+    number(gigabytesPerSecond),
+    teraflops < 0.001 ? '—' : number(teraflops),
+    bound?.by ?? '—',
+    ofRoof === undefined ? '—' : `${percent(ofRoof)}${ofRoof > 1 ? ' †' : ''}`,
+  ];
+}
+
+function line(row: Row, peers: Peers | undefined, variants: readonly string[]): string[] {
+  const { figures, outcome, reason, shape, dtype, error } = row;
+  const name = `${shape}, ${dtype}`;
+  const beside = besideOf(row, peers);
+  const theirs = variants.map((variant) => {
+    const found = beside.find((peer) => peer.variant === variant);
+    if (!found) return '';
+    const ratio = figures ? ` (${number(found.microseconds / figures.microseconds)}×)` : '';
+    return `${time(found.microseconds)}${ratio}`;
+  });
+  const none = outcome === 'dry' ? 'checked, no figures' : `${outcome}${reason === undefined ? '' : `: ${reason}`}`;
+  return [
+    name,
+    ...(figures ? cells(figures) : [none, ...columns.slice(1).map(() => '—')]),
+    error === undefined ? '—' : error.toExponential(0),
+    ...theirs,
+  ];
+}
+
+/** One table a group. Beside our rows those of a peer, with our speed as a multiple of its speed. */
+export function kernelTables(rows: readonly Row[], peers: Peers | undefined): string {
+  return groupNames
+    .filter((group) => rows.some((row) => row.group === group))
+    .map((group) => {
+      const own = rows.filter((row) => row.group === group);
+      const variants = [...new Set(own.flatMap((row) => besideOf(row, peers).map(({ variant }) => variant)))];
+      const header = ['row', ...columns, 'error', ...variants.map((variant) => `${peers!.peer}: ${variant}`)];
+      return `### ${titles[group]}\n\n${table(
+        header,
+        own.map((row) => line(row, peers, variants)),
+      )}`;
+    })
+    .join('\n\n');
+}

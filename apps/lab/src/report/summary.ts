@@ -1,0 +1,35 @@
+import type { BenchResult } from '../bench/bench.ts';
+import { failuresOf } from '../bench/bench.ts';
+import { groupNames } from '../bench/kernel-case.ts';
+import { titleOf } from '../bench/row.ts';
+import { number, percent } from './text.ts';
+
+/** What somebody reads first: the headline, the worst row of each group, and everything that has no figure. */
+export function summaryOf(result: BenchResult): string {
+  const { rows, models, roofs } = result;
+  const measured = rows.filter(({ figures }) => figures);
+  const lines: string[] = [];
+  if (roofs && measured.length > 0)
+    lines.push(`Roofs: copy ${number(roofs.copy)} GB/s, f32 ${number(roofs.f32)} TFLOP/s.`);
+  for (const { dtype, context, prompt, figures, decodeBound } of models)
+    if (figures)
+      lines.push(
+        `${dtype}: ${number(figures.public.decode.median)} tokens/s at context ${context} by the public API (${percent(figures.public.decode.median / decodeBound!)} of the copy roof), ` +
+          `${number(figures.public.prefill.median)} tokens/s of a prompt of ${prompt}.`,
+      );
+  for (const group of groupNames) {
+    const own = measured.filter((row) => row.group === group && row.figures!.ofRoof !== undefined);
+    if (own.length === 0) continue;
+    const sorted = own.toSorted((a, b) => a.figures!.ofRoof! - b.figures!.ofRoof!);
+    const [worst, best] = [sorted[0]!, sorted.at(-1)!];
+    lines.push(
+      `${group}: ${own.length} rows from ${percent(worst.figures!.ofRoof!)} of the roof (${titleOf(worst)}) to ${percent(best.figures!.ofRoof!)} (${titleOf(best)}).`,
+    );
+  }
+  const unreached = [...rows, ...models].filter(({ outcome }) => outcome === 'not reached').length;
+  if (unreached > 0) lines.push(`**${unreached} rows were not reached in time.**`);
+  const missing = rows.filter(({ outcome }) => outcome === 'unavailable');
+  for (const row of missing) lines.push(`Not available: ${titleOf(row)}: ${row.reason}`);
+  for (const failure of failuresOf(result)) lines.push(`**No figure: ${failure}**`);
+  return lines.map((line) => `- ${line}`).join('\n');
+}
