@@ -122,6 +122,11 @@ export class Model {
     return this.#parts.graph.resolved.spec;
   }
 
+  /** Where the model was loaded from: what saving, training and comparing gradients need. */
+  get origin(): Origin | undefined {
+    return this.#parts.origin;
+  }
+
   /** The graph of the model: pure functions of its parameters. */
   get graph(): LanguageModelGraph {
     return this.#parts.graph;

@@ -23,6 +23,7 @@ export const inlined: ReadonlySet<string> = new Set(
     'where',
     'cast',
     'stop-gradient',
+    'after',
     'reshape',
     'permute',
     'broadcast',
@@ -37,7 +38,7 @@ export const inlined: ReadonlySet<string> = new Set(
 
 /** Of these, the ones that only say where an element is. */
 export const views: ReadonlySet<string> = new Set(
-  ['stop-gradient', 'reshape', 'permute', 'broadcast', 'slice'].map((name) => prefix + name),
+  ['stop-gradient', 'after', 'reshape', 'permute', 'broadcast', 'slice'].map((name) => prefix + name),
 );
 
 /** How an {@link Emitter} names and finds things. */
@@ -173,6 +174,7 @@ export class Emitter {
       case 'cast':
         return castCode(same(0), scalar(0), scalarOf(types[value]!.dtype));
       case 'stop-gradient':
+      case 'after':
       case 'broadcast':
         return same(0);
       case 'reshape':

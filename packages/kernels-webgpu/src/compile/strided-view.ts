@@ -35,6 +35,7 @@ export function stridedView(
   const from = graph.types[input]!.shape;
   switch (node.op.id.slice(prefix.length)) {
     case 'stop-gradient':
+    case 'after':
       return inner;
     case 'permute':
       return {

@@ -1,4 +1,5 @@
 import type { Attributes, Op } from '../op.ts';
+import { afterOp } from '../primitives/after.ts';
 import { binaryOp, castOp, compareOp, stopGradientOp, unaryOp, whereOp } from '../primitives/elementwise.ts';
 import { cumsumOp, gatherOp, iotaOp, scatterOp, sortOp } from '../primitives/index-ops.ts';
 import { matmulOp } from '../primitives/matmul.ts';
@@ -32,6 +33,7 @@ function implementAll(): void {
   implement(whereOp, choose);
   implement(castOp, convert);
   implement(stopGradientOp, same);
+  implement(afterOp, same);
   implement(reshapeOp, reshaped);
   implement(permuteOp, permuted);
   implement(broadcastOp, stretched);
