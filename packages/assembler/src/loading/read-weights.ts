@@ -68,7 +68,7 @@ export interface ReadWeightsCall {
 }
 
 /** Reads every learned tensor of a checkpoint, one rule at a time, and hands it over as it is published. */
-export async function readWeights(
+async function readWeights(
   { reader, rules, meter, signal }: ReadWeightsCall,
   take: (path: string, tensor: RawTensor) => void,
   takeRename?: (rule: Extract<TensorRule, { kind: 'rename' }>) => Promise<void>,

@@ -4,7 +4,7 @@ import type { Device, HostArray, Tensor } from '@tessera/tensor-core';
 import { toStorage } from '../model/weight-dtype.ts';
 
 /** Elements of a piece: some MiB of a file, far less than the largest tensors, and enough for a request over the network. */
-export const pieceElements: number = 2 ** 22;
+const pieceElements = 2 ** 22;
 
 /** Element types of files that are kept without a change. */
 export const storedAs: Readonly<Partial<Record<SafetensorsDtype, 'f32' | 'f16' | 'bf16'>>> = {

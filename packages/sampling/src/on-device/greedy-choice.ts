@@ -27,7 +27,7 @@ const largest = 3.4028234663852886e38;
  * logits `[B, V]` of the model before any option, only looked at for what is no number; the last choice `[B, 3]`. Output:
  * the next choice `[B, 3]`.
  */
-export const greedyChoiceOp: Op<Record<never, never>> = {
+const greedyChoiceOp: Op<Record<never, never>> = {
   id: '@tessera/sampling:greedy-choice',
   infer: (inputs) => [choiceType('greedyChoice', inputs)],
   definition: ([values, logits, last]) => [

@@ -44,7 +44,7 @@ const largest = 3.4028234663852886e38;
  * `[B, 3]`; settings `[B, 5]` (f32) and `[B, 6]` (u32). Output: the next choice `[B, 3]`. The definition sorts; the kernel
  * does not.
  */
-export const sampledChoiceOp: Op<Record<never, never>> = {
+const sampledChoiceOp: Op<Record<never, never>> = {
   id: '@tessera/sampling:sampled-choice',
   infer(inputs) {
     const type = choiceType('sampledChoice', inputs);
