@@ -10,7 +10,7 @@ export type Settings = Required<
 
 /** What the page asks of the worker. */
 export type Request =
-  /** Loads a model; one that is there already is let go of. */
+  /** Loads a model; one that lost its device comes back. */
   | { readonly type: 'load'; readonly address: string; readonly wish: string }
   /** Continues a text. One at a time. */
   | { readonly type: 'generate'; readonly prompt: string; readonly settings: Settings }

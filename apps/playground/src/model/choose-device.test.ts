@@ -23,10 +23,10 @@ test('takes an adapter in software only when it is asked for', async () => {
 test('falls back to the processor with a sentence that says why', async () => {
   offer(null);
   expect((await chooseDevice('webgpu')).notice).toBe(
-    'The model runs on the processor, more slowly than on a GPU. This browser finds no GPU that WebGPU can use.',
+    'The model runs on the processor, more slowly than on a GPU: this browser finds no GPU that WebGPU can use.',
   );
   vi.stubGlobal('navigator', {});
-  expect((await chooseDevice('auto')).notice).toContain('This browser has no WebGPU.');
+  expect((await chooseDevice('auto')).notice).toContain('this browser has no WebGPU.');
   vi.stubGlobal('isSecureContext', false);
   expect((await chooseDevice('auto')).notice).toContain('from https:// and from localhost only.');
 });

@@ -7,6 +7,7 @@ import { norms } from '@tessera/norms';
 import { CpuDevice } from '@tessera/tensor-core';
 import type { Report } from '../protocol.ts';
 import { chooseDevice } from './choose-device.ts';
+import { loadingProgress } from './loading-progress.ts';
 
 // #region load
 const assembler = createAssembler({
@@ -14,24 +15,27 @@ const assembler = createAssembler({
   backends: { webgpu: () => requestWebGpu() },
 });
 
-/** Loads the model at an address, and tells how far it is. */
-export async function loadModel(address: string, wish: string, tell: (report: Report) => void): Promise<Model> {
-  const { device, notice } = await chooseDevice(wish);
-  const model = await assembler.load(address, {
+/**
+ * Loads the model at an address, and tells how far that is.
+ * @param former - a model that lost its device: it is brought to another one
+ */
+export async function loadModel(
+  address: string,
+  wish: string,
+  former: Model | undefined,
+  tell: (report: Report) => void,
+): Promise<Model> {
+  const choice = await chooseDevice(wish);
+  const options = {
     // The policy of this page forbids WebAssembly: the processor multiplies without it, and does not try.
-    device: device === 'cpu' ? new CpuDevice({ simd: false }) : device,
-    onProgress: (event) => {
-      if (event.type === 'total')
-        tell({ type: 'progress', doing: download(event.loaded, event.total), ratio: event.ratio });
-    },
-  });
-  tell({ type: 'ready', device: { kind: model.device.kind, name: model.device.name, notice } });
+    device: choice.device === 'cpu' ? new CpuDevice({ simd: false }) : choice.device,
+    onProgress: loadingProgress(choice.device === 'webgpu', tell),
+  };
+  await former?.reload(options);
+  const model = former ?? (await assembler.load(address, options));
+  const { kind, name, lost } = model.device;
+  void lost?.then(({ message }) => tell({ type: 'gone', sentence: message }));
+  tell({ type: 'ready', device: { kind, name, notice: choice.notice } });
   return model;
 }
 // #endregion load
-
-const megabyte = 1e6;
-
-function download(loaded: number, total: number): string {
-  return `Loading the model: ${(loaded / megabyte).toFixed(1)} of ${(total / megabyte).toFixed(1)} MB`;
-}

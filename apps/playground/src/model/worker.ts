@@ -15,9 +15,7 @@ async function answer(request: Request): Promise<void> {
   try {
     switch (request.type) {
       case 'load':
-        await model?.dispose();
-        model = undefined;
-        model = await loadModel(request.address, request.wish, tell);
+        model = await loadModel(request.address, request.wish, model, tell);
         return;
       case 'generate':
         generation = new AbortController();
@@ -27,7 +25,8 @@ async function answer(request: Request): Promise<void> {
     }
   } catch (error) {
     const lost = isTesseraError(error) && error.code === 'DEVICE_LOST';
-    tell({ type: request.type === 'load' || lost ? 'gone' : 'failed', sentence: sentenceOf(error) });
+    if (request.type === 'load' || lost) tell({ type: 'gone', sentence: sentenceOf(error) });
+    else tell({ type: 'failed', sentence: sentenceOf(error) });
   }
 }
 
@@ -37,6 +36,6 @@ function tell(report: Report): void {
 
 /** What Tessera throws on purpose says what to do; anything else is named as what it is, a surprise. */
 function sentenceOf(error: unknown): string {
-  if (isTesseraError(error) || error instanceof RangeError) return error.message;
+  if (isTesseraError(error)) return error.message;
   return `Something unexpected went wrong: ${error instanceof Error ? error.message : String(error)}`;
 }
