@@ -41,12 +41,12 @@ async function noticeOf(browser: Browser, address: string, query = ''): Promise<
 
 test('without an adapter the model runs on the processor, and a sentence says so', async () => {
   expect(await noticeOf(withoutAdapter, app.address)).toBe(
-    'The model runs on the processor, more slowly than on a GPU. This browser finds no GPU that WebGPU can use.',
+    'The model runs on the processor, more slowly than on a GPU: this browser finds no GPU that WebGPU can use.',
   );
 });
 
 test('an adapter in software is left alone unless it is asked for', async () => {
-  expect(await noticeOf(withAdapter, app.address)).toContain('The only adapter imitates a GPU in software');
+  expect(await noticeOf(withAdapter, app.address)).toContain('the only adapter imitates one in software');
 });
 
 test('a page that is no secure context has no WebGPU, and says what would help', async () => {
@@ -56,7 +56,7 @@ test('a page that is no secure context has no WebGPU, and says what would help',
 });
 
 test('the address can ask for the processor', async () => {
-  expect(await noticeOf(withAdapter, app.address, '?device=cpu')).toContain('The address asks for it.');
+  expect(await noticeOf(withAdapter, app.address, '?device=cpu')).toContain('the address asks for it.');
 });
 
 test('a device that does not exist is refused with those that do', async () => {
