@@ -31,7 +31,17 @@ test('a dry run goes through every section, finds everything right, and gives no
   const { status, text } = await run(['--dry']);
   expect(text).not.toMatch(/wrong|failed|not reached/);
   expect(status).toBe(0);
-  for (const title of ['Models', 'Roofs', 'Products', 'One row', 'prompts', 'over a cache', 'Norms', 'Elementwise'])
+  for (const title of [
+    'Models',
+    'Roofs',
+    'Products',
+    'One row',
+    'prompts',
+    'over a cache',
+    'Norms',
+    'Elementwise',
+    'delta rule',
+  ])
     expect(text).toMatch(new RegExp(`^##+ .*${title}`, 'm'));
   expect(text).toMatch(/^\| f16 \| checked, no figures .* \de-\d \|$/m); // the model and the error of its logits
   expect(text).not.toMatch(/\d (µs|ms|GB|TFLOP|%)/);

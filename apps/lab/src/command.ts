@@ -1,5 +1,4 @@
 import { create } from 'webgpu';
-import { softwareGpu } from '@tessera/software-gpu';
 import { openDevice } from './bench/adapter.ts';
 import { bench, failuresOf } from './bench/bench.ts';
 import type { BenchOptions } from './bench/bench.ts';
@@ -23,6 +22,12 @@ export interface Voice {
   progress(line: string): void;
 }
 
+/** Loaded only when it is wanted: what unpacks it does not run in a bundle of this command. */
+async function softwareAdapter(): Promise<GPU> {
+  const { softwareGpu } = await import('@tessera/software-gpu');
+  return softwareGpu();
+}
+
 /**
  * Runs the benchmark.
  * @param replaced - rows to measure instead of those of the sections, for tests
@@ -38,7 +43,7 @@ export async function runCommand(
   const peers = options.peers === undefined ? undefined : readPeers(options.peers, dry);
   const on = native ? nativeOnly : [];
   const gpu = dry
-    ? await softwareGpu()
+    ? await softwareAdapter()
     : create([`disable-dawn-features=${off.join()}`, ...(on.length > 0 ? [`enable-dawn-features=${on.join()}`] : [])]);
   const { device, info, features, limits } = await openDevice(gpu, { dry });
   const begun = performance.now();

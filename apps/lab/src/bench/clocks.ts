@@ -26,7 +26,7 @@ export interface TimedDevice {
 }
 
 /** Runs in a batch, at most: a batch is one submit, and drivers give up on long ones. */
-const mostRuns = 64;
+const mostRuns = 256;
 
 /**
  * Times a program in the three ways.

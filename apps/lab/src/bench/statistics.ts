@@ -22,11 +22,6 @@ export function statisticsOf(values: readonly number[]): Statistics {
   return { median: at(0.5), low: at(0.25), high: at(0.75), min: sorted[0]!, n: sorted.length };
 }
 
-/** The same in another unit. */
-export function scaled({ median, low, high, min, n }: Statistics, factor: number): Statistics {
-  return { median: median * factor, low: low * factor, high: high * factor, min: min * factor, n };
-}
-
 /** What is left of a rate when its time is known: the quartiles change places. */
 export function ratesOf(times: Statistics, amount: number): Statistics {
   const { median, low, high, min, n } = times;

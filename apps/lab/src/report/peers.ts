@@ -14,7 +14,7 @@ export interface PeerRow {
 }
 
 /** A model that somebody else ran. */
-export interface PeerModel {
+interface PeerModel {
   readonly dtype: string;
   /** Tokens a second: every id awaited. */
   readonly decodeAwaited: number;

@@ -17,12 +17,13 @@ export function number(value: number): string {
 
 /** A time in a unit that suits it. */
 export function time(microseconds: number): string {
+  if (Math.abs(microseconds) >= 1e6) return `${number(microseconds / 1e6)} s`;
   return Math.abs(microseconds) >= 1000 ? `${number(microseconds / 1000)} ms` : `${number(microseconds)} µs`;
 }
 
 /** A median with its quartiles, in the unit of the median. */
 export function timeSpread({ median, low, high }: Statistics): string {
-  const factor = median >= 1000 ? 1000 : 1;
+  const factor = median >= 1e6 ? 1e6 : median >= 1000 ? 1000 : 1;
   return `${time(median)} [${number(low / factor)}–${number(high / factor)}]`;
 }
 

@@ -1,12 +1,12 @@
 import type { Waterfall, WaterfallStep } from '../bench/model/waterfall.ts';
 import { percent, time } from './text.ts';
 
-const width = 960;
-const labels = 330;
+const width = 1040;
+const labels = 400;
 const values = 150;
 const rowHeight = 30;
 const shownParts = 10;
-const longestLabel = 46;
+const longestLabel = 50;
 
 const style = `
   :root { --ground: #ffffff; --text: #1b1f24; --soft: #59636e; --line: #d1d9e0;
@@ -26,7 +26,9 @@ function escaped(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 }
 
-function short(text: string): string {
+/** Without the package of an op, and no longer than there is room. */
+function short(label: string): string {
+  const text = label.replaceAll(/@[\w-]+\/[\w-]+:/g, '');
   return text.length <= longestLabel ? text : `${text.slice(0, longestLabel - 1)}…`;
 }
 
@@ -78,7 +80,7 @@ export function waterfallSvg({ title, steps, parts, kernels, dispatches, total }
         ]),
   ];
   for (const { label, count, microseconds } of shown) {
-    const value = `${count} ×  ${time(microseconds)}`;
+    const value = `${time(microseconds)} in ${count}`;
     rows.push(row(y, label, 0, microseconds / whole, 'kernels', value));
     y += rowHeight;
   }

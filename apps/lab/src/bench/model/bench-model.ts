@@ -26,7 +26,7 @@ import type { Waterfall } from './waterfall.ts';
 import { uploadWeights } from './weights.ts';
 
 /** What one more dispatch costs a decode step, microseconds: the slope when dispatches that do nothing are put in. */
-export interface DispatchCost {
+interface DispatchCost {
   readonly wall: number;
   readonly host: number;
 }

@@ -35,23 +35,25 @@ interface Run {
 
 const counters = ['dispatches', 'submits', 'buffers', 'pipelines', 'bindGroups'] as const;
 
+/** Tokens at both ends that are not counted: there steps begin before tokens arrive, or none begins any more. */
+const edge = 4;
+
 /** One greedy generation, by the clock of somebody who reads the stream. */
 async function stream(model: Model, device: WebGpuDevice, prompt: readonly number[], count: number): Promise<Run> {
   const ids: number[] = [];
   const begun = performance.now();
   let [firstMs, restMs] = [0, 0];
-  let before = { ...device.counters };
+  let [from, to] = [{ ...device.counters }, { ...device.counters }];
   for await (const event of model.stream(prompt, { temperature: 0, maxNewTokens: count, ignoreEos: true })) {
     if (event.type !== 'token') continue;
     ids.push(event.tokenId);
-    if (ids.length === 1) {
-      firstMs = performance.now() - begun;
-      before = { ...device.counters };
-    }
+    if (ids.length === 1) firstMs = performance.now() - begun;
     restMs = performance.now() - begun - firstMs;
+    if (ids.length === edge) from = { ...device.counters };
+    if (ids.length === count - edge) to = { ...device.counters };
   }
-  const steps = Math.max(1, ids.length - 1);
-  const counted = Object.fromEntries(counters.map((name) => [name, (device.counters[name] - before[name]) / steps]));
+  const steps = Math.max(1, count - 2 * edge);
+  const counted = Object.fromEntries(counters.map((name) => [name, (to[name] - from[name]) / steps]));
   return { ids, firstMs, restMs, counted: counted as PublicFigures['perToken'] };
 }
 

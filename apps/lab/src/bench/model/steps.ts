@@ -43,7 +43,7 @@ export interface StepForm {
 }
 
 /** Inputs of a step before the state. */
-export const stepInputs = 3;
+const stepInputs = 3;
 
 /**
  * The program of a step. Inputs: tokens `[1, n]`, starts `[1]`, lengths `[1]`, the state's leaves, which are donated.
@@ -98,7 +98,7 @@ export function someIds(count: number, vocabSize: number): Int32Array {
 }
 
 /** Whole numbers on a device. */
-export function onDevice(device: Device, values: Int32Array, shape: readonly number[]): Tensor {
+function onDevice(device: Device, values: Int32Array, shape: readonly number[]): Tensor {
   return device.upload(values, { shape, dtype: 'i32' });
 }
 

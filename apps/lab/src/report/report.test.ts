@@ -1,0 +1,197 @@
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { casesOf, failuresOf } from '../bench/bench.ts';
+import type { KernelCase } from '../bench/kernel-case.ts';
+import type { ModelReport } from '../bench/model/bench-model.ts';
+import { waterfallOf } from '../bench/model/waterfall.ts';
+import { figuresOf, rowWithout } from '../bench/row.ts';
+import type { Row } from '../bench/row.ts';
+import { statisticsOf } from '../bench/statistics.ts';
+import type { Report } from './document.ts';
+import { markdownOf } from './document.ts';
+import { readPeers } from './peers.ts';
+import type { Peers } from './peers.ts';
+import { summaryOf } from './summary.ts';
+import { waterfallSvg } from './waterfall-svg.ts';
+import { writeReport } from './write-report.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'tessera-bench-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const full = casesOf('full');
+const square = full.find(({ shape }) => shape === '4096×4096 · 4096×4096') as KernelCase;
+const gemv = full.find(({ group }) => group === 'gemv') as KernelCase;
+const roofs = { copy: 2650, f32: 50 };
+const about = (value: number): ReturnType<typeof statisticsOf> => statisticsOf([value, 0.9 * value, 1.2 * value]);
+
+function measured(one: KernelCase, microseconds: number): Row {
+  const clocks = { gpu: about(microseconds), wall: about(microseconds + 10), host: about(6), dispatches: 1 };
+  return { ...rowWithout(one, 'dry'), outcome: 'measured', error: 2e-6, figures: figuresOf(clocks, one.work, roofs) };
+}
+
+const times = { awaited: about(3000), ahead: about(2700), batched: about(2600), host: about(500), submits: 1 };
+const waterfall = waterfallOf(
+  'Decode step at context 512, f16',
+  { microseconds: 800, by: 'memory' },
+  [
+    { label: 'matmul <many> & "long" '.repeat(4), count: 90, microseconds: 1900 },
+    ...Array.from({ length: 14 }, (_, i) => ({ label: `kind ${i}`, count: 2, microseconds: 20 - i })),
+  ],
+  times,
+);
+const model: ModelReport = {
+  name: 'a Llama',
+  dtype: 'f16',
+  context: 512,
+  prompt: 2048,
+  outcome: 'measured',
+  error: 1e-5,
+  tolerance: 5e-3,
+  decodeBytes: 2e9,
+  decodeBound: 1200,
+  figures: {
+    public: {
+      decode: about(360),
+      prefill: about(5000),
+      firstTokenCold: 2000,
+      firstTokenWarm: about(60),
+      perToken: { dispatches: 260, submits: 1, buffers: 0, pipelines: 0, bindGroups: 0 },
+      ids: [1, 2],
+      promptId: 3,
+    },
+    decode: times,
+    prefill: times,
+    compileCold: 1500,
+    uploadSeconds: 2,
+    decodeDispatches: 255,
+    prefillDispatches: 280,
+    waterfalls: [waterfall, { ...waterfall, title: 'Prompt of 2048 tokens, f16' }],
+    dispatchCost: { wall: 3, host: 1 },
+  },
+};
+const peers: Peers = {
+  peer: 'PyTorch 2.11',
+  device: 'a GPU',
+  dry: false,
+  rows: [
+    { group: 'matmul', shape: square.shape, dtype: 'f32', variant: 'f32', microseconds: 2660 },
+    { group: 'matmul', shape: square.shape, dtype: 'f32', variant: 'TF32, tensor cores', microseconds: 400 },
+    { group: 'matmul', shape: square.shape, dtype: 'bf16', variant: 'bf16, tensor cores', microseconds: 177 },
+  ],
+  models: [{ dtype: 'bf16', decodeAwaited: 22, decodeBatched: 25, prefill: 139_000 }],
+  failures: ['attention: no kernel'],
+};
+const report: Report = {
+  format: 'tessera-bench/1',
+  dry: false,
+  environment: {
+    device: 'a GPU',
+    adapter: {},
+    features: ['timestamp-query'],
+    limits: { maxBufferSize: 2 ** 31 },
+    mode: 'page',
+    toggles: { on: [], off: ['timestamp_quantization'] },
+    node: 'v20',
+    webgpu: '0.6.2',
+    platform: 'linux x64',
+    commit: 'abc',
+    date: '2026-01-01',
+    gpuBefore: '1980 MHz, 40 °C',
+    gpuAfter: undefined,
+  },
+  seconds: 300,
+  peers,
+  roofs,
+  timestamps: true,
+  rows: [
+    measured(square, 4400),
+    { ...rowWithout(square, 'wrong', 'differs by 2.0e-2'), error: 0.02 },
+    measured(gemv, 10),
+    rowWithout(gemv, 'not reached'),
+    rowWithout(gemv, 'unavailable', 'the device has no shader-f16'),
+  ],
+  models: [model, { ...model, dtype: 'f32', outcome: 'failed', reason: 'out of memory', figures: undefined } as never],
+  host: {
+    encodePerDispatch: 0.8,
+    encodePerRun: 9,
+    wallPerDispatch: 4,
+    emptyDispatch: undefined,
+    submit: about(12),
+    idleReadback: about(42),
+  },
+};
+const text = markdownOf(report);
+
+test('a row shows every clock, its rates, what bounds it, and the peer beside it, also where the peer wins', () => {
+  const [line] = text.split('\n').filter((each) => each.startsWith('| 4096×4096 · 4096×4096, f32 | 4.40 ms'));
+  expect(line).toBe(
+    '| 4096×4096 · 4096×4096, f32 | 4.40 ms [4.18–4.84] | 4.41 ms [4.19–4.85] | 6.00 µs | 1.00 | GPU | 45.8 | 31.2 | arithmetic | 62.5 % | 2e-6 | 2.66 ms (0.605×) | 400 µs (0.091×) |',
+  );
+  expect(text).toContain('PyTorch 2.11: f32 | PyTorch 2.11: TF32, tensor cores |');
+});
+
+test('what is wrong, failed or was not reached has a reason and no figure', () => {
+  expect(text).toMatch(/^\| 4096×4096 · 4096×4096, f32 \| wrong: differs by 2.0e-2 \|( — \|){8} 2e-2 \|/m);
+  expect(text).toMatch(/^\| f32 \| failed: out of memory \|( — \|)+/m);
+  expect(summaryOf(report)).toContain('**1 rows were not reached in time.**');
+  expect(failuresOf(report)).toEqual([
+    'matmul 4096×4096 · 4096×4096 f32: wrong: differs by 2.0e-2',
+    'a Llama f32: failed: out of memory',
+  ]);
+});
+
+test('the summary names the headline and the worst row of a group', () => {
+  const summary = summaryOf(report);
+  expect(summary).toContain('f16: 360 tokens/s at context 512 by the public API (30.0 % of the copy roof)');
+  expect(summary).toMatch(/matmul: 1 rows from 62.5 % of the roof/);
+});
+
+test('nothing that is missing is printed as a value', () => {
+  expect(text).not.toMatch(/undefined|NaN|Infinity|\[object/);
+  expect(text).toContain('| PyTorch 2.11, bf16 |  |  |  | 22.0 | 25.0 |  | 139000 |  |');
+  expect(text).toContain('- attention: no kernel');
+});
+
+test('all files of a run are written, and the JSON is the whole of it', () => {
+  expect(writeReport(folder, report)).toEqual(['bench.json', 'bench.md', 'decode-f16.svg', 'prefill-f16.svg']);
+  expect(readdirSync(folder).toSorted()).toEqual(['bench.json', 'bench.md', 'decode-f16.svg', 'prefill-f16.svg']);
+  const read = JSON.parse(readFileSync(join(folder, 'bench.json'), 'utf8')) as Report;
+  expect(read.rows[0]!.figures!.gpu).toEqual(about(4400));
+  expect(read.models[0]!.figures!.waterfalls[0]!.steps).toHaveLength(5);
+});
+
+test('a picture is well-formed, in light and dark, and its bars stay inside', () => {
+  const svg = waterfallSvg(waterfall);
+  expect(svg).toContain('prefers-color-scheme: dark');
+  expect(svg).not.toMatch(/&(?!amp;|lt;|gt;|quot;)|NaN|undefined/);
+  expect(svg.match(/<text/g)!.length).toBe(svg.match(/<\/text>/g)!.length);
+  const bars = [...svg.matchAll(/<rect x="([\d.]+)" y="\d+" width="([\d.]+)"/g)];
+  expect(bars).toHaveLength(5 + 11);
+  for (const [, x, width] of bars) expect(Number(x) + Number(width)).toBeLessThanOrEqual(1040 - 150 + 1);
+});
+
+test('peers are read from their file, and those of a dry run are refused', () => {
+  const path = join(folder, 'peers.json');
+  writeFileSync(path, JSON.stringify(peers));
+  expect(readPeers(path, false)).toEqual(peers);
+  writeFileSync(path, JSON.stringify({ ...peers, dry: true }));
+  expect(() => readPeers(path, false)).toThrow('whose figures say nothing');
+  expect(readPeers(path, true).dry).toBe(true);
+  writeFileSync(path, '{}');
+  expect(() => readPeers(path, false)).toThrow('the file has no peer, rows and models');
+});
+
+test('no two rows have one name, and every shape that peers measure is one of ours', () => {
+  const names = full.map(({ group, shape, dtype }) => `${group} ${shape} ${dtype}`);
+  expect(names.filter((name, index) => names.indexOf(name) < index)).toEqual([]);
+  const file = new URL('../../peers/shapes.json', import.meta.url);
+  const { comment, ...groups } = JSON.parse(readFileSync(file, 'utf8')) as Record<string, never>;
+  expect(comment).toBeTypeOf('string');
+  const shapes = Object.entries(groups as Record<string, { shape: string; dtypes?: string[] }[]>).flatMap(
+    ([group, sizes]) =>
+      sizes.flatMap(({ shape, dtypes = ['f32'] }) => dtypes.map((dtype) => `${group} ${shape} ${dtype}`)),
+  );
+  expect(shapes.filter((name) => !names.includes(name))).toEqual([]);
+});
