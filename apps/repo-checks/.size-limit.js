@@ -1,6 +1,6 @@
 // Budgets of what a page downloads: minified, brotli; some 15 % above what it is, so that growth is noticed. A package counts
 // alone, with its dependencies from npm but without the other packages of this repository; the last line is what a page that
-// generates text gets to carry as a whole.
+// generates text gets to carry as a whole. The playground is a page that is built: all of its scripts, workers included, as they are.
 import { readdirSync } from 'node:fs';
 
 const budgets = {
@@ -36,4 +36,10 @@ export default [
     ...bundle(name, limit, ['@tessera/*']),
   })),
   { name: 'the assembler and all that it depends on', ...bundle('assembler', '83 kB', []) },
+  {
+    name: 'the scripts of the playground',
+    path: '../playground/dist/**/*.js',
+    limit: '150 kB',
+    disablePlugins: ['@size-limit/esbuild'],
+  },
 ];

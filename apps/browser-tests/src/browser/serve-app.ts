@@ -8,7 +8,7 @@ import type { Plugin } from 'vite';
 import { untrustedHost } from './launch-browser.ts';
 
 /** What a browser refused to do because the content security policy of a page or worker forbids it. */
-export interface Violation {
+interface Violation {
   readonly document: string;
   readonly directive: string;
   readonly blocked: string;
