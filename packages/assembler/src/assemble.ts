@@ -2,7 +2,6 @@ import type { Device, Tensor } from '@tessera/tensor-core';
 import { UnsupportedOptionError, disposeTree } from '@tessera/tensor-core';
 import type { ChooseDevice, DeviceOption } from './devices.ts';
 import { checkMemory, estimateMemory } from './model/estimate.ts';
-import type { MemoryEstimate } from './model/estimate.ts';
 import { initialWeights } from './model/initial-weights.ts';
 import { LanguageModelGraph } from './model/language-model.ts';
 import { Model } from './model/model.ts';
@@ -55,27 +54,21 @@ export async function assembleModel(
   const { spec, mixers } = takeMixers(given);
   const graph = new LanguageModelGraph(resolveSpec(spec, registry.with(mixers)));
   const { maxPositions } = graph.resolved.spec;
-  const settle = async (given: Pick<ReloadOptions, 'device' | 'signal'>, since: number): Promise<SettledModel> => {
+  const settle = async (given: Pick<ReloadOptions, 'device' | 'signal'>, since: number): Promise<Residence> => {
     const { device, owned } = await choose(given.device ?? options.device ?? 'auto');
     try {
       const [chunk] = stepLengths(device, maxPositions);
       const estimate = estimateMemory(graph, dtype, maxPositions, undefined, chunk);
       checkMemory(estimate, options.memoryLimit);
       const params = await drawWeights(graph, device, dtype, seed, given.signal);
-      return { estimate, residence: { device, ownsDevice: owned, params, loadMs: performance.now() - since } };
+      return { device, ownsDevice: owned, params, estimate, loadMs: performance.now() - since };
     } catch (error) {
       if (owned) device.dispose();
       throw error;
     }
   };
-  const { estimate, residence } = await settle({ signal }, started);
-  const again = async (given: ReloadOptions): Promise<Residence> => (await settle(given, performance.now())).residence;
-  return new Model({ graph, estimate, ...residence, settle: again });
-}
-
-interface SettledModel {
-  readonly estimate: MemoryEstimate;
-  readonly residence: Residence;
+  const again = (given: ReloadOptions): Promise<Residence> => settle(given, performance.now());
+  return new Model({ graph, ...(await settle({ signal }, started)), settle: again });
 }
 
 async function drawWeights(

@@ -4,12 +4,14 @@ import type { FileSource } from '@tessera/checkpoints';
 import type { CheckpointLayout } from '@tessera/plugin';
 import type { DeviceSampling } from '@tessera/sampling';
 import { deviceSamplingOf } from '@tessera/sampling';
+import type { Device } from '@tessera/tensor-core';
 import { ModelFormatError, UnsupportedOptionError } from '@tessera/tensor-core';
 import type { ChooseDevice, ChosenDevice, DeviceOption } from '../devices.ts';
 import { checkOptions } from '../generation/check-options.ts';
 import { optionsOfConfig } from '../generation/generation-config.ts';
 import { checkLearnedPositions } from '../model/check-rows.ts';
 import { checkMemory, estimateMemory } from '../model/estimate.ts';
+import type { MemoryEstimate } from '../model/estimate.ts';
 import type { LanguageModelGraph } from '../model/language-model.ts';
 import { Model } from '../model/model.ts';
 import type { ReloadOptions, Residence } from '../model/model.ts';
@@ -85,74 +87,70 @@ export async function loadModel(
 
 async function readModel(
   { source, config, layout, graph, reader, plan, warnings }: OpenedCheckpoint,
-  { device, owned }: ChosenDevice,
+  chosen: ChosenDevice,
   dtype: WeightDtype,
   options: LoadOptions,
   choose: ChooseDevice,
   started: number,
 ): Promise<Model> {
+  const { rules } = plan;
   const { memoryLimit, signal, onProgress, onWarning } = options;
   for (const warning of warnings) onWarning?.(warning);
-  const stored = storedDtypes(plan.rules, reader);
   const contextLength = contextOf(graph, options.contextLength);
-  const [chunk] = stepLengths(device, contextLength);
-  const estimate = estimateMemory(graph, dtype, contextLength, stored, chunk);
-  checkMemory(estimate, memoryLimit);
+  const estimateFor = (device: Device): MemoryEstimate => {
+    const [chunk] = stepLengths(device, contextLength);
+    const estimate = estimateMemory(graph, dtype, contextLength, storedDtypes(rules, reader), chunk);
+    checkMemory(estimate, memoryLimit);
+    return estimate;
+  };
+  const estimate = estimateFor(chosen.device);
   const text = await readText(source, graph.resolved.spec.vocabSize, signal, onWarning);
   const generationConfig = await readGenerationConfig(source, signal);
   const { precompile = 1 } = options;
   const bringing = {
     graph,
     dtype,
-    rules: plan.rules,
+    rules,
     precompile: precompile !== false && {
       positions: precompile,
       contextLength,
       sampling: usualSampling(generationConfig),
     },
   };
+  const brought = await bringWeights({ ...bringing, device: chosen.device, reader, signal, onProgress });
   const published = new Map(
     [...reader.tensors].map(([name, entry]) => [name, { dtype: entry.dtype, shape: entry.shape }]),
   );
   return new Model({
     graph,
-    device,
-    ownsDevice: owned,
-    ...(await bringWeights({ ...bringing, device, reader, signal, onProgress })),
+    device: chosen.device,
+    ownsDevice: chosen.owned,
+    ...brought,
     estimate,
-    origin: { config, rules: plan.rules, published, source, generationConfig },
+    origin: { config, rules, published, source, generationConfig },
     loadMs: performance.now() - started,
-    settle: (again) => settleAgain(again),
+    settle,
     ...(text && { text }),
   });
 
-  async function settleAgain(again: ReloadOptions): Promise<Residence> {
+  async function settle({ device: wanted, ...again }: ReloadOptions): Promise<Residence> {
     const restarted = performance.now();
-    const chosen = await choose(again.device ?? options.device ?? 'auto');
+    const { device, owned } = await choose(wanted ?? options.device ?? 'auto');
     try {
+      const estimateThere = estimateFor(device);
       const reopened = await openSafetensors(source, { signal: again.signal });
       try {
         const shapes = new Map([...reopened.tensors].map(([name, { shape }]) => [name, shape]));
         const expected = new Map(Object.entries(graph.params()).map(([path, { shape }]) => [path, shape]));
-        planTensors(plan.rules, shapes, { expected, ignored: layout.ignored }); // the files may be others by now
-        const brought = await bringWeights({
-          ...bringing,
-          device: chosen.device,
-          reader: reopened,
-          signal: again.signal,
-          onProgress: again.onProgress,
-        });
-        return {
-          device: chosen.device,
-          ownsDevice: chosen.owned,
-          ...brought,
-          loadMs: performance.now() - restarted,
-        };
+        planTensors(rules, shapes, { expected, ignored: layout.ignored }); // the files may be others by now
+        const { signal: stop, onProgress: tell } = again;
+        const there = await bringWeights({ ...bringing, device, reader: reopened, signal: stop, onProgress: tell });
+        return { device, ownsDevice: owned, ...there, estimate: estimateThere, loadMs: performance.now() - restarted };
       } finally {
         await reopened.close();
       }
     } catch (error) {
-      if (chosen.owned) chosen.device.dispose();
+      if (owned) device.dispose();
       throw error;
     }
   }

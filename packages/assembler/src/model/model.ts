@@ -56,6 +56,7 @@ export interface Residence {
   /** True when the model disposes of the device. */
   readonly ownsDevice: boolean;
   readonly params: ModelParams;
+  readonly estimate: MemoryEstimate;
   /** Steps over these parameters, some of them perhaps compiled. @defaultValue none are */
   readonly programs?: StepPrograms | undefined;
   readonly loadMs: number;
@@ -73,7 +74,6 @@ export interface ReloadOptions {
 /** What a {@link Model} is made of. */
 export interface ModelParts extends Residence {
   readonly graph: LanguageModelGraph;
-  readonly estimate: MemoryEstimate;
   readonly text?: ModelText;
   readonly origin?: Origin;
   /** Brings the weights to a device once more. Absent: they cannot be had again. */

@@ -33,6 +33,8 @@ export class Session {
   /** Positions read of each row. */
   readonly #lengths: number[];
   #state: readonly Tensor[];
+  /** Steps that were started and not waited for, the oldest first. */
+  readonly #underWay: Promise<unknown>[] = [];
   #disposed = false;
 
   private constructor(programs: StepPrograms, size: SessionSize, state: readonly Tensor[]) {
@@ -97,10 +99,14 @@ export class Session {
       for (const b of ending) logits.set(made.subarray(b * V, (b + 1) * V), b * V);
       return undefined;
     });
+    await this.#caughtUp();
     return logits;
   }
 
-  /** Reads tokens as {@link Session.feed} does, without logits of any, which a device need not compute then. */
+  /**
+   * Reads tokens as {@link Session.feed} does, without logits of any, which a device need not compute then. Resolves when the
+   * last step was started; what goes wrong in it rejects the call that follows.
+   */
   async read(rows: readonly (readonly number[])[], options: FeedOptions = {}): Promise<void> {
     this.#checkRows(rows);
     await this.#steps(rows, this.#lengthsOfSteps, options, ({ chunk, n }) => this.#step(chunk, n));
@@ -143,14 +149,17 @@ export class Session {
       free();
       throw error;
     }
-    const step = (): Promise<HostArray> => {
+    // Up to the first `await` in one turn, so that run and reading are one submit.
+    const step = async (): Promise<HostArray> => {
       this.#checkAlive();
       const outputs = program.run([...treeLeaves(sampler), ...this.#state]);
       const changed = fillTree(changing(sampler), outputs);
       sampler = { ...sampler, ...changed };
       this.#state = outputs.slice(treeLeaves(changed).length);
       this.#lengths.forEach((length, b) => (this.#lengths[b] = length + 1));
-      return device.read(sampler.choice); // a copy as it is now, before the next step takes it over
+      // A copy as it is now, before the next step takes it over; and what went wrong in steps that read the prompt.
+      const [choice] = await Promise.all([device.read(sampler.choice), this.#caughtUp()]);
+      return choice;
     };
     return new Choices({ step, most, atOnce: stepsAtOnce(device), vocabSize, free });
   }
@@ -217,17 +226,21 @@ export class Session {
   ): Promise<void> {
     const { device } = this.#programs;
     const longest = Math.max(...rows.map((row) => row.length));
-    const underWay: Promise<unknown>[] = [];
     for (let at = 0; at < longest;) {
       signal?.throwIfAborted();
       const n = nextStep(longest - at, lengths);
       const made = await step({ chunk: rows.map((row) => row.slice(at, at + n)), n, at });
-      if (made) underWay.push(made.done);
-      if (underWay.length === stepsAtOnce(device)) await underWay.shift();
+      if (made) this.#underWay.push(made.done);
       at += n;
+      if (at >= longest && !device.onHost) break;
+      while (this.#underWay.length >= stepsAtOnce(device)) await this.#underWay.shift();
       if (at < longest) await pause?.();
     }
-    await Promise.all(underWay);
+  }
+
+  /** Waits for all steps; rejects with what went wrong in one of them. */
+  async #caughtUp(): Promise<void> {
+    await Promise.all(this.#underWay.splice(0));
   }
 
   /** Starts a step without logits. */
