@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import type { ProgressEvent } from '../progress.ts';
 import { BesideDevice, assembler, caseDirectory, filesOf, llamaDirectory, someIds } from '../test-models.test-data.ts'; // prettier-ignore
 import type { LoadOptions } from './load.ts';
+import { allocateWeights, storedDtypes, weightsMeter, writeWeights } from './read-weights.ts';
 
 /** Loads from a directory onto a device that works beside the host. */
 async function load(directory: string, options: LoadOptions = {}, device = new BesideDevice()) {
@@ -32,6 +33,32 @@ describe('weights that are written into tensors', () => {
       }
     },
   );
+
+  test('come in pieces: the host holds two of them at most, whatever the size of a tensor', async () => {
+    const piece = 1000;
+    const device = new BesideDevice();
+    let held = 0;
+    let most = 0;
+    const write = device.write.bind(device);
+    device.write = (to, data, offset) => {
+      write(to, data, offset);
+      held -= 2 * data.length; // the file has two bytes an element
+    };
+    const source = counted(memorySource(filesOf(llamaDirectory)), (path, bytes) => {
+      if (path.endsWith('.safetensors')) most = Math.max(most, (held += bytes));
+    });
+    const { graph, reader, plan } = await assembler.open(source);
+    const params = allocateWeights(graph, device, 'auto', storedDtypes(plan.rules, reader));
+    [held, most] = [0, 0]; // headers
+    const meter = weightsMeter(plan.rules, reader, undefined);
+    await writeWeights({ reader, rules: plan.rules, meter, signal: undefined }, { device, params, piece });
+    await reader.close();
+    expect(most).toBe(2 * piece * 2);
+    expect(held).toBe(0);
+    await using expected = await assembler.load(llamaDirectory, { device: 'cpu' });
+    for (const [path, tensor] of Object.entries(expected.params))
+      expect(await device.read(params[path]!)).toEqual(await expected.device.read(tensor));
+  });
 
   test('are allocated before any of them is read', async () => {
     const device = new BesideDevice();
