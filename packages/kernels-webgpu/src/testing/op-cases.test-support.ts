@@ -13,7 +13,7 @@ import {
   shortConvolutions,
   unitLowerInverse,
 } from '@tessera/ops';
-import { abs, fromHost, greater, mul, neg, sigmoid } from '@tessera/tensor-core';
+import { abs, fromHost, greater, pullBack, mul, neg, sigmoid } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
 import { draws } from './compare.test-support.ts';
 import type { GraphCase } from './graph-case.test-support.ts';
@@ -64,6 +64,38 @@ export const opCases: readonly GraphCase[] = [
     build: (q, k, v, queryPositions, keyPositions) => [
       attention({ q: q!, k: k!, v: v!, queryPositions: queryPositions!, keyPositions: keyPositions!, ...options }),
     ],
+  })),
+  ...(
+    [
+      [1, 70, 4, 2, 8, 12, {}],
+      [65, 130, 4, 2, 20, 68, { softCap: 2 }],
+      [9, 40, 2, 1, 4, 8, { causal: false, window: 20 }],
+      [33, 65, 2, 2, 8, 16, { window: 9 }],
+    ] as const
+  ).map(([n, S, H, G, K, V, options]): GraphCase => ({
+    name: `gradient of attention of ${n} queries over ${S} slots`,
+    inputs: [
+      draws([2, n, H, K]),
+      draws([2, S, G, K], 2),
+      draws([2, S, G, V], 3),
+      counted(2, n, (i) => S - n + i),
+      counted(2, S, (i) => (i % 11 === 3 ? -1 : i)),
+      draws([2, n, H, V], 4),
+      draws([2, n, S], 5),
+    ],
+    build: (q, k, v, queryPositions, keyPositions, d, m) =>
+      [undefined, greater(m!, -0.5)].flatMap((mask) => {
+        const o = attention({
+          q: q!,
+          k: k!,
+          v: v!,
+          queryPositions: queryPositions!,
+          keyPositions: keyPositions!,
+          ...(mask && { mask }),
+          ...options,
+        });
+        return pullBack([o], [d!], [q!, k!, v!]) as Tensor[];
+      }),
   })),
   ...[5, 40].map((n): GraphCase => ({
     name: `attention with a mask of ${n} queries, some of which see nothing`,

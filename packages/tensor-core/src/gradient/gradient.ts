@@ -16,7 +16,10 @@ function ruleOf(op: Op): GradientRule | undefined {
 
 function definitionGradient(op: Op): GradientRule {
   return ({ inputs, cotangents, attributes }: GradientCall<never>, pull) =>
-    pull(op.definition!(inputs, attributes), cotangents, inputs);
+    // What is given as several inputs has one cotangent, which counts once.
+    pull(op.definition!(inputs, attributes), cotangents, inputs).map((cotangent, index) =>
+      inputs.indexOf(inputs[index]!) === index ? cotangent : undefined,
+    );
 }
 
 /**
