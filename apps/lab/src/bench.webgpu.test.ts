@@ -4,6 +4,7 @@ import { add } from '@tessera/tensor-core';
 import { expect, test } from 'vitest';
 import { openDevice } from './bench/adapter.ts';
 import { mapCases } from './bench/cases/maps.ts';
+import { linearCase } from './bench/cases/products.ts';
 import { hasExactTimestamps } from './bench/host.ts';
 import type { KernelCase } from './bench/kernel-case.ts';
 import { logitsError } from './bench/model/check-logits.ts';
@@ -86,6 +87,15 @@ test('outside of a dry run a right row has figures by all clocks, and a wrong on
   expect(outcome).toBe('wrong');
   expect(error).toBeGreaterThan(1e-3);
   expect(figures).toBeUndefined();
+  context.device.dispose();
+});
+
+test('rows times weights are one dispatch each, none side by side, and runs find their bind groups again', async () => {
+  const context = { ...(await device()), scale: 'full', timestamps: true } as const;
+  const row = await runCase(linearCase('gemv', { M: 1, K: 32, N: 24 }, 'f16', 5), context);
+  expect(row.outcome).toBe('measured');
+  expect(row.figures!.dispatches).toBe(1);
+  expect(context.device.counters.bindGroups).toBeLessThan(5 * 16);
   context.device.dispose();
 });
 

@@ -28,8 +28,8 @@ export interface KernelCase {
   /** A feature without which the row cannot be. */
   readonly needs?: 'shader-f16';
   readonly inputs: readonly CaseInput[];
-  /** The graph; its result is checked and timed. */
-  build(inputs: readonly Tensor[]): Tensor;
+  /** The graph that is timed. Of several results the last is checked; all of them are computed. */
+  build(inputs: readonly Tensor[]): Tensor | readonly Tensor[];
   /**
    * How often the work is done in one run, each time on other data and after the last: what is small is so timed without its
    * data lying in a cache, and in one submit.

@@ -52,7 +52,7 @@ function mapCase(map: Map, size: number): KernelCase {
     map.reference(...data.map((values, i) => numbersOf(values, types[i]!, index, 1)[0]!));
   return {
     group: 'maps',
-    shape: `${map.name}, ${size < 2 ** 20 ? size : `${size / 2 ** 20} Mi`} elements`,
+    shape: `${map.name}, ${size % 2 ** 20 === 0 ? `${size / 2 ** 20} Mi` : size} elements`,
     dtype: map.inputs[0] === 'f16' ? 'f16' : 'f32',
     inputs: types.map((type) => ({ ...type, scale: 4 })),
     build: (inputs) => map.apply(inputs),

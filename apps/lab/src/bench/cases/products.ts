@@ -65,7 +65,12 @@ export function linearCase(group: Group, { M, K, N }: ProductSize, dtype: Weight
     shape: `${M}×${K} → ${N}`,
     dtype,
     inputs: [x, residual, ...Array.from({ length: units }, () => weight)],
-    build: ([rows, first, ...weights]) => weights.reduce<Tensor>((sum, each) => add(linear(rows!, each), sum), first!),
+    // Every sum is a result of the run, so that no compiler adds them up at once and computes the products side by side.
+    build: ([rows, first, ...weights]) => {
+      const sums: Tensor[] = [];
+      for (const each of weights) sums.push(add(linear(rows!, each), sums.at(-1) ?? first!));
+      return sums;
+    },
     units,
     work: {
       bytes: 4 * M * K + bytesPerElement(dtype) * K * N + 8 * M * N,
