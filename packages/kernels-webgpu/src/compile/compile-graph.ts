@@ -3,7 +3,7 @@ import { scanOp, sizeOf } from '@tessera/tensor-core';
 import type { Region } from '../codegen/region.ts';
 import { asExpression, literalOf, makersOf } from '../codegen/region.ts';
 import { mapDispatch } from '../kernels/map.ts';
-import { matmulDispatch } from '../kernels/matmul.ts';
+import { matmulDispatches } from '../kernels/matmul.ts';
 import { planReduce } from '../kernels/reduce.ts';
 import { cumsumDispatch, scatterSetDispatch, sortDispatch } from '../kernels/rows.ts';
 import { scatterAddDispatch } from '../kernels/scatter-add.ts';
@@ -240,15 +240,18 @@ class GraphCompiler {
         return stridedView(this.#graph, this.#makers, this.#stored, value)!;
       return { leaf: this.#buffered(value), strides: this.#graph.types[value]!.shape.map(() => 0), offset: 0 };
     };
-    this.#dispatch(
-      matmulDispatch({
-        region: this.#region,
-        a: view(nodes[0]!.inputs[0]!),
-        products: nodes.map((node) => ({ node, b: view(node.inputs[1]!) })),
-        target,
-        capabilities: this.#context.capabilities,
-      }),
-    );
+    const { first, join, partBytes } = matmulDispatches({
+      region: this.#region,
+      a: view(nodes[0]!.inputs[0]!),
+      products: nodes.map((node) => ({ node, b: view(node.inputs[1]!) })),
+      target,
+      capabilities: this.#context.capabilities,
+    });
+    if (!join) return this.#dispatch(first);
+    const parts: Slot = { bytes: partBytes, role: { kind: 'temporary' } };
+    this.#dispatch(first, new Map([[target, parts]]));
+    const { shader, values } = join;
+    this.#work.push(draftOf(shader, [parts, ...values.map((value) => this.#slot(value))]));
   }
 
   /** A reduction; of long lines with few results its parts first, in memory of their own. */

@@ -8,25 +8,43 @@ const depth = 16;
 /** Vectors from one step of the inner axis to the next in workgroup memory: one more than needed, against bank conflicts. */
 const stride = tile / 4 + 1;
 
-/** Products by tiles: a strip of each operand is brought into workgroup memory and used sixteen times over. */
-export function tilesShader(plan: MatmulPlan): Shader {
+/** Workgroups that keep a large device busy. */
+const enough = 384;
+/** Inner elements that are worth a workgroup of their own. */
+const worthwhile = 256;
+
+/** Parts into which the inner axis is cut, so that few tiles of long sums still keep a device busy. */
+export function innerParts({ M, N, K, batches }: Pick<MatmulPlan, 'M' | 'N' | 'K' | 'batches'>): number {
+  const tiles = Math.ceil(N / tile) * Math.ceil(M / tile) * batches;
+  return Math.max(1, Math.min(16, Math.floor(enough / Math.max(1, tiles)), Math.floor(K / worthwhile)));
+}
+
+/**
+ * Products by tiles: a strip of each operand is brought into workgroup memory and used sixteen times over.
+ * @param parts - of the inner axis, of which each is written by itself as `part`
+ */
+export function tilesShader(plan: MatmulPlan, parts = 1): Shader {
   const { M, N, K, batches, a, bs } = plan;
   const [across, down] = [Math.ceil(N / tile), Math.ceil(M / tile)];
+  const perPart = Math.ceil(K / parts / depth) * depth;
   const left = strip(a, { array: 'left', origin: 'm0', extent: M, K, along: a.column, other: a.row });
   const right = strip(bs[0]!, { array: 'right0', origin: 'n0', extent: N, K, along: bs[0]!.row, other: bs[0]!.column });
   const rights = bs.map((b, p) =>
     strip(b, { array: `right${p}`, origin: 'n0', extent: N, K, along: b.row, other: b.column }, right.quads),
   );
   const rows = [0, 1, 2, 3];
-  const body = `let batch = min(number / ${across * down}u, ${batches - 1}u);
-  let rest = number % ${across * down}u;
+  const body = `let part = number / ${across * down * batches}u;
+  let own_tile = number % ${across * down * batches}u;
+  let batch = min(own_tile / ${across * down}u, ${batches - 1}u);
+  let rest = own_tile % ${across * down}u;
   let m0 = (rest / ${across}u) * ${tile}u;
   let n0 = (rest % ${across}u) * ${tile}u;
   let row = lane / 16u;
   let column = lane % 16u;
   ${plan.starts}
   ${bs.map((_, p) => rows.map((r) => `var acc${p}_${r}: vec4f;`).join(' ')).join(' ')}
-  for (var k0 = 0u; k0 < ${K}u; k0 += ${depth}u) {
+  ${parts > 1 ? `let end = min((part + 1u) * ${perPart}u, ${K}u);` : ''}
+  for (var k0 = ${parts > 1 ? `part * ${perPart}u` : '0u'}; k0 < ${parts > 1 ? 'end' : `${K}u`}; k0 += ${depth}u) {
     ${left.load}
     ${rights.map(({ load }) => load).join('\n    ')}
     workgroupBarrier();
@@ -41,7 +59,7 @@ export function tilesShader(plan: MatmulPlan): Shader {
     }
     workgroupBarrier();
   }
-  if (number >= ${across * down * batches}u) { return; }
+  if (part >= ${parts}u) { return; }
   ${bs.map((_, p) => `var sums${p} = array<vec4f, 4>(${rows.map((r) => `acc${p}_${r}`).join(', ')});`).join(' ')}
   for (var r = 0u; r < 4u; r++) {
     for (var c = 0u; c < 4u; c++) {
@@ -58,7 +76,7 @@ export function tilesShader(plan: MatmulPlan): Shader {
     { a: left.element, b: right.element },
     {
       workgroup: 256,
-      workgroups: across * down * batches,
+      workgroups: across * down * batches * parts,
       shared: Object.fromEntries(
         ['left', ...bs.map((_, p) => `right${p}`)].map((name) => [name, `array<vec4f, ${stride * depth}>`]),
       ),

@@ -3,11 +3,12 @@ import { isPacked, sizeOf } from '@tessera/tensor-core';
 import { Emitter, stored } from '../codegen/emitter.ts';
 import { asExpression, packedElement, storedAs } from '../codegen/region.ts';
 import type { Region } from '../codegen/region.ts';
+import type { Shader } from '../codegen/shader.ts';
 import type { Dispatch } from '../compile/dispatch.ts';
 import type { StridedView } from '../compile/strided-view.ts';
 import type { MatmulPlan, Operand } from './matmul-plan.ts';
 import { rowsShader } from './matmul-rows.ts';
-import { tilesShader } from './matmul-tiles.ts';
+import { innerParts, tilesShader } from './matmul-tiles.ts';
 
 /** What products of one left operand read and write. */
 export interface MatmulCall {
@@ -22,8 +23,17 @@ export interface MatmulCall {
 
 const fewRows = 8;
 
-/** The shader of products: by rows for few of them, else by tiles through workgroup memory. */
-export function matmulDispatch(call: MatmulCall): Dispatch {
+/** Products, and what joins their parts when the inner axis is cut. */
+export interface MatmulDispatches {
+  /** Writes the target, or parts of the products, f32. */
+  readonly first: Dispatch;
+  /** Reads the parts, which it binds before its other values, and writes the target. */
+  readonly join?: Dispatch;
+  readonly partBytes: number;
+}
+
+/** The shaders of products: by rows for few of them, else by tiles through workgroup memory. */
+export function matmulDispatches(call: MatmulCall): MatmulDispatches {
   const { region, a, products, target, capabilities } = call;
   const [{ node }] = products as [(typeof products)[number]];
   const shapes = node.inputs.map((value) => region.types[value]!.shape);
@@ -68,9 +78,49 @@ export function matmulDispatch(call: MatmulCall): Dispatch {
     }),
     capabilities,
   };
+  const parts = M <= fewRows ? 1 : innerParts(plan);
+  const operands = [a.leaf, ...products.map(({ b }) => b.leaf)];
+  if (parts === 1)
+    return {
+      first: {
+        shader: M <= fewRows ? rowsShader(plan) : tilesShader(plan),
+        values: [...operands, ...extra, target],
+      },
+      partBytes: 0,
+    };
+  const size = sizeOf(out);
+  const partial: MatmulPlan = {
+    ...plan,
+    write: (at, accumulated) =>
+      `{ ${accumulated.map((code, p) => `o[(${p * parts}u + part) * ${size}u + ${at}] = ${code};`).join(' ')} }`,
+    shader: (name, types, rest) => {
+      const whole = plan.shader(`${name}, ${parts} parts`, types, rest);
+      const kept = whole.bindings.slice(0, 1 + products.length);
+      return { ...whole, bindings: [...kept, { name: 'o', element: 'f32', write: true }] };
+    },
+  };
   return {
-    shader: M <= fewRows ? rowsShader(plan) : tilesShader(plan),
-    values: [a.leaf, ...products.map(({ b }) => b.leaf), ...extra, target],
+    first: { shader: tilesShader(partial, parts), values: [...operands, target] },
+    join: { shader: joinShader(plan, parts, size), values: [...extra, target] },
+    partBytes: 4 * products.length * parts * size,
+  };
+}
+
+/** Adds the parts of products, and ends as the products would have. */
+function joinShader(plan: MatmulPlan, parts: number, size: number): Shader {
+  const workgroup = 64;
+  const { bindings } = plan.shader('', { a: '', b: '' }, { workgroup, workgroups: 0, body: '' });
+  const sums = plan.bs.map((_, p) => `sum${p}`);
+  return {
+    label: 'matmul: sum of parts',
+    workgroup,
+    workgroups: Math.ceil(size / workgroup),
+    bindings: [{ name: 'parts', element: 'f32', write: false }, ...bindings.slice(1 + plan.bs.length)],
+    body: `let e = number * ${workgroup}u + lane;
+  if (e >= ${size}u) { return; }
+  ${sums.map((sum) => `var ${sum} = 0.0;`).join(' ')}
+  for (var p = 0u; p < ${parts}u; p++) { ${sums.map((sum, p) => `${sum} += parts[(${p * parts}u + p) * ${size}u + e];`).join(' ')} }
+  ${plan.write('e', sums)}`,
   };
 }
 

@@ -81,6 +81,15 @@ export const primitiveCases: readonly GraphCase[] = [
     ],
   })),
   {
+    name: 'few tiles of long sums, in parts of the inner axis',
+    inputs: [draws([9, 1030]), draws([1030, 20], 2), draws([1030, 20], 3), draws([20], 4)],
+    build: (a, b, c, d) => [
+      t.matmul(a!, b!),
+      t.add(t.matmul(a!, t.cast(c!, 'bf16')), d!),
+      t.mul(t.sigmoid(t.matmul(a!, t.mul(b!, 2))), t.matmul(a!, t.mul(c!, 2))),
+    ],
+  },
+  {
     name: 'rows added to by a long index, of every batch its own',
     inputs: [
       draws([2, 9, 40]),
