@@ -25,7 +25,7 @@ export type { ValueAndGrad, Vjp } from './gradient/gradient.ts';
 export { recompute, recomputeOp } from './gradient/recompute.ts';
 export type { RecomputeAttributes } from './gradient/recompute.ts';
 export { customGradient } from './gradient/custom-gradient.ts';
-export type { CustomGradientCall } from './gradient/custom-gradient.ts';
+export type { CotangentsOf, CustomGradientCall } from './gradient/custom-gradient.ts';
 export * from './primitives/after.ts';
 export { CpuDevice } from './cpu/cpu-device.ts';
 export type { CpuDeviceOptions } from './cpu/cpu-device.ts';

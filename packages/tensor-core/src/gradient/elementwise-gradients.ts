@@ -1,6 +1,7 @@
 import type { GradientCall } from '../op.ts';
 import {
   abs,
+  and,
   cast,
   cos,
   div,
@@ -66,11 +67,15 @@ const binary: Readonly<Partial<Record<BinaryFunction, (call: BinaryCall) => read
     const quotient = div(a, b);
     return [dy, neg(mul(dy, mul(sign(quotient), floor(abs(quotient)))))];
   },
-  pow: ({ a, b, y, dy }) => [
-    mul(dy, where(equal(b, 0), 0, mul(b, pow(a, sub(b, 1))))),
-    // Of a ≤ 0 the derivative by the exponent is not a real number; 0 where the power is 0.
-    mul(dy, where(equal(y, 0), 0, mul(y, log(a)))),
-  ],
+  pow: ({ a, b, y, dy }) => {
+    // At a = 0 the factors 0^−1 and log 0 stand beside a 0 and must not make NaN of it. Chosen by the operand, not by the
+    // product, so that the gradient of this gradient is right where b is 0 as well.
+    const zero = equal(a, 0);
+    return [
+      mul(dy, mul(b, pow(where(and(zero, equal(b, 0)), 1, a), sub(b, 1)))),
+      mul(dy, mul(y, log(where(zero, 1, a)))),
+    ];
+  },
   max: ({ a, b, dy }) => [chosen(a, b, (x, z) => less(z, x), dy), chosen(b, a, (x, z) => less(z, x), dy)],
   min: ({ a, b, dy }) => [chosen(a, b, less, dy), chosen(b, a, less, dy)],
 };

@@ -1,6 +1,8 @@
 import type { GradientCall } from '../op.ts';
-import { cumsum, gather, scatterAdd, scatterSet, zeros } from '../primitives/index-ops.ts';
+import { equal, where } from '../primitives/elementwise.ts';
+import { cumsum, gather, iota, scatterAdd, scatterSet, zeros } from '../primitives/index-ops.ts';
 import type { GatherAttributes, ScatterAttributes } from '../primitives/index-ops.ts';
+import { broadcastTo, reshape } from '../primitives/view.ts';
 import type { Tensor } from '../tensor.ts';
 
 type Gradient = readonly (Tensor | undefined)[];
@@ -11,15 +13,21 @@ export function gatherGradient({ inputs, cotangents, attributes }: GradientCall<
   return [scatterAdd(zeros(table.shape), index, cotangents[0]!, attributes), undefined];
 }
 
-/** Gradient of writing rows. Of several set to one place, only the one that stayed has any, so indices are expected to differ. */
+/** Gradient of writing rows. Of several set to one place only the one that stayed has any. */
 export function scatterGradient({ inputs, cotangents, attributes }: GradientCall<ScatterAttributes>): Gradient {
-  const [, index, updates] = inputs as [Tensor, Tensor, Tensor];
+  const [base, index, updates] = inputs as [Tensor, Tensor, Tensor];
   const { mode, batchDims } = attributes;
   const dy = cotangents[0]!;
+  const read = gather(dy, index, { batchDims });
+  if (mode === 'add') return [dy, undefined, read];
+  const number = reshape(iota([index.size]), index.shape);
+  const places = base.shape.slice(0, batchDims + 1);
+  const stayed = gather(scatterSet(zeros(places, 'i32'), index, number, { batchDims }), index, { batchDims });
+  const own = reshape(equal(stayed, number), [...index.shape, ...base.shape.slice(batchDims + 1).map(() => 1)]);
   return [
-    mode === 'add' ? dy : scatterSet(dy, index, zeros(updates.shape), { batchDims }),
+    scatterSet(dy, index, zeros(updates.shape), { batchDims }),
     undefined,
-    gather(dy, index, { batchDims }),
+    where(broadcastTo(own, read.shape), read, 0),
   ];
 }
 
