@@ -1,5 +1,6 @@
 import type { Model } from '@tessera/assembler';
-import type { Report, Settings, Speed } from '../protocol.ts';
+import type { Report, Settings } from '../protocol.ts';
+import { StopWatch } from './stop-watch.ts';
 
 // #region generate
 /** Continues a text and tells each piece of it. An abort ends it within one step. */
@@ -23,25 +24,3 @@ export async function generate(
   }
 }
 // #endregion generate
-
-class StopWatch {
-  readonly #started = performance.now();
-  #first = 0;
-  #last = 0;
-  #tokens = 0;
-
-  token(): void {
-    this.#last = performance.now();
-    if (this.#tokens === 0) this.#first = this.#last;
-    this.#tokens++;
-  }
-
-  speed(): Speed {
-    const steps = this.#tokens - 1;
-    return {
-      prefillMs: this.#first - this.#started,
-      tokens: this.#tokens,
-      tokensPerSecond: steps > 0 ? (1000 * steps) / (this.#last - this.#first) : undefined,
-    };
-  }
-}

@@ -15,10 +15,7 @@ const assembler = createAssembler({
   backends: { webgpu: () => requestWebGpu() },
 });
 
-/**
- * Loads the model at an address, and tells how far that is.
- * @param former - a model that lost its device: it is brought to another one
- */
+/** Loads the model at an address, or brings back a `former` one that lost its device, and tells how far that is. */
 export async function loadModel(
   address: string,
   wish: string,

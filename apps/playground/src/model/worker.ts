@@ -6,6 +6,7 @@ import type { Report, Request } from '../protocol.ts';
 import { generate } from './generate.ts';
 import { loadModel } from './load-model.ts';
 
+// #region answer
 let model: Model | undefined;
 let generation: AbortController | undefined;
 
@@ -29,6 +30,7 @@ async function answer(request: Request): Promise<void> {
     else tell({ type: 'failed', sentence: sentenceOf(error) });
   }
 }
+// #endregion answer
 
 function tell(report: Report): void {
   postMessage(report);
