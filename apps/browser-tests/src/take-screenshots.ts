@@ -23,9 +23,9 @@ async function visit(name: string, options: Visit, act: (page: PlaygroundPage) =
 }
 
 /** Lets the model write so many tokens, with a seed so that the picture is the same each time. */
-async function write(page: PlaygroundPage, tokens: number, beginning = 'ROMEO:\n'): Promise<void> {
+async function write(page: PlaygroundPage, tokens: number): Promise<void> {
   await page.ready();
-  await page.set({ Beginning: beginning, Seed: 11 });
+  await page.set({ Seed: 11 });
   await page.send.click();
   await page.tokens(tokens);
 }
@@ -33,16 +33,14 @@ async function write(page: PlaygroundPage, tokens: number, beginning = 'ROMEO:\n
 await visit('loading', { query: '?device=webgpu', viewport: desktop }, (page) =>
   page.until(async () => (await page.text('doing')).includes('MB'), 'loading shows'),
 );
-await visit('streaming', { query: '?device=webgpu', viewport: desktop }, (page) => write(page, 60));
-await visit('dark', { query: '?device=cpu', viewport: desktop, dark: true }, async (page) => {
-  await write(page, 120, 'JULIET:\n');
-});
-await visit('cpu', { viewport: desktop }, async (page) => {
-  await write(page, 150);
+await visit('desktop', { query: '?device=webgpu', viewport: desktop }, (page) => write(page, 60));
+await visit('desktop-dark', { query: '?device=cpu', viewport: desktop, dark: true }, (page) => write(page, 120));
+await visit('without-gpu', { viewport: desktop }, async (page) => {
+  await write(page, 200);
   await page.ready();
 });
-await visit('phone', { query: '?device=webgpu', viewport: phone }, (page) => write(page, 40));
-await visit('phone-dark', { viewport: phone, dark: true }, (page) => page.ready());
+await visit('phone', { query: '?device=webgpu', viewport: phone, dark: true }, (page) => write(page, 40));
+await visit('phone-light', { viewport: phone }, (page) => page.ready());
 await visit('problem', { query: '?device=cpu', viewport: phone }, async (page) => {
   await page.ready();
   await page.set({ 'Tokens at most': 4000 });
