@@ -8,6 +8,7 @@ const budgets = {
   'attention-linear': '2.1 kB',
   'attention-softmax': '2.8 kB',
   checkpoints: '27 kB',
+  data: '4.5 kB',
   feedforward: '0.6 kB',
   'kernels-webgpu': '25 kB',
   norms: '0.5 kB',

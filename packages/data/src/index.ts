@@ -1,0 +1,13 @@
+export { corpusSource, type CorpusSourceOptions } from './batches/corpus-source.ts';
+export { prefetch, type PrefetchOptions } from './batches/prefetch.ts';
+export type { NextBatchOptions, TokenBatch, TokenSource } from './batches/token-source.ts';
+export type { Packing } from './batches/window-table.ts';
+export { DataError } from './data-error.ts';
+export { fileTexts, type EndSplit, type FileTextsOptions } from './text/file-texts.ts';
+export { memoryTexts } from './text/memory-texts.ts';
+export { splitByHash, type HashSplit } from './text/split-by-hash.ts';
+export type { ReadTextsOptions, TextPiece, TextSource } from './text/text-source.ts';
+export { encodeByWord } from './tokens/encode-by-word.ts';
+export { encodeTexts, type EncodeProgress, type EncodeTextsOptions } from './tokens/encode-texts.ts';
+export { byteEncoder, type TextEncoderToIds } from './tokens/text-encoder.ts';
+export { TokenCorpus } from './tokens/token-corpus.ts';
