@@ -1,4 +1,4 @@
-import { linear } from '@tessera/ops';
+import { linear, linearCrossEntropy } from '@tessera/ops';
 import type { Call, Decoding, Links, ParamSpec, SequenceMixer, Site, StateSize } from '@tessera/plugin';
 import { constant, decodingOf, normal } from '@tessera/plugin';
 import { add, cast, div, expandDims, fromHost, gather, iota, mul, sub, tanh, trace, zeros } from '@tessera/tensor-core';
@@ -70,6 +70,22 @@ export class LanguageModelGraph {
   forward(params: ModelParams, batch: TokenBatch): { logits: Tensor; links: Links; aux?: Tensor } {
     const { y, links, aux } = this.stack.forward(this.#stackCall(params, batch, positionsFrom(batch)));
     return { logits: this.#head(params, y), links: links!, ...(aux && { aux }) };
+  }
+
+  /**
+   * Negative log-likelihood of each target, `[B, T]`, in nats; logits of all positions are never there together.
+   * @param targets - `[B, T]`, i32: the token that follows each
+   */
+  loss(params: ModelParams, batch: TokenBatch, targets: Tensor): { loss: Tensor; aux?: Tensor } {
+    const { y, aux } = this.stack.forward(this.#stackCall(params, batch, positionsFrom(batch)));
+    const loss = linearCrossEntropy({
+      x: this.#normed(params, y),
+      weight: this.#outputWeight(params),
+      bias: params['head.bias'],
+      targets,
+      finish: (logits) => this.#finished(logits),
+    });
+    return { loss, ...(aux && { aux }) };
   }
 
   /** The state before the first token. */
@@ -145,15 +161,24 @@ export class LanguageModelGraph {
   }
 
   #head(params: ModelParams, x: Tensor): Tensor {
-    const { spec, finalNorm } = this.resolved;
-    const normed = finalNorm
+    return this.#finished(linear(this.#normed(params, x), this.#outputWeight(params), params['head.bias']));
+  }
+
+  #normed(params: ModelParams, x: Tensor): Tensor {
+    const { finalNorm } = this.resolved;
+    return finalNorm
       ? finalNorm.part.forward({ params: subtree(params, 'finalNorm.'), config: finalNorm.config, x })
       : x;
-    const weight = params[spec.head?.tied ? 'embedding.weight' : 'head.weight']!;
-    let logits = linear(normed, weight, params['head.bias']);
-    const { multiplier = 1, softCap } = spec.head ?? {};
-    if (multiplier !== 1) logits = mul(logits, multiplier);
-    return softCap ? mul(tanh(div(logits, softCap)), softCap) : logits;
+  }
+
+  #outputWeight(params: ModelParams): Tensor {
+    return params[this.resolved.spec.head?.tied ? 'embedding.weight' : 'head.weight']!;
+  }
+
+  #finished(logits: Tensor): Tensor {
+    const { multiplier = 1, softCap } = this.resolved.spec.head ?? {};
+    const scaled = multiplier === 1 ? logits : mul(logits, multiplier);
+    return softCap ? mul(tanh(div(scaled, softCap)), softCap) : scaled;
   }
 }
 
