@@ -3,6 +3,7 @@ import {
   add,
   div,
   erf,
+  lessEqual,
   maximum,
   minimum,
   mul,
@@ -17,9 +18,9 @@ import {
 } from '@tessera/tensor-core';
 import { softplus } from './softplus.ts';
 
-/** max(x, 0). */
+/** max(x, 0), with gradient 0 at 0, as everybody has it. */
 export function relu(x: Tensor): Tensor {
-  return maximum(x, 0);
+  return where(lessEqual(x, 0), 0, x); // NaN stays
 }
 
 /** x · σ(x), also called swish. @see Ramachandran et al. 2017, arXiv:1710.05941. */

@@ -6,12 +6,15 @@ import {
   cast,
   equal,
   expandDims,
+  greater,
   iota,
   matmul,
+  neg,
   permute,
   scan,
   showShape,
   sub,
+  transpose,
   where,
   zeros,
   reshape,
@@ -63,6 +66,13 @@ export const unitLowerInverseOp: Op<Record<never, never>> = {
     return [carry.A];
   },
   kernels: [kernel, unitLowerInverseKernel],
+  // dL = −Aᵀ dA Aᵀ below the diagonal: two products in place of a loop the other way.
+  gradient({ outputs: [A], cotangents: [c] }) {
+    const C = A!.shape.at(-1)!;
+    const turned = transpose(A!);
+    const below = greater(iota([C, C], 0), iota([C, C], 1));
+    return [c && where(below, neg(matmul(matmul(turned, c), turned)), 0)];
+  },
 };
 
 /** (I + L)⁻¹ for strictly lower triangular `L […, C, C]`, by forward substitution: exact where products of powers would cancel. */
