@@ -18,6 +18,8 @@ const budgets = {
   sampling: '10.6 kB',
   'tensor-core': '24 kB',
   text: '24.5 kB',
+  training: '9 kB',
+  'tokenizer-training': '2 kB',
 };
 
 const packages = new URL('../../packages/', import.meta.url);
