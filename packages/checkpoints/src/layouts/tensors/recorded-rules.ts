@@ -1,0 +1,61 @@
+import type { RegroupRule, SplitRule, TensorRule } from '@tessera/plugin';
+import type { Tensor } from '@tessera/tensor-core';
+import { concat, expandDims, slice, squeeze, transpose } from '@tessera/tensor-core';
+import { oursNames, publishedNames } from '../rule-names.ts';
+import { rowRuns } from './move-rows.ts';
+import { publishedShapes } from './rule-shapes.ts';
+
+/** Tensors by name. */
+export type NamedTensors = Readonly<Record<string, Tensor>>;
+
+/**
+ * Published tensors of a rule, by name, recorded from ours: {@link writePublished} as tensor ops, so that what is defined on
+ * published matrices can be computed on a device.
+ */
+export function recordPublished(rule: TensorRule, ours: NamedTensors): Record<string, Tensor> {
+  const [first] = publishedNames(rule) as [string];
+  if (rule.kind === 'copy') return { [first]: ours[rule.ours]! };
+  if (rule.kind === 'rename') return { [first]: outer(rule, ours[rule.ours]!) };
+  const pieces = publishedNames(rule).map((): Tensor[] => []);
+  for (const run of inOrder(rule, 'published'))
+    pieces[run.published]!.push(slice(ours[rule.ours[run.ours]!]!, 0, run.oursRow, run.oursRow + run.rows));
+  return Object.fromEntries(publishedNames(rule).map((name, index) => [name, outer(rule, concat(pieces[index]!, 0))]));
+}
+
+/** Our tensors of a rule, by name, recorded from the published ones: the inverse of {@link recordPublished}. */
+export function recordOurs(rule: TensorRule, published: NamedTensors): Record<string, Tensor> {
+  const names = oursNames(rule);
+  if (rule.kind === 'copy') return {};
+  const straight = publishedNames(rule).map((name) => inner(rule, published[name]!));
+  if (rule.kind === 'rename') return { [rule.ours]: straight[0]! };
+  const pieces = names.map((): Tensor[] => []);
+  for (const run of inOrder(rule, 'ours'))
+    pieces[run.ours]!.push(slice(straight[run.published]!, 0, run.publishedRow, run.publishedRow + run.rows));
+  return Object.fromEntries(names.map((name, index) => [name, concat(pieces[index]!, 0)]));
+}
+
+/** Shapes of the published tensors of a rule, by name, from ours. */
+export function publishedShapesOf(
+  rule: TensorRule,
+  ours: (name: string) => readonly number[],
+): Record<string, readonly number[]> {
+  const shapes = publishedShapes(rule, ours);
+  return Object.fromEntries(publishedNames(rule).map((name, index) => [name, shapes[index]!]));
+}
+
+function inOrder(rule: SplitRule | RegroupRule, side: 'published' | 'ours'): ReturnType<typeof rowRuns> {
+  const row = side === 'published' ? 'publishedRow' : 'oursRow';
+  return rowRuns(rule).toSorted((a, b) => a[side] - b[side] || a[row] - b[row]);
+}
+
+function outer(rule: TensorRule, tensor: Tensor): Tensor {
+  if ('transposed' in rule && rule.transposed) return transpose(tensor);
+  if ('squeezed' in rule && rule.squeezed !== undefined) return expandDims(tensor, rule.squeezed);
+  return tensor;
+}
+
+function inner(rule: TensorRule, tensor: Tensor): Tensor {
+  if ('transposed' in rule && rule.transposed) return transpose(tensor);
+  if ('squeezed' in rule && rule.squeezed !== undefined) return squeeze(tensor, rule.squeezed);
+  return tensor;
+}

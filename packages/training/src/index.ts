@@ -1,0 +1,22 @@
+export { createTrainer } from './trainer.ts';
+export type { Trainer, TrainingProgress } from './trainer.ts';
+export type { TrainerOptions, TrainerSettings } from './trainer-options.ts';
+export type { Evaluation, TrainCall, TrainingEvent } from './training-event.ts';
+export { batchOf, batchesOf } from './batch-source.ts';
+export type { BatchSource, TrainingBatch } from './batch-source.ts';
+export { scheduleFactor } from './schedule.ts';
+export type { Schedule } from './schedule.ts';
+export type {
+  AdamWOptions,
+  AdamWSettings,
+  Decayed,
+  MuonOptions,
+  MuonSettings,
+  OptimizerOptions,
+  OptimizerSettings,
+  SgdOptions,
+  SgdSettings,
+} from './optimizers/optimizer-options.ts';
+export type { NewtonSchulz } from './optimizers/orthogonalize.ts';
+export type { TrainingState } from './step/training-state.ts';
+export type { ByPath, Slots } from './optimizers/update-rule.ts';

@@ -1,0 +1,72 @@
+import type { LanguageModelGraph } from '@tessera/assembler';
+import { crossEntropy } from '@tessera/ops';
+import type { Links } from '@tessera/plugin';
+import type { Tensor } from '@tessera/tensor-core';
+import {
+  add,
+  asTensor,
+  cast,
+  div,
+  equal,
+  fromHost,
+  maximum,
+  mean,
+  slice,
+  sum,
+  where,
+  zeros,
+} from '@tessera/tensor-core';
+import type { ByPath } from '../optimizers/update-rule.ts';
+
+/** Inputs of a batch on the device. */
+export interface BatchTensors {
+  /** `[B, T + 1]`, i32 */
+  readonly tokens: Tensor;
+  /** `[B, T + 1]`, i32 */
+  readonly segments?: Tensor | undefined;
+  /** Key of random numbers, `[2]`, u32; absent outside of training. */
+  readonly random?: Tensor | undefined;
+}
+
+/** What the loss of a batch is made of. */
+export interface NextTokenLoss {
+  /** Mean of −ln p of the next token over the tokens that count, a scalar. */
+  readonly loss: Tensor;
+  /** How many tokens count, a scalar. */
+  readonly count: Tensor;
+  /** What is minimised: with auxiliary losses of layers. */
+  readonly objective: Tensor;
+  readonly logits: Tensor;
+  /** The residual stream before each layer, `N.x`. */
+  readonly links: Links;
+}
+
+/**
+ * Records the loss of predicting each token from those before it. Where documents are kept apart, the first token of one is
+ * predicted by nothing, and does not count.
+ */
+export function nextTokenLoss(
+  graph: LanguageModelGraph,
+  params: ByPath,
+  { tokens, segments, random }: BatchTensors,
+): NextTokenLoss {
+  const [B, length] = tokens.shape as readonly [number, number];
+  const T = length - 1;
+  const { logits, links, aux } = graph.forward(params, {
+    tokens: slice(tokens, 1, 0, T),
+    starts: zeros([B], 'i32'),
+    lengths: fromHost(new Int32Array(B).fill(T), [B]),
+    ...(segments && { segments: slice(segments, 1, 0, T) }),
+    ...(random && { random, training: true }),
+  });
+  const losses = crossEntropy(logits, slice(tokens, 1, 1)); // [B, T]
+  const objectiveOf = (loss: Tensor): Tensor => (aux ? add(loss, aux) : loss);
+  if (!segments) {
+    const loss = mean(losses);
+    return { loss, count: asTensor(B * T), objective: objectiveOf(loss), logits, links };
+  }
+  const counts = equal(slice(segments, 1, 0, T), slice(segments, 1, 1));
+  const count = maximum(sum(cast(counts, 'f32')), 1);
+  const loss = div(sum(where(counts, losses, 0)), count);
+  return { loss, count, objective: objectiveOf(loss), logits, links };
+}

@@ -1,0 +1,68 @@
+import { requestWebGpu } from '@tessera/kernels-webgpu';
+import type { WebGpuDevice } from '@tessera/kernels-webgpu';
+import { softwareGpu } from '@tessera/software-gpu';
+import { CpuDevice } from '@tessera/tensor-core';
+import type { Device } from '@tessera/tensor-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { batchOf, batchesOf } from './batch-source.ts';
+import type { OptimizerOptions } from './optimizers/optimizer-options.ts';
+import { assembler, rowsOf, smallSpec } from './test-models.test-data.ts';
+import { createTrainer } from './trainer.ts';
+import type { TrainerOptions } from './trainer-options.ts';
+
+let gpu: WebGpuDevice;
+beforeAll(async () => {
+  const device = await requestWebGpu({ gpu: await softwareGpu() });
+  if (!device) throw new Error('The software adapter is not there.');
+  gpu = device;
+});
+afterAll(() => gpu.dispose());
+
+async function losses(device: Device, given: Partial<TrainerOptions>): Promise<number[]> {
+  await using model = await assembler.assemble(smallSpec, { device, seed: 1 });
+  await using trainer = await createTrainer(model, {
+    batches: batchesOf(rowsOf(12, 7), 3),
+    optimizer: { kind: 'adamw', learningRate: 0.01 },
+    schedule: { kind: 'cosine', warmup: 2, steps: 10 },
+    ...given,
+  });
+  const made: number[] = [];
+  for await (const { loss, gradientNorm } of trainer.train({ until: 5 })) made.push(loss, gradientNorm);
+  made.push((await trainer.evaluate([batchOf(rowsOf(2, 7, 9))])).loss);
+  return made;
+}
+
+const optimizers: OptimizerOptions[] = [
+  { kind: 'adamw', learningRate: 0.01 },
+  { kind: 'muon', learningRate: 0.02, newtonSchulz: { precision: 'f32' } },
+];
+
+test.each(optimizers)('the GPU trains as the CPU does, and the same twice: $kind', async (optimizer) => {
+  const cpu = await losses(new CpuDevice(), { optimizer });
+  const made = await losses(gpu, { optimizer });
+  expect(made).toHaveLength(cpu.length);
+  made.forEach((value, index) => expect(Math.abs(value / cpu[index]! - 1)).toBeLessThan(1e-3));
+  expect(await losses(gpu, { optimizer })).toEqual(made);
+  expect(gpu.allocatedBytes).toBe(0);
+});
+
+test('gradients of several batches are averaged on the GPU as on the CPU', async () => {
+  const cpu = await losses(new CpuDevice(), { accumulate: 2, recompute: 'layers' });
+  const made = await losses(gpu, { accumulate: 2, recompute: 'layers' });
+  made.forEach((value, index) => expect(Math.abs(value / cpu[index]! - 1)).toBeLessThan(1e-3));
+});
+
+test('a loss that is no number ends with its step and the tensor, on the GPU, and changes nothing', async () => {
+  await using model = await assembler.assemble(smallSpec, { device: gpu, seed: 1 });
+  await using trainer = await createTrainer(model, {
+    batches: batchesOf(rowsOf(12, 7), 3),
+    optimizer: { kind: 'sgd', learningRate: 1e30, momentum: 0 },
+    clip: false,
+  });
+  const run = async (): Promise<void> => {
+    for await (const { step } of trainer.train({ until: 6 })) expect(step).toBe(1);
+  };
+  await expect(run()).rejects.toMatchObject({ code: 'NUMERICAL', facts: { step: 2, tensor: expect.any(String) } });
+  for (const param of Object.values(trainer.state.params))
+    expect((await gpu.read(param)).every((value) => Number.isFinite(value))).toBe(true);
+});
