@@ -35,7 +35,6 @@ const few: readonly string[] = [
   'token by token equals forward',
   'a step that overwrites its state gives the same',
   'a rejected draft leaves no trace',
-  'a state that was saved and restored goes on to the bit',
 ];
 
 /** Laws of each mixer on a device: all of them, or one of each kind. */
