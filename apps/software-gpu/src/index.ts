@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import type * as Dawn from 'webgpu';
 import { unpackSwiftShader } from './unpack-swiftshader.ts';
 
+export { takesAll } from './takes-all.ts';
+
 const entries = new Map<string, Promise<GPU>>();
 
 /**

@@ -1,0 +1,43 @@
+import { readdirSync } from 'node:fs';
+import { Readable } from 'node:stream';
+import { requestWebGpu } from '@tessera/kernels-webgpu';
+import { softwareGpu, takesAll } from '@tessera/software-gpu';
+import { describe, expect, test } from 'vitest';
+import { caseDirectory, casesDirectory } from '../testing/checkpoints.test-support.ts';
+import { CollectingStream } from '../testing/run-tessera.test-support.ts';
+import { verifyCase } from './verify-case.ts';
+
+/** One case of each layout, with as many of its settings as one case has. */
+const oneOfEach = [
+  'gemma3-v4',
+  'gpt2-full',
+  'gpt_neox-full',
+  'granite-tied-llama3',
+  'lfm2-full',
+  'llama-full',
+  'mistral-window',
+  'olmo2-full',
+  'olmo_hybrid-full',
+  'phi3-full',
+  'qwen2-full',
+  'qwen3-window',
+  'smollm3-list',
+];
+
+const all = takesAll('the other conformance cases, and all of them without subgroups');
+const gpu = await softwareGpu();
+const [stdout, stderr] = [new CollectingStream(), new CollectingStream()];
+const terminal = { stdout, stderr, stdin: Readable.from([]), signal: new AbortController().signal };
+
+for (const without of all ? [[], ['subgroups']] : [[]]) {
+  const device = await requestWebGpu({ gpu, without });
+
+  describe(`logits and greedy tokens on WebGPU${without.map((feature) => `, without ${feature}`).join('')}`, () => {
+    test.each(all ? readdirSync(casesDirectory).sort() : oneOfEach)('%s', async (name) => {
+      const verdict = await verifyCase(caseDirectory(name), { device: device! }, terminal);
+      // An encoder does not generate.
+      const greedyEqual = name === 'gemma3-bidirectional' ? null : true;
+      expect(verdict).toMatchObject({ device: 'webgpu', dtype: 'fp32', greedyEqual, pass: true });
+    });
+  });
+}
