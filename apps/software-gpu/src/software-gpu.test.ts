@@ -1,0 +1,27 @@
+import { afterEach, expect, test, vi } from 'vitest';
+import { softwareGpu, takesAll } from './index.ts';
+
+const { arch } = process;
+
+afterEach(() => {
+  Object.defineProperty(process, 'arch', { value: arch });
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
+});
+
+test('where the adapter cannot run, tests fail with a sentence that says why', async () => {
+  Object.defineProperty(process, 'arch', { value: 'riscv64' });
+  await expect(softwareGpu(['some_toggle'])).rejects.toThrow(
+    /^The WebGPU adapter in software is built for linux on x64, and this is \w+ on riscv64\. Run the tests on linux x64/,
+  );
+});
+
+test('a run that leaves tests out says what, and a run of all takes them', () => {
+  const log = vi.spyOn(console, 'log').mockImplementation(() => {});
+  vi.stubEnv('TESSERA_WEBGPU', '');
+  expect(takesAll('the slow ones')).toBe(false);
+  expect(log).toHaveBeenLastCalledWith('Left to pnpm test:webgpu:all: the slow ones.');
+  vi.stubEnv('TESSERA_WEBGPU', 'all');
+  expect(takesAll('the slow ones')).toBe(true);
+  expect(log).toHaveBeenCalledTimes(1);
+});
