@@ -7,9 +7,9 @@ const depth = 16;
 /** Vectors from one line to the next in workgroup memory: one more than needed, against bank conflicts. */
 const stride = tile / 4 + 1;
 /** Vectors of workgroup memory through which rows and columns pass. */
-export const stripVectors: number = 2 * depth * stride;
+const stripVectors = 2 * depth * stride;
 /** Vectors of a tile of weights. */
-export const weightVectors: number = tile * stride;
+const weightVectors = tile * stride;
 
 const four = [0, 1, 2, 3];
 
@@ -24,7 +24,7 @@ export function vector(code: (c: number) => string): string {
 }
 
 /** Vectors that an invocation has of each of its rows in a sum of `quads` vectors a row. */
-export function share(quads: number): number {
+function share(quads: number): number {
   return Math.ceil(quads / 16);
 }
 
