@@ -59,7 +59,7 @@ CASES: list[dict] = []
 
 
 def case(family, variant, covers, config, **options):
-    """`options`: store, full (write the config as transformers 5 does), against, greedy, context, base, rename, extra."""
+    """`options`: store, full (write the config as transformers 5 does), against, greedy, context, base, rename, extra, pad (an id put among the inputs)."""
     CASES.append({"family": family, "variant": variant, "covers": covers, "config": config, **options})
 
 
@@ -120,6 +120,10 @@ case("llama", "longrope", "longrope in llama: short factors, attention factor fr
       "rope_parameters": {"rope_type": "longrope", "rope_theta": 1000.0, "factor": 8.0, "original_max_position_embeddings": 32,
                           "short_factor": [1.0, 1.1, 1.3, 1.7, 2.0, 2.4], "long_factor": [1.0, 2.0, 3.0, 5.0, 8.0, 8.0]}},
      against={"rope_parameters": {"rope_type": "default", "rope_theta": 1000.0}})
+
+# a pad_token_id that occurs: its row of the embedding has no gradient from being read
+case("llama", "padding", "pad_token_id among the inputs: no gradient by its row of the embedding", {**TILED, "pad_token_id": 7}, pad=7)
+case("qwen2", "padding-tied", "pad_token_id among the inputs, tied: its row has the gradient of the head alone", {**TILED, "pad_token_id": 5, "tie_word_embeddings": True}, pad=5)
 
 # qwen2
 case("qwen2", "full", "biases on query, key and value only; tied; every field spelled", {**TILED, "tie_word_embeddings": True, "max_position_embeddings": 64}, full=True)
@@ -371,6 +375,8 @@ def make(spec):
                 parameter.copy_(draw(key, parameter.shape, generator, family == "gemma3_text", family == "gpt2", model.config.tie_word_embeddings).to(DTYPES[store]).float())
         vocab = model.config.vocab_size
         ids = torch.randint(3, vocab, (2, LENGTH), generator=generator)
+        if "pad" in spec:
+            ids[:, [2, 9, 17]] = spec["pad"]
         prompt = torch.randint(3, vocab, (1, PROMPT), generator=generator)
         if not spec.get("greedy", True):
             best = (model, ids, prompt, None, None, seed)

@@ -60,6 +60,8 @@ export interface ModelSpec {
     readonly multiplier?: number;
     /** Rows of a table of learned positions that is added. Absent: none. */
     readonly positions?: number;
+    /** Token whose row of the table has no gradient from being read; a tied output map still has. Absent: none. */
+    readonly paddingId?: number;
   };
   readonly layers: readonly LayerSpec[];
   /** Norm before the output map. */
@@ -103,6 +105,7 @@ export const modelSpecSchema: FieldsSchema<Required<ModelSpec>> = fields<ModelSp
     fields<NonNullable<ModelSpec['embedding']>>({
       multiplier: number({ default: 1 }),
       positions: optional(int({ min: 1 })),
+      paddingId: optional(int({ min: 0 })),
     }),
   ) as Field<ModelSpec['embedding']>,
   layers: list(layer) as unknown as Field<readonly LayerSpec[]>,

@@ -7,6 +7,7 @@ import type { ResolvedModel } from '../stack/resolve.ts';
 import { stackMixer } from '../stack/stack-mixer.ts';
 import type { StackState } from '../stack/stack-mixer.ts';
 import type { StackParams } from '../stack/stack-params.ts';
+import { tokenEmbedding } from './token-embedding.ts';
 
 /** Learned tensors of a model by path: `embedding.weight`, `layers.0.mixer.q_proj`, `finalNorm.weight`, `head.weight`. */
 export type ModelParams = Readonly<Record<string, Tensor>>;
@@ -154,7 +155,7 @@ export class LanguageModelGraph {
   #embed(params: ModelParams, tokens: Tensor, positions: Tensor): Tensor {
     const { embedding } = this.resolved.spec;
     const table = params['embedding.weight']!;
-    let x = cast(gather(table, tokens), 'f32');
+    let x = cast(tokenEmbedding(table, tokens, embedding?.paddingId), 'f32');
     if (embedding?.multiplier !== undefined && embedding.multiplier !== 1) x = mul(x, embedding.multiplier);
     const learned = params['embedding.positions'];
     return learned ? add(x, cast(gather(learned, positions), 'f32')) : x;

@@ -35,6 +35,18 @@ export function readGenericFields(reader: ConfigReader): void {
   reader.neutral('is_causal', true, null);
 }
 
+/**
+ * The token whose row of the embedding the published code leaves as it is, counted from the end where it is negative.
+ * @param fallback - `pad_token_id` where a config does not say
+ */
+export function readPaddingId(reader: ConfigReader, vocabSize: number, fallback?: number): number | undefined {
+  const key = 'pad_token_id';
+  if (Array.isArray(reader.value(key))) return undefined;
+  const given = reader.value(key) === undefined ? fallback : reader.optionalInt(key, { min: -(2 ** 31) });
+  const id = given !== undefined && given < 0 ? given + vocabSize : given;
+  return id !== undefined && id >= 0 && id < vocabSize ? id : undefined;
+}
+
 /** Warns of special ids that no token of the vocabulary has. They change nothing of what a model computes. */
 export function readSpecialIds(reader: ConfigReader, vocabSize: number): void {
   for (const key of ['bos_token_id', 'eos_token_id', 'pad_token_id']) {

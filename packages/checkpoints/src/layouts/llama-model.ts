@@ -1,6 +1,7 @@
 import { readActivation } from './activation-names.ts';
 import type { ConfigReader } from './config-reader.ts';
 import { widest } from './decoder-fields.ts';
+import { readPaddingId } from './generic-fields.ts';
 import { attentionPart } from './parts/attention-part.ts';
 import type { AttentionSettings } from './parts/attention-settings.ts';
 import { gatedPart } from './parts/feed-forward-parts.ts';
@@ -52,6 +53,8 @@ export interface LlamaModelSettings extends Pick<PublishedModel, 'vocabSize' | '
   readonly softCap?: number | undefined;
   /** Default of `tie_word_embeddings`. @defaultValue false */
   readonly tied?: boolean;
+  /** Default of `pad_token_id`. @defaultValue none */
+  readonly paddingId?: number;
   /** Of the last norm. */
   readonly eps: number;
   /** Added to the weight of the last norm. @defaultValue 0 */
@@ -60,12 +63,13 @@ export interface LlamaModelSettings extends Pick<PublishedModel, 'vocabSize' | '
 
 /** A model with the outer names of llama: embedding, layers, last norm and head. */
 export function llamaModel(reader: ConfigReader, settings: LlamaModelSettings): PublishedModel {
-  const { embeddingMultiplier, headMultiplier, softCap, tied = false, eps, normOffset, ...sizes } = settings;
+  const { embeddingMultiplier, headMultiplier, softCap, tied = false, paddingId, eps, normOffset, ...sizes } = settings;
   return {
     ...sizes,
     prefixes: ['model.', ''],
     embedding: {
       name: 'embed_tokens.weight',
+      paddingId: readPaddingId(reader, sizes.vocabSize, paddingId),
       ...(embeddingMultiplier !== undefined && { multiplier: embeddingMultiplier }),
     },
     layersName: 'layers',

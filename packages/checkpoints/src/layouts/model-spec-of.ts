@@ -5,14 +5,17 @@ import type { PublishedLayer, PublishedModel } from './published-model.ts';
 /** The spec of a published model. Settings that are the default are left out. */
 export function modelSpecOf(model: PublishedModel): ModelSpec {
   const { vocabSize, dModel, maxPositions, embedding, head } = model;
-  const { multiplier = 1, positions } = embedding;
+  const { multiplier = 1, positions, paddingId } = embedding;
+  const read = {
+    ...(multiplier !== 1 && { multiplier }),
+    ...(positions && { positions: positions.rows }),
+    ...(paddingId !== undefined && { paddingId }),
+  };
   return {
     vocabSize,
     dModel,
     maxPositions,
-    ...((multiplier !== 1 || positions) && {
-      embedding: { ...(multiplier !== 1 && { multiplier }), ...(positions && { positions: positions.rows }) },
-    }),
+    ...(Object.keys(read).length > 0 && { embedding: read }),
     layers: model.layers.map(layerSpecOf),
     finalNorm: model.finalNorm.part.spec,
     head: {

@@ -43,6 +43,8 @@ export interface PublishedModel {
     readonly multiplier?: number;
     /** Table of learned positions. */
     readonly positions?: { readonly name: string; readonly rows: number };
+    /** Token whose row has no gradient from being read. */
+    readonly paddingId?: number | undefined;
   };
   /** Name of the list of layers, for example `layers`. */
   readonly layersName: string;

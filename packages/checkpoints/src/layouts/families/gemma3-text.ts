@@ -57,6 +57,7 @@ export function readGemma3Text(reader: ConfigReader, options: SpecOptions): Publ
   readUnused(reader);
   return llamaModel(reader, {
     ...sizes,
+    paddingId: 0,
     eps,
     normOffset: 1,
     tied: true,

@@ -2,6 +2,7 @@ import type { CheckpointLayout } from '@tessera/plugin';
 import type { ConfigReader } from '../config-reader.ts';
 import { readablePositions } from '../context-length.ts';
 import { readDecoderSizes, readHeads, widest } from '../decoder-fields.ts';
+import { readPaddingId } from '../generic-fields.ts';
 import { makeLayout } from '../make-layout.ts';
 import { attentionPart } from '../parts/attention-part.ts';
 import { gatedPart } from '../parts/feed-forward-parts.ts';
@@ -46,7 +47,7 @@ export const lfm2: CheckpointLayout = makeLayout({
       ...sizes,
       maxPositions: readablePositions(reader, sizes.maxPositions, options, limit),
       prefixes: ['model.', ''],
-      embedding: { name: 'embed_tokens.weight' },
+      embedding: { name: 'embed_tokens.weight', paddingId: readPaddingId(reader, sizes.vocabSize, 0) },
       layersName: 'layers',
       layers: readKinds(reader, sizes.layers).map((attends) => ({
         ...block,

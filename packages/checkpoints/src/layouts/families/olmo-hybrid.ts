@@ -56,6 +56,7 @@ export const olmoHybrid: CheckpointLayout = makeLayout({
     reader.inert(['linear_a_log_min', 'linear_a_log_max', 'linear_dt_min', 'linear_dt_max', 'linear_dt_init_floor']);
     return llamaModel(reader, {
       ...sizes,
+      paddingId: 100_277,
       eps,
       maxPositions: readablePositions(reader, sizes.maxPositions, options, limit),
       layers: readKinds(reader, sizes.layers).map((attends) => (attends ? full : linear)),

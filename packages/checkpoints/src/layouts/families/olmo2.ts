@@ -31,6 +31,7 @@ export const olmo2: CheckpointLayout = makeLayout({
     reader.neutral('clip_qkv', null);
     return llamaModel(reader, {
       ...sizes,
+      paddingId: 1,
       eps,
       maxPositions: readablePositions(reader, sizes.maxPositions, options, limit),
       layers: Array.from({ length: sizes.layers }, () => block),

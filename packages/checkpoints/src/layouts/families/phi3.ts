@@ -46,6 +46,7 @@ export const phi3: CheckpointLayout = makeLayout({
     readUniformLayers(reader, sizes.layers, window);
     return llamaModel(reader, {
       ...sizes,
+      paddingId: 32_000,
       eps,
       maxPositions: readablePositions(reader, sizes.maxPositions, options, limit),
       layers: Array.from({ length: sizes.layers }, () => block),

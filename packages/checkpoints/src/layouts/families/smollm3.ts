@@ -24,6 +24,7 @@ export const smollm3: CheckpointLayout = makeLayout({
     reader.inert(['max_window_layers']);
     return llamaModel(reader, {
       ...sizes,
+      paddingId: 128_004,
       eps,
       tied: true,
       maxPositions: readablePositions(reader, sizes.maxPositions, options, limit),
