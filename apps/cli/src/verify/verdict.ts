@@ -1,3 +1,4 @@
+import type { GradientComparison } from './compare-gradients.ts';
 import type { DivergingLayer } from './diverging-layer.ts';
 
 /** What came out for one directory: one line of JSON. */
@@ -14,6 +15,8 @@ export interface Verdict {
   /** Null where the reference does not generate. */
   readonly greedyEqual: boolean | null;
   readonly pass: boolean;
+  /** Only with `--grads`. */
+  readonly gradients?: GradientComparison;
   /** Only when the logits differ; null when the reference has no hidden states to tell. */
   readonly firstDivergingLayer?: DivergingLayer | null;
   /** What was thrown, with its code. */

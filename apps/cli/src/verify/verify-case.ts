@@ -6,17 +6,24 @@ import { loadModel } from '../load-model.ts';
 import type { ModelOptions } from '../options/model-options.ts';
 import { codeOf, kindOf, messageOf } from '../report-error.ts';
 import type { Terminal } from '../terminal/terminal.ts';
+import { compareGradients, notInReference } from './compare-gradients.ts';
 import { difference, within } from './difference.ts';
 import { divergingLayer } from './diverging-layer.ts';
 import type { Golden } from './golden.ts';
 import { readGolden } from './golden.ts';
 import { compareGreedy } from './greedy.ts';
+import { modelGradients } from './model-gradients.ts';
+import type { ReferenceGradients } from './reference-gradients.ts';
+import { readReferenceGradients } from './reference-gradients.ts';
 import { halfTolerance, referenceTolerance } from './tolerances.ts';
 import type { Verdict } from './verdict.ts';
 import { openVerdict } from './verdict.ts';
 
 /** How a conformance directory is verified. */
-export type VerifyOptions = Omit<ModelOptions, 'contextLength'>;
+export interface VerifyOptions extends Omit<ModelOptions, 'contextLength'> {
+  /** Compares loss and gradients too. */
+  readonly grads?: boolean;
+}
 
 /** What our logits are compared with. */
 interface Reference {
@@ -37,11 +44,13 @@ export async function verifyCase(directory: string, options: VerifyOptions, term
     const source = await directorySource(directory);
     verdict = { ...verdict, family: await familyOf(source, signal) };
     const golden = await readGolden(source, signal);
+    const gradients = options.grads ? await readReferenceGradients(source, signal) : undefined;
     const reference = await referenceOf(golden, directory, { ...options, dtype }, terminal);
     model = await load(directory, { ...options, dtype }, golden, terminal);
     verdict = { ...verdict, device: model.device.kind, adapter: model.device.name };
     verdict = { ...verdict, ...(await compareLogits(model, golden, reference)) };
     verdict = await compareTexts(model, golden, reference, verdict, terminal);
+    if (gradients) verdict = await withGradients(model, golden, gradients, verdict, terminal);
   } catch (error) {
     signal.throwIfAborted();
     verdict = { ...verdict, pass: false, error: messageOf(error), code: codeOf(error), kind: kindOf(error) };
@@ -105,6 +114,21 @@ async function compareLogits(model: Model, golden: Golden, { logits, tolerance }
   const layers = [...golden.hidden.keys()].filter((layer) => layer <= model.spec.layers.length);
   const { taps } = await model.forward(golden.inputIds, { taps: layers });
   return { ...compared, pass, firstDivergingLayer: divergingLayer(taps, [B, T], golden.hidden, tolerance) ?? null };
+}
+
+/** Adds to the verdict how loss and gradients compare. */
+async function withGradients(
+  model: Model,
+  { inputIds }: Golden,
+  reference: ReferenceGradients,
+  verdict: Verdict,
+  { stderr }: Terminal,
+): Promise<Verdict> {
+  const ours = await modelGradients(model, inputIds);
+  const gradients = compareGradients(ours, reference);
+  for (const name of notInReference(ours, reference))
+    stderr.write(`${verdict.directory}: the reference says nothing about the gradient of ${name}.\n`);
+  return { ...verdict, gradients, pass: verdict.pass && gradients.pass };
 }
 
 /** Adds to the verdict whether greedy decoding gives the texts of the reference. */

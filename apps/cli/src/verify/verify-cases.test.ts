@@ -23,16 +23,16 @@ const largerCases = [
 
 /** What a directory comes to, and why. */
 async function verdictOn(directory: string): Promise<object> {
-  const { status, stdout, stderr } = await runTessera(['verify', directory, '--device', 'cpu', '--json']);
+  const { status, stdout, stderr } = await runTessera(['verify', directory, '--device', 'cpu', '--grads', '--json']);
   return { status, stderr, ...(JSON.parse(stdout) as object) };
 }
 
-const passed = { status: 0, device: 'cpu', dtype: 'fp32', pass: true };
+const passed = { status: 0, device: 'cpu', dtype: 'fp32', pass: true, gradients: { failing: [], pass: true } };
 
 describe('cases of the repository', () => {
   const cases = readdirSync(casesDirectory).sort();
 
-  test('are all there', () => expect(cases).toHaveLength(62));
+  test('are all there', () => expect(cases).toHaveLength(64));
 
   test.each(cases)('%s', async (name) => {
     expect(await verdictOn(join(casesDirectory, name))).toMatchObject(passed);

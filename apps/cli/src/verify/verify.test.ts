@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { directorySource, openSafetensors, writeSafetensors } from '@tessera/checkpoints';
 import type { TensorBytes } from '@tessera/checkpoints';
@@ -147,4 +147,75 @@ test('the context length of meta.json chooses the frequencies', async () => {
   expect(meta.context_length).toBe(24);
   await changeJson(directory, 'meta.json', (json) => ({ ...json, context_length: null }));
   expect((await verify(directory)).verdicts[0]).toMatchObject({ pass: false });
+});
+
+describe('gradients', () => {
+  interface Reference {
+    loss: number;
+    params: Record<string, { norm: number; value: number[] }>;
+  }
+  const name = 'model.layers.0.self_attn.q_proj.weight';
+
+  test('are compared by published name when they are asked for', async () => {
+    const { status, verdicts, stderr } = await verify(caseDirectory('qwen2-padding-tied'), '--grads');
+    expect(status).toBe(0);
+    expect(verdicts[0]).toMatchObject({ pass: true, gradients: { tensors: 26, failing: [], pass: true } });
+    expect(verdicts[0]!.gradients!.relative).toBeLessThan(1e-3);
+    expect(stderr).toMatch(/gradients +worst +result/);
+    expect((await verify(caseDirectory('qwen2-padding-tied'))).verdicts[0]).not.toHaveProperty('gradients');
+  });
+
+  test.each<[string, (reference: Reference) => void, object, string]>([
+    [
+      'a norm',
+      ({ params }) => (params[name]!.norm *= 1.002),
+      { failing: [name], worst: name },
+      `furthest ${name}, by 2.00e-3`,
+    ],
+    ['a value', ({ params }) => (params[name]!.value[2]! += 1), { failing: [name], worst: name }, `furthest ${name}`],
+    [
+      'a name',
+      ({ params }) => (params['x'] = params[name]!),
+      { failing: ['x'], relative: null },
+      'furthest x, by no number',
+    ],
+    ['the loss', (json) => (json.loss *= 1.001), { failing: [], pass: false }, 'that of the reference'],
+  ])('%s that differs fails', async (_, change, gradients, complaint) => {
+    const directory = await copyOf(caseDirectory('llama-minimal'));
+    await changeJson(directory, 'grads.json', (json) => change(json as unknown as Reference));
+    const { status, verdicts, stderr } = await verify(directory, '--grads');
+    expect(status).toBe(1);
+    expect(verdicts[0]).toMatchObject({ greedyEqual: true, pass: false, gradients });
+    expect(stderr).toContain(complaint);
+  });
+
+  test('a tensor that the reference leaves out is told', async () => {
+    const directory = await copyOf(caseDirectory('llama-minimal'));
+    await changeJson(directory, 'grads.json', (json) => void delete (json as unknown as Reference).params[name]);
+    const { verdicts, stderr } = await verify(directory, '--grads');
+    expect(verdicts[0]).toMatchObject({ pass: true });
+    expect(stderr).toContain(`${directory}: the reference says nothing about the gradient of ${name}.`);
+  });
+
+  test('need their file, in its form, and weights that are not rounded', async () => {
+    const directory = await copyOf(caseDirectory('llama-minimal'));
+    await changeJson(directory, 'grads.json', (json) => ({
+      ...json,
+      params: { [name]: { norm: 1, index: [1], value: [] } },
+    }));
+    expect((await verify(directory, '--grads')).verdicts[0]).toMatchObject({
+      pass: false,
+      code: 'MODEL_FORMAT',
+      error: `grads.json: ${name} is not a norm, and as many places as values.`,
+    });
+    await rm(join(directory, 'grads.json'));
+    expect((await verify(directory, '--grads')).verdicts[0]!.error).toContain(
+      'there is no grads.json, expected the gradients of a reference implementation.',
+    );
+    const { status, stderr } = await verify(directory, '--grads', '--dtype', 'bf16');
+    expect(status).not.toBe(0);
+    expect(stderr).toContain(
+      '--grads compares with gradients in single precision, and --dtype bf16 rounds the weights.',
+    );
+  });
 });
