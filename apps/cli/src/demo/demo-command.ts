@@ -6,6 +6,8 @@ import { generationSummary } from '../generate/generation-summary.ts';
 import { streamGeneration } from '../generate/stream-generation.ts';
 import { loadModel } from '../load-model.ts';
 import { defineCommand } from '../options/define-command.ts';
+import type { ModelOptions } from '../options/model-options.ts';
+import { addDeviceOptions } from '../options/model-options.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { writeLine, writeText } from '../terminal/write-text.ts';
 
@@ -20,18 +22,17 @@ const next = String.raw`Try next:
 
 /** `tessera demo`: a small model that writes something like Shakespeare. */
 export function demoCommand(terminal: Terminal): Command {
-  return defineCommand('demo', terminal)
-    .description('Let the small model of the repository write a scene.')
-    .action(() => demo(terminal));
+  const command = defineCommand('demo', terminal).description('Let the small model of the repository write a scene.');
+  return addDeviceOptions(command).action((given: ModelOptions) => demo(given, terminal));
 }
 
-async function demo(terminal: Terminal): Promise<void> {
+async function demo(given: ModelOptions, terminal: Terminal): Promise<void> {
   if (!existsSync(directory))
     throw new FeatureUnavailableError(
       'The demo runs inside the repository, whose small model it uses. Use tessera generate with a model of yours.',
     );
   const { stdout } = terminal;
-  const model = await loadModel(directory, {}, terminal);
+  const model = await loadModel(directory, given, terminal);
   try {
     const { device, memory } = model;
     await writeLine(
