@@ -40,7 +40,12 @@ test.each(cases)('%o', (schedule, expected) => {
 });
 
 test.each([
-  [{ kind: 'step' }, 'schedule.kind is "step", expected "constant" or "linear" or "cosine" or "warmup-stable-decay".'],
+  [
+    { kind: 'step' },
+    'schedule.kind is "step", expected "constant" or "linear" or "cosine" or "warmup-stable-decay" or "list".',
+  ],
+  [{ kind: 'list', factors: [] }, 'schedule.factors, their number, is 0, expected a number at least 1.'],
+  [{ kind: 'list', factors: [1, -1] }, 'schedule.factors.1 is -1, expected a number at least 0.'],
   [{ kind: 'constant', steps: 4 }, "schedule: 'steps' is not known, expected kind, warmup."],
   [{ kind: 'cosine', warmup: 10, steps: 9 }, 'schedule.steps is 9, expected a whole number at least 10.'],
   [{ kind: 'linear', steps: 9, floor: 2 }, 'schedule.floor is 2, expected a number at least 0 and at most 1.'],

@@ -23,6 +23,11 @@ export type Schedule =
       readonly decay: number;
       /** @defaultValue 0 */
       readonly floor?: number | undefined;
+    }
+  | {
+      readonly kind: 'list';
+      /** Of each step; the last one stays. */
+      readonly factors: readonly number[];
     };
 
 const names: Readonly<Record<Schedule['kind'], readonly string[]>> = {
@@ -30,12 +35,19 @@ const names: Readonly<Record<Schedule['kind'], readonly string[]>> = {
   linear: ['kind', 'warmup', 'steps', 'floor'],
   cosine: ['kind', 'warmup', 'steps', 'floor'],
   'warmup-stable-decay': ['kind', 'warmup', 'steps', 'decay', 'floor'],
+  list: ['kind', 'factors'],
 };
 
 /** @throws {@link UnsupportedOptionError} naming what is unknown or out of range */
 export function checkSchedule(schedule: Schedule): Schedule {
   oneOf(schedule.kind, Object.keys(names), 'schedule.kind');
   checkNames(schedule, names[schedule.kind], 'schedule');
+  if (schedule.kind === 'list') {
+    const { factors } = schedule;
+    checkNumber(Array.isArray(factors) ? factors.length : factors, 'schedule.factors, their number,', { min: 1 });
+    factors.forEach((factor, index) => checkNumber(factor, `schedule.factors.${index}`, { min: 0 }));
+    return schedule;
+  }
   const { warmup = 0 } = schedule;
   checkNumber(warmup, 'schedule.warmup', { min: 0, whole: true });
   if (schedule.kind === 'constant') return schedule;
@@ -48,6 +60,7 @@ export function checkSchedule(schedule: Schedule): Schedule {
 
 /** By what the learning rate is scaled at `step` (from 0): (step + 1)/warmup while it rises, so that no step is in vain. */
 export function scheduleFactor(schedule: Schedule, step: number): number {
+  if (schedule.kind === 'list') return schedule.factors[Math.min(step, schedule.factors.length - 1)]!;
   const { warmup = 0 } = schedule;
   if (step < warmup) return (step + 1) / warmup;
   if (schedule.kind === 'constant') return 1;

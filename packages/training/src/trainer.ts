@@ -112,9 +112,9 @@ export class Trainer {
     return this.#alive();
   }
 
-  /** The model that is trained, with the weights that it began with. */
-  get origin(): Model {
-    return this.#model;
+  /** Of the batches, where they have one. */
+  get identity(): string | undefined {
+    return this.#batches.identity;
   }
 
   /**
