@@ -3,6 +3,8 @@ export { prefetch, type PrefetchOptions } from './batches/prefetch.ts';
 export type { NextBatchOptions, TokenBatch, TokenSource } from './batches/token-source.ts';
 export type { Packing } from './batches/window-table.ts';
 export { DataError } from './data-error.ts';
+export { stories, storySource, storyTexts, type StoriesOptions, type StorySourceOptions } from './stories/stories.ts';
+export { storyAt, type Story, type StoryFact } from './stories/tell-story.ts';
 export { fileTexts, type EndSplit, type FileTextsOptions } from './text/file-texts.ts';
 export { memoryTexts } from './text/memory-texts.ts';
 export { splitByHash, type HashSplit } from './text/split-by-hash.ts';
