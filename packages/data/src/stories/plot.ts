@@ -16,7 +16,7 @@ export interface Step {
 }
 
 /** A question that the story answers, told in one of several ways, with its answer. */
-export interface Recall {
+interface Recall {
   readonly about: Pick<FactRule, 'kind' | 'of'>;
   readonly ask: readonly string[];
 }
