@@ -3,6 +3,7 @@ import type { Op, TensorType } from '@tessera/tensor-core';
 import { apply1, trace } from '@tessera/tensor-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebGpuDevice } from './runtime/webgpu-device.ts';
+import { gradientCases } from './testing/gradient-cases.test-support.ts';
 import { largeCases } from './testing/large-cases.test-support.ts';
 import type { LargeCase } from './testing/large-cases.test-support.ts';
 import { nullGpu } from './testing/null-gpu.test-support.ts';
@@ -17,7 +18,7 @@ const largeLimits = {
   maxComputeInvocationsPerWorkgroup: 1024,
   maxComputeWorkgroupSizeX: 1024,
 };
-const cases: readonly LargeCase[] = [...primitiveCases, ...opCases, ...largeCases];
+const cases: readonly LargeCase[] = [...primitiveCases, ...opCases, ...gradientCases, ...largeCases];
 const labels = new Set<string>();
 
 async function open(features: readonly string[], limits?: Readonly<Record<string, number>>): Promise<WebGpuDevice> {
