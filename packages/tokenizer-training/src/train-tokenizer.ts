@@ -48,11 +48,9 @@ export interface TrainedTokenizer {
 }
 
 /** Texts, whole or in pieces that are cut where words begin, as those of `@tessera/data` are. */
-export type TrainingTexts = Iterable<string | Piece> | AsyncIterable<string | Piece>;
-
-interface Piece {
-  readonly text: string;
-}
+export type TrainingTexts =
+  | Iterable<string | { readonly text: string }>
+  | AsyncIterable<string | { readonly text: string }>;
 
 function checkOptions(vocabSize: number, minFrequency: number, specialTokens: readonly string[]): void {
   const least = specialTokens.length + 256;
