@@ -21,6 +21,7 @@ Examples:
   tessera inspect ./my-model
   tessera convert ./my-model ./copy --check
   tessera verify apps/conformance/cases/*
+  tessera train --model ./my-model --data book.txt --steps 500 --out ./tuned
 
 Results go to standard output, everything else to standard error.
 Exit status: 0 done, 1 failed, 2 command line not understood, 130 interrupted.`;
@@ -28,7 +29,7 @@ Exit status: 0 done, 1 failed, 2 command line not understood, 130 interrupted.`;
 /** The command line of `tessera`. */
 export function createProgram(terminal: Terminal): Command {
   return defineCommand('tessera', terminal)
-    .description('Efficient language models: generate, chat, score, inspect and verify from the terminal.')
+    .description('Efficient language models: generate, chat, score, inspect, verify and train from the terminal.')
     .usage('<command> [options]')
     .version(packageVersion(), '-V, --version', 'show the version')
     .helpCommand('help [command]', 'show the help of a command')

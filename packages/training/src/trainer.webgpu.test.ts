@@ -1,3 +1,4 @@
+import { memorySink, memorySource } from '@tessera/checkpoints';
 import { requestWebGpu } from '@tessera/kernels-webgpu';
 import type { WebGpuDevice } from '@tessera/kernels-webgpu';
 import { softwareGpu } from '@tessera/software-gpu';
@@ -5,6 +6,8 @@ import { CpuDevice } from '@tessera/tensor-core';
 import type { Device } from '@tessera/tensor-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { batchOf, batchesOf } from './batch-source.ts';
+import { resumeTraining } from './checkpoint/resume-training.ts';
+import { saveTraining } from './checkpoint/save-training.ts';
 import type { OptimizerOptions } from './optimizers/optimizer-options.ts';
 import { assembler, rowsOf, smallSpec } from './test-models.test-data.ts';
 import { createTrainer } from './trainer.ts';
@@ -65,4 +68,23 @@ test('a loss that is no number ends with its step and the tensor, on the GPU, an
   await expect(run()).rejects.toMatchObject({ code: 'NUMERICAL', facts: { step: 2, tensor: expect.any(String) } });
   for (const param of Object.values(trainer.state.params))
     expect((await gpu.read(param)).every((value) => Number.isFinite(value))).toBe(true);
+});
+
+test('a training that is continued on the GPU has the losses of an unbroken one, bit for bit', async () => {
+  const options = (): TrainerOptions => ({
+    batches: batchesOf(rowsOf(12, 7), 3),
+    optimizer: { kind: 'adamw', learningRate: 0.01 },
+  });
+  const sink = memorySink();
+  const after: number[] = [];
+  await using model = await assembler.assemble(smallSpec, { device: gpu, seed: 1 });
+  await using whole = await createTrainer(model, options());
+  for await (const { step, loss, gradientNorm } of whole.train({ until: 5, settleEvery: 2 })) {
+    if (step === 2) await saveTraining(whole, sink);
+    else if (step > 2) after.push(loss, gradientNorm);
+  }
+  await using resumed = await resumeTraining(model, memorySource(sink.files), options());
+  const made: number[] = [];
+  for await (const { loss, gradientNorm } of resumed.train({ until: 5 })) made.push(loss, gradientNorm);
+  expect(made).toEqual(after);
 });

@@ -8,7 +8,7 @@ import { sgd } from './sgd.ts';
 import type { UpdateRule } from './update-rule.ts';
 
 /** Parameters that are published together, and how they are updated. */
-export interface ParameterGroup {
+interface ParameterGroup {
   readonly rule: TensorRule;
   /** Our parameters of the rule. */
   readonly paths: readonly string[];

@@ -1,0 +1,212 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Model } from '@tessera/assembler';
+import { directorySource, readTextIfPresent } from '@tessera/checkpoints';
+import type { FileSource } from '@tessera/checkpoints';
+import type { TextEncoderToIds } from '@tessera/data';
+import type { Device } from '@tessera/tensor-core';
+import { CpuDevice, FeatureUnavailableError, NumericalError, UnsupportedOptionError } from '@tessera/tensor-core';
+import { createTrainer, resumeTraining, saveTraining } from '@tessera/training';
+import type { Evaluation, Trainer, TrainerOptions } from '@tessera/training';
+import type { DeviceOptions } from '../devices/device-of.ts';
+import { webgpuOf } from '../devices/device-of.ts';
+import { cliAssembler, loadModel } from '../load-model.ts';
+import { showCount, showSeconds } from '../terminal/numbers.ts';
+import { StatusLine } from '../terminal/status-line.ts';
+import type { Terminal } from '../terminal/terminal.ts';
+import { writeLine } from '../terminal/write-text.ts';
+import { drawModel } from './draw-model.ts';
+import { lossCurve, smoothed, sparkline } from './loss-curve.ts';
+import { MetricsFile } from './metrics-file.ts';
+import { openTexts } from './open-texts.ts';
+import { openTokenizer } from './open-tokenizer.ts';
+import type { Recipe } from './recipe.ts';
+import { optimizerOf, scheduleOf, writeRecipe } from './recipe.ts';
+
+/** What is asked for beside the recipe. */
+export interface RunOptions extends DeviceOptions {
+  /** Directory that is written. */
+  readonly out: string;
+  /** Goes on with the training in `out`. */
+  readonly resume?: boolean;
+  readonly json?: boolean;
+}
+
+/** Trains by a recipe, and writes model, training, metrics and curve to a directory. Ctrl-C saves. */
+export async function runTraining(recipe: Recipe, options: RunOptions, terminal: Terminal): Promise<void> {
+  const { signal } = terminal;
+  const status = new StatusLine(terminal.stderr);
+  const device = await openDevice(options, terminal);
+  try {
+    const opened = await openModel(recipe, options, device, terminal);
+    const { model, encoder, tokenizer } = opened;
+    const texts = await openTexts(recipe, encoder, { signal, status });
+    status.clear();
+    await using trainer = await openTrainer(recipe, options, model, texts.train);
+    await mkdir(options.out, { recursive: true });
+    await writeRecipe(options.out, recipe);
+    const metrics = await MetricsFile.open(options.out, trainer.step);
+    await writeLine(
+      terminal.stderr,
+      `${showCount(model.memory.parameters)} parameters on ${device.name}, ${showCount(texts.tokens)} tokens of text, step ${trainer.step} of ${recipe.steps}`,
+    );
+    const save = async (): Promise<void> => {
+      await saveTraining(trainer, options.out);
+      if (tokenizer) await copyTokenizer(tokenizer, options.out);
+    };
+    const { evaluated } = await trainSteps({
+      recipe,
+      trainer,
+      metrics,
+      status,
+      terminal,
+      save,
+      validation: texts.validation,
+    });
+    status.clear();
+    await writeFile(join(options.out, 'loss.svg'), lossCurve(metrics.metrics, `${options.out}: loss`));
+    const loss = smoothed(
+      metrics.metrics.flatMap((metric) => metric.loss ?? []),
+      0.95,
+    ).at(-1);
+    const { step, tokens } = trainer.progress;
+    const line = options.json
+      ? JSON.stringify({
+          out: options.out,
+          device: device.kind,
+          adapter: device.name,
+          step,
+          tokens,
+          loss,
+          validationLoss: evaluated?.loss,
+          perplexity: evaluated?.perplexity,
+        })
+      : `${options.out}: step ${step}, loss ${loss?.toFixed(4)}${evaluated ? `, validation loss ${evaluated.loss.toFixed(4)}, perplexity ${evaluated.perplexity.toFixed(2)}` : ''}`;
+    await writeLine(terminal.stdout, line);
+  } finally {
+    status.clear();
+    device.dispose();
+  }
+}
+
+interface Steps {
+  readonly recipe: Recipe;
+  readonly trainer: Trainer;
+  readonly metrics: MetricsFile;
+  readonly status: StatusLine;
+  readonly terminal: Terminal;
+  readonly validation: Parameters<Trainer['evaluate']>[0] | undefined;
+  save(): Promise<void>;
+}
+
+async function trainSteps(call: Steps): Promise<{ readonly evaluated: Evaluation | undefined }> {
+  const { recipe, trainer, metrics, status, terminal, validation, save } = call;
+  const { steps: until, saveEvery } = recipe;
+  const { signal } = terminal;
+  let evaluated: Evaluation | undefined;
+  let saved = -1;
+  const started = performance.now();
+  const first = trainer.step;
+  const losses = metrics.metrics.flatMap(({ loss }) => loss ?? []);
+  try {
+    for await (const event of trainer.train({ until, signal, settleEvery: saveEvery })) {
+      const { step, loss, tokensPerSecond } = event;
+      await metrics.add(event);
+      losses.push(loss);
+      status.update(() => {
+        const perStep = (performance.now() - started) / 1000 / (step - first);
+        const mean = smoothed(losses, 0.95).at(-1)!;
+        return `step ${step} of ${until}  loss ${mean.toFixed(3)} ${sparkline(losses)}  ${showCount(Math.round(tokensPerSecond))} tokens/s, ${showSeconds(perStep * (until - step))} left`;
+      });
+      if (step % saveEvery !== 0 && step !== until) continue;
+      if (validation && !signal.aborted) {
+        evaluated = await trainer.evaluate(validation);
+        await metrics.add({ step, validationLoss: evaluated.loss, perplexity: evaluated.perplexity });
+      }
+      await save();
+      saved = step;
+    }
+  } catch (error) {
+    status.clear();
+    // Ctrl-C, or a loss that is no number: what was learned until then is kept.
+    if ((signal.aborted || error instanceof NumericalError) && trainer.step > Math.max(saved, first)) {
+      await save();
+      await writeLine(terminal.stderr, `Saved after step ${trainer.step}. Go on with --resume.`);
+    }
+    throw error;
+  }
+  return { evaluated };
+}
+
+async function openDevice(options: RunOptions, terminal: Terminal): Promise<Device> {
+  const { device = 'auto' } = options;
+  const known = await webgpuOf({ ...options, device }, terminal);
+  if (known) return known;
+  if (device === 'auto' || device === 'cpu') return new CpuDevice();
+  throw new UnsupportedOptionError(`--device is ${JSON.stringify(device)}, expected auto, cpu or webgpu.`, {
+    facts: { option: 'device', value: device },
+  });
+}
+
+interface OpenedModel {
+  readonly model: Model;
+  readonly encoder: TextEncoderToIds;
+  /** Files that the model does not bring along itself. */
+  readonly tokenizer: FileSource | undefined;
+}
+
+async function openModel(
+  recipe: Recipe,
+  options: RunOptions,
+  device: Device,
+  terminal: Terminal,
+): Promise<OpenedModel> {
+  const { signal } = terminal;
+  const given = recipe.tokenizer === undefined ? undefined : await openTokenizer(recipe.tokenizer, signal);
+  const source = options.resume ? options.out : recipe.model;
+  const model =
+    source === undefined
+      ? await drawModel(cliAssembler(), recipe.spec!, { device, seed: recipe.seed, signal }, given?.source)
+      : await loadModel(source, { device, dtype: 'fp32', precompile: false }, terminal);
+  const encoder = given?.encoder ?? model.text?.tokenizer;
+  if (!encoder)
+    throw new FeatureUnavailableError(
+      'There is no tokenizer, so texts cannot be read. Give --tokenizer: a directory with tokenizer.json, or bytes.',
+    );
+  const { vocabSize } = model.spec;
+  if (encoder.vocabSize > vocabSize)
+    throw new UnsupportedOptionError(
+      `The tokenizer has ${encoder.vocabSize} ids, and the model a vocabulary of ${vocabSize}. Take a tokenizer of at most as many.`,
+      { facts: { tokenizer: encoder.vocabSize, vocabSize } },
+    );
+  return { model, encoder, tokenizer: given?.source };
+}
+
+function openTrainer(
+  recipe: Recipe,
+  { out, resume }: RunOptions,
+  model: Model,
+  batches: TrainerOptions['batches'],
+): Promise<Trainer> {
+  const { accumulate, recompute, seed } = recipe;
+  const settings: TrainerOptions = {
+    batches,
+    optimizer: optimizerOf(recipe),
+    schedule: scheduleOf(recipe),
+    clip: recipe.clip === 0 ? false : recipe.clip,
+    accumulate,
+    recompute,
+    seed,
+  };
+  return resume ? resumeTraining(model, out, settings) : createTrainer(model, settings);
+}
+
+async function copyTokenizer(source: FileSource, out: string): Promise<void> {
+  const there = await directorySource(out);
+  for (const name of ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json']) {
+    const text = await readTextIfPresent(source, name, { limit: 128 * 2 ** 20 });
+    const before = await there.open(name);
+    await before?.close?.();
+    if (text !== undefined && !before) await writeFile(join(out, name), text);
+  }
+}
