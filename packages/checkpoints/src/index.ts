@@ -34,12 +34,7 @@ export { huggingFace, publishedLayouts } from './layouts/published-layouts.ts';
 export { oursNames, publishedNames } from './layouts/rule-names.ts';
 export { planTensors, type PlanOptions, type TensorPlan } from './layouts/tensors/plan-tensors.ts';
 export type { RawTensor, ReadRawTensor } from './layouts/tensors/raw-tensor.ts';
-export {
-  publishedShapesOf,
-  recordOurs,
-  recordPublished,
-  type NamedTensors,
-} from './layouts/tensors/recorded-rules.ts';
+export { publishedShapesOf, recordOurs, recordPublished, type NamedTensors } from './layouts/tensors/recorded-rules.ts';
 export { readOurs } from './layouts/tensors/read-ours.ts';
 export { settleTies, type SettledTies } from './layouts/tensors/settle-ties.ts';
 export { writePublished } from './layouts/tensors/write-published.ts';

@@ -2,14 +2,14 @@ import type { ModelGradients } from './model-gradients.ts';
 import type { ReferenceGradient, ReferenceGradients } from './reference-gradients.ts';
 
 /** Largest error of a gradient's norm, as a part of it, and of a value, as a part of the largest that is listed. */
-export const gradientTolerance = 1e-3;
+const gradientTolerance = 1e-3;
 
 /** Largest error of the loss, as a part of it. */
-export const lossTolerance = 2e-4;
+const lossTolerance = 2e-4;
 
 /**
- * Errors up to this part of the norm of all gradients together are rounding, and count as none: of a gradient that is nothing but
- * rounding, as that of a bias of keys which softmax takes away, no digit can agree.
+ * An error up to this part of the norm of all gradients together is rounding, and within the tolerance of any tensor: of a
+ * gradient that is nothing but rounding, as that of a bias of keys which softmax takes away, no digit can agree.
  */
 const rounding = 2 ** -23;
 
@@ -30,10 +30,11 @@ export interface GradientComparison {
 
 /** Compares the loss and the gradient of every tensor that the reference lists. */
 export function compareGradients(ours: ModelGradients, reference: ReferenceGradients): GradientComparison {
-  const floor = rounding * Math.hypot(...[...reference.tensors.values()].map(({ norm }) => norm));
+  const all = Math.hypot(...[...reference.tensors.values()].map(({ norm }) => norm));
+  const least = (rounding * all) / gradientTolerance;
   const errors = [...reference.tensors].map(([name, expected]) => ({
     name,
-    error: errorOf(ours.tensors.get(name), expected, floor),
+    error: errorOf(ours.tensors.get(name), expected, least),
   }));
   // What the reference does not train must stay where it is.
   for (const name of reference.without) {
@@ -59,14 +60,17 @@ export function notInReference(ours: ModelGradients, { tensors, without }: Refer
   return [...ours.tensors.keys()].filter((name) => !tensors.has(name) && !without.has(name));
 }
 
-/** Infinity for a tensor that we do not have, NaN for a gradient that is none. */
-function errorOf(gradient: Float32Array | undefined, { norm, index, value }: ReferenceGradient, floor: number): number {
+/**
+ * Infinity for a tensor that we do not have, NaN for a gradient that is none.
+ * @param least - norms and values below it are set against it
+ */
+function errorOf(gradient: Float32Array | undefined, { norm, index, value }: ReferenceGradient, least: number): number {
   if (!gradient) return Infinity;
   let squares = 0;
   for (const each of gradient) squares += each * each;
   const largest = value.reduce((most, each) => Math.max(most, Math.abs(each)), 0);
   const furthest = index.reduce((most, place, at) => Math.max(most, Math.abs(gradient[place]! - value[at]!)), 0);
-  const partOf = (error: number, whole: number): number => (error <= floor ? 0 : error / whole);
+  const partOf = (error: number, whole: number): number => (error === 0 ? 0 : error / Math.max(whole, least));
   return Math.max(partOf(Math.abs(Math.sqrt(squares) - norm), norm), partOf(furthest, largest));
 }
 
