@@ -20,5 +20,5 @@ export async function train(
     log(`step ${step}: loss ${loss.toFixed(2)}, perplexity of other texts ${perplexity.toFixed(1)}`);
   }
   return await trainer.model();
-  // #endregion
+  // #endregion train
 }

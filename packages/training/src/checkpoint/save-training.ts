@@ -11,7 +11,7 @@ export const trainingFile = 'training.safetensors';
 export const recordKey = 'training';
 
 /**
- * Writes the model as {@link Model.save} does, with `training.safetensors` and `training.json` beside it: weights in 32 bits, what
+ * Writes the model as `model.save` does, with `training.safetensors` and `training.json` beside it: weights in 32 bits, what
  * the optimiser remembers, step, place in the batches, and settings. Each file is replaced whole, and `training.safetensors`
  * alone is what is continued from, so that a save that was cut short leaves the one before.
  * @param target - a directory (Node) or a sink

@@ -1,7 +1,7 @@
 import { add, cast, div, matmul, maximum, mul, sqrt, square, sum, transpose } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
 
-/** How {@link orthogonalize} iterates. */
+/** How Muon turns a matrix into a nearly orthogonal one. */
 export interface NewtonSchulz {
   readonly steps: number;
   /** a, b and c of a X + (b XXᵀ + c (XXᵀ)²) X. */
