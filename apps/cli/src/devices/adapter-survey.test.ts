@@ -14,8 +14,9 @@ const info = (name: string, more = ''): string =>
   `console.log('driver 1.0'); return { info: { description: ${JSON.stringify(name)}${more} } };`;
 
 test.each([
-  ['a GPU', info('Radeon 780M', `, vendor: 'amd'`), { kind: 'hardware', detail: 'Radeon 780M, amd' }],
+  ['a GPU', info('Radeon 780M', `, vendor: 'amd'`), { kind: 'hardware', detail: 'Radeon 780M' }],
   ['an adapter that says it is none', info('Fast', ', isFallbackAdapter: true'), { kind: 'software', detail: 'Fast' }],
+  ['a rasteriser by its device', info('', `, device: 'llvmpipe'`), { kind: 'software', detail: 'llvmpipe' }],
   ['a rasteriser', info('llvmpipe (LLVM 15)'), { kind: 'software', detail: 'llvmpipe (LLVM 15)' }],
   ['nothing', 'return null;', { kind: 'none', detail: 'the platform has no adapter' }],
 ])('%s is told from the others', async (_, adapter, expected) => {
@@ -24,7 +25,7 @@ test.each([
 
 test('what a driver prints is the reason that there is none, and a crash is one too', async () => {
   const printing = await entryOf(`console.error('Warning: Found no drivers!\\n  at Vulkan'); return null;`);
-  expect(await surveyAdapter(printing)).toEqual({ kind: 'none', detail: 'Warning: Found no drivers!' });
+  expect(await surveyAdapter(printing)).toEqual({ kind: 'none', detail: 'Found no drivers' });
   const crashing = await entryOf(`process.kill(process.pid, 'SIGKILL'); await new Promise(() => {});`);
   expect(await surveyAdapter(crashing)).toEqual({ kind: 'none', detail: 'the platform has no adapter' });
 });

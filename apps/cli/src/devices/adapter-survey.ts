@@ -8,7 +8,8 @@ export interface AdapterSurvey {
 }
 
 interface AdapterFacts {
-  readonly name: string;
+  /** Description, device, architecture and vendor, as far as the adapter tells. */
+  readonly names: readonly string[];
   readonly fallback: boolean;
 }
 
@@ -21,8 +22,8 @@ async function requestAdapter(entry) {
 }
 const adapter = await requestAdapter(process.argv[1]).catch((error) => console.error(error.message));
 const info = adapter?.info;
-const name = info && [info.description, info.device, info.architecture, info.vendor].filter(Boolean).join(', ');
-console.log(JSON.stringify(info ? { name, fallback: info.isFallbackAdapter } : null));
+const names = info && [info.description, info.device, info.architecture, info.vendor].filter(Boolean);
+console.log(JSON.stringify(info ? { names, fallback: info.isFallbackAdapter } : null));
 `;
 
 /** Rasterisers on the processor, which some drivers offer as if they were GPUs. */
@@ -38,8 +39,16 @@ const patienceMs = 20_000;
  */
 export async function surveyAdapter(entry: string): Promise<AdapterSurvey> {
   const { facts, said } = await ask(entry);
-  if (!facts) return { kind: 'none', detail: said.trim().split('\n')[0] || 'the platform has no adapter' };
-  return { kind: facts.fallback || rasterisers.test(facts.name) ? 'software' : 'hardware', detail: facts.name };
+  if (!facts) return { kind: 'none', detail: reasonIn(said) || 'the platform has no adapter' };
+  const { names, fallback } = facts;
+  const software = fallback || names.some((name) => rasterisers.test(name));
+  return { kind: software ? 'software' : 'hardware', detail: names[0] ?? 'an adapter without a name' };
+}
+
+/** The first line of what was printed, as a part of a sentence. */
+function reasonIn(said: string): string {
+  const [line = ''] = said.trim().split('\n');
+  return line.replace(/^(Warning|Error): /, '').replace(/[.!]+$/, '');
 }
 
 function ask(entry: string): Promise<{ readonly facts: AdapterFacts | null; readonly said: string }> {
