@@ -74,11 +74,12 @@ export class LanguageModelGraph {
   }
 
   /**
-   * Negative log-likelihood of each target, `[B, T]`, in nats; logits of all positions are never there together.
+   * Negative log-likelihood of each target, `[B, T]`, in nats; logits of all positions are never there together. With the
+   * residual stream before each layer (`N.x`) as links.
    * @param targets - `[B, T]`, i32: the token that follows each
    */
-  loss(params: ModelParams, batch: TokenBatch, targets: Tensor): { loss: Tensor; aux?: Tensor } {
-    const { y, aux } = this.stack.forward(this.#stackCall(params, batch, positionsFrom(batch)));
+  loss(params: ModelParams, batch: TokenBatch, targets: Tensor): { loss: Tensor; links: Links; aux?: Tensor } {
+    const { y, links, aux } = this.stack.forward(this.#stackCall(params, batch, positionsFrom(batch)));
     const loss = linearCrossEntropy({
       x: this.#normed(params, y),
       weight: this.#outputWeight(params),
@@ -86,7 +87,7 @@ export class LanguageModelGraph {
       targets,
       finish: (logits) => this.#finished(logits),
     });
-    return { loss, ...(aux && { aux }) };
+    return { loss, links: links!, ...(aux && { aux }) };
   }
 
   /** The state before the first token. */

@@ -9,7 +9,7 @@ import { typesOf } from './training-state.ts';
 
 /**
  * The first tensor of a step that has an element which is not finite, in the order in which a step computes: parameters, the
- * residual stream before each layer, logits, gradients from the last layer's on. Undefined when all are finite, and only a sum
+ * residual stream before each layer, losses of tokens, gradients from the last layer's on. Undefined when all are finite, and only a sum
  * over them is not.
  * @param inputs - the trained parameters' leaves, then keys, tokens and segments as the step had them
  */
@@ -52,7 +52,7 @@ function traceCounts(step: TrainStep, inputs: readonly Tensor[], names: string[]
           layer < length ? `the input of layer ${layer}` : 'the output of the last layer',
           made.links[`${layer}.x`]!,
         );
-      count('the logits', made.logits);
+      count('the loss of a token', made.losses);
       const gradients = published(gradOf(made.objective, params));
       for (const [name, tensor] of gradients.toReversed()) count(`the gradient of ${name}`, tensor);
     }

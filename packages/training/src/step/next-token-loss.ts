@@ -1,5 +1,4 @@
 import type { LanguageModelGraph } from '@tessera/assembler';
-import { crossEntropy } from '@tessera/ops';
 import type { Links } from '@tessera/plugin';
 import type { Tensor } from '@tessera/tensor-core';
 import {
@@ -36,7 +35,8 @@ export interface NextTokenLoss {
   readonly count: Tensor;
   /** What is minimised: with auxiliary losses of layers. */
   readonly objective: Tensor;
-  readonly logits: Tensor;
+  /** Of each token, `[B, T]`. */
+  readonly losses: Tensor;
   /** The residual stream before each layer, `N.x`. */
   readonly links: Links;
 }
@@ -52,21 +52,21 @@ export function nextTokenLoss(
 ): NextTokenLoss {
   const [B, length] = tokens.shape as readonly [number, number];
   const T = length - 1;
-  const { logits, links, aux } = graph.forward(params, {
+  const batch = {
     tokens: slice(tokens, 1, 0, T),
     starts: zeros([B], 'i32'),
     lengths: fromHost(new Int32Array(B).fill(T), [B]),
     ...(segments && { segments: slice(segments, 1, 0, T) }),
     ...(random && { random, training: true }),
-  });
-  const losses = crossEntropy(logits, slice(tokens, 1, 1)); // [B, T]
+  };
+  const { loss: losses, links, aux } = graph.loss(params, batch, slice(tokens, 1, 1));
   const objectiveOf = (loss: Tensor): Tensor => (aux ? add(loss, aux) : loss);
   if (!segments) {
     const loss = mean(losses);
-    return { loss, count: asTensor(B * T), objective: objectiveOf(loss), logits, links };
+    return { loss, count: asTensor(B * T), objective: objectiveOf(loss), losses, links };
   }
   const counts = equal(slice(segments, 1, 0, T), slice(segments, 1, 1));
   const count = maximum(sum(cast(counts, 'f32')), 1);
   const loss = div(sum(where(counts, losses, 0)), count);
-  return { loss, count, objective: objectiveOf(loss), logits, links };
+  return { loss, count, objective: objectiveOf(loss), losses, links };
 }
