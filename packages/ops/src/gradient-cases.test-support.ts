@@ -7,6 +7,7 @@ import { gatedRmsNorm } from './gated-rms-norm.ts';
 import { draws } from './gradient-check.test-support.ts';
 import type { GradientCase } from './gradient-check.test-support.ts';
 import { linear } from './linear.ts';
+import { lowRankUpdate } from './low-rank-update.ts';
 import { l2Normalize, layerNorm, rmsNorm } from './norm.ts';
 import { rotary, rotaryAngles, rotaryTables } from './rotary.ts';
 import { shortConvolutions } from './short-convolutions.ts';
@@ -158,6 +159,14 @@ const products: readonly GradientCase[] = [
       gatedFeedForward(x!, { gate: gate!, up: up!, down: down! }, 'silu'),
       gatedFeedForward(x!, { gate: gate!, up: up!, down: down!, gateBias, upBias, downBias }, 'gelu-tanh'),
     ],
+  })),
+  ...[0, 1, 65].map((rows): GradientCase => ({
+    name: `a weight with a change of low rank, alone and in a linear map of ${rows} rows`,
+    inputs: [draws([rows, 5]), draws([7, 5], 2), draws([2, 5], 3), draws([7, 2], 4)],
+    build: (x, W, A, B) => {
+      const weight = lowRankUpdate(W!, { A: A!, B: B!, scale: 0.5 });
+      return [weight, linear(x!, weight)];
+    },
   })),
   ...[0, 1, 5, 33].map((C): GradientCase => ({
     name: `inverses of unit lower triangular matrices of ${C}`,

@@ -1,4 +1,5 @@
 export * from './linear.ts';
+export * from './low-rank-update.ts';
 export * from './softplus.ts';
 export * from './activation.ts';
 export * from './softmax.ts';
