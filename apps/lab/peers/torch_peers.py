@@ -2,7 +2,8 @@
 
 Kernels: CUDA events around a replayed CUDA graph, so that no host time is counted; weights and caches alternate as in ours, so that
 none is still in the L2 cache. Models: transformers, eager, as most people run it. --dry runs everything once on the CPU at tiny
-sizes, to see that it works; its figures say nothing.
+sizes, to see that it works; its figures say nothing. Training: a Llama of transformers, eager, forward, loss, backward, clipping and
+AdamW, timed by events at both ends of each step and by the clock over all of them.
 """
 
 import argparse
@@ -184,13 +185,85 @@ def model(dtype, device, dry):
     }
 
 
+def training(sizes, device, autocast, fused, dry):
+    """Steps on one batch of random tokens: the median between events, the clock over all of them, and the most that tensors held."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.set_float32_matmul_precision('highest')
+    warm_up, timed = (1, 2) if dry else (8, 40)
+    config = LlamaConfig(
+        hidden_size=sizes['width'],
+        intermediate_size=sizes['hidden'],
+        num_hidden_layers=sizes['layers'],
+        num_attention_heads=sizes['heads'],
+        num_key_value_heads=sizes['heads'],
+        vocab_size=sizes['vocabSize'],
+        max_position_embeddings=sizes['context'],
+        tie_word_embeddings=False,
+        use_cache=False,
+    )
+    cuda = device != 'cpu'
+    if cuda:
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+    held_before = torch.cuda.memory_allocated() if cuda else 0
+    torch.manual_seed(1)
+    with torch.device(device):
+        llama = LlamaForCausalLM(config).train()
+    # Several tensors in one kernel is the default on a GPU; fused is the faster one, for which one has to ask.
+    kind = {'fused': True} if fused else {'foreach': cuda, 'fused': False}
+    optimizer = torch.optim.AdamW(llama.parameters(), lr=1e-3, betas=(0.9, 0.95), weight_decay=0.1, **kind)
+    tokens = torch.randint(0, config.vocab_size, (sizes['rows'], sizes['context'] + 1), device=device)
+
+    def step():
+        optimizer.zero_grad(set_to_none=True)
+        with torch.autocast(torch.device(device).type, dtype=torch.bfloat16, enabled=autocast):
+            logits = llama(tokens[:, :-1]).logits
+        loss = F.cross_entropy(logits.float().flatten(0, 1), tokens[:, 1:].flatten())
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(llama.parameters(), 1.0)
+        optimizer.step()
+        return loss.detach()
+
+    def wait():
+        if cuda:
+            torch.cuda.synchronize()
+
+    def mark():
+        if not cuda:
+            return time.perf_counter()
+        event = torch.cuda.Event(enable_timing=True)
+        event.record()
+        return event
+
+    losses = [step() for _ in range(warm_up)]
+    wait()
+    begun = time.perf_counter()
+    marks = [mark()]
+    for _ in range(timed):
+        losses.append(step())
+        marks.append(mark())
+    wait()
+    wall = (time.perf_counter() - begun) / timed
+    seconds = [a.elapsed_time(b) / 1000 if cuda else b - a for a, b in zip(marks, marks[1:])]
+    return {
+        'variant': 'bf16 autocast' if autocast else 'f32',
+        'optimizer': 'AdamW fused' if fused else 'AdamW foreach',
+        'step': 1e6 * statistics.median(seconds),
+        'wall': 1e6 * wall,
+        'heldBytes': torch.cuda.max_memory_allocated() - held_before if cuda else 0,
+        'losses': [losses[0].item(), losses[-1].item()],
+    }
+
+
 def tiny(shapes):
     """The same rows at sizes that a CPU does at once."""
     small = {'M': 4, 'K': 8, 'N': 8, 'n': 4, 'S': 4, 'H': 4, 'D': 8}
     return {
         group: [{key: 1 if key in ('M', 'n') and value == 1 else small.get(key, value) for key, value in size.items()} | ({'G': 2} if 'G' in size else {}) for size in sizes]
         for group, sizes in shapes.items()
-        if group != 'comment'
+        if group not in ('comment', 'training')
     }
 
 
@@ -198,36 +271,52 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--json', required=True, help='file for the figures')
     parser.add_argument('--dry', action='store_true', help='tiny sizes on the CPU')
+    parser.add_argument('--only', default='kernels,models,training', help='what is measured, of kernels, models and training (default: all)')
     parser.add_argument('--no-models', action='store_true', help='kernels only')
     options = parser.parse_args()
+    only = {'kernels'} if options.no_models else set(options.only.split(','))
+    if not only <= {'kernels', 'models', 'training'}:
+        parser.error(f'--only={options.only}: expected some of kernels, models, training')
     torch.manual_seed(1)
     torch.backends.cudnn.allow_tf32 = False
     device = 'cpu' if options.dry else 'cuda'
     with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'shapes.json'), encoding='utf8') as file:
         shapes = json.load(file)
-    with torch.inference_mode():
-        rows, failures = kernels(tiny(shapes) if options.dry else shapes, device, 1 if options.dry else 20)
+    rows, failures = [], []
+    if 'kernels' in only:
+        with torch.inference_mode():
+            rows, failures = kernels(tiny(shapes) if options.dry else shapes, device, 1 if options.dry else 20)
     models = []
-    for dtype in () if options.no_models else ('f32', 'bf16', 'f16'):
+    for dtype in ('f32', 'bf16', 'f16') if 'models' in only else ():
         try:
             models.append(model(dtype, device, options.dry))
         except Exception as error:
             failures.append(f'model {dtype}: {type(error).__name__}: {str(error).splitlines()[0][:200]}')
         if device == 'cuda':
             torch.cuda.empty_cache()
+    trained = []
+    sizes = shapes['training']
+    if options.dry:
+        sizes = sizes | {'layers': 1, 'width': 32, 'heads': 4, 'hidden': 48, 'vocabSize': 64, 'rows': 2, 'context': 8}
+    for autocast, fused in ((False, False), (False, True), (True, False), (True, True)) if 'training' in only else ():
+        try:
+            trained.append(training(sizes, device, autocast, fused, options.dry))
+        except Exception as error:
+            failures.append(f'training, autocast {autocast}, fused {fused}: {type(error).__name__}: {str(error).splitlines()[0][:200]}')
     peers = {
         'peer': f'PyTorch {torch.__version__}',
         'device': 'CPU' if options.dry else torch.cuda.get_device_name(),
         'dry': options.dry,
         'rows': rows,
         'models': models,
+        'training': trained,
         'failures': failures,
     }
     with open(options.json, 'w', encoding='utf8') as file:
         json.dump(peers, file, ensure_ascii=False, indent=1)
     for line in failures:
         print(f'not measured: {line}')
-    print(f'{len(rows)} rows and {len(models)} models of {peers["peer"]} on {peers["device"]}: {options.json}')
+    print(f'{len(rows)} rows, {len(models)} models and {len(trained)} trainings of {peers["peer"]} on {peers["device"]}: {options.json}')
 
 
 main()

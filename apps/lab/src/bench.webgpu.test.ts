@@ -34,6 +34,7 @@ test('a dry run goes through every section, finds everything right, and gives no
   expect(status).toBe(0);
   for (const title of [
     'Models',
+    'Training',
     'Roofs',
     'Products',
     'One row',

@@ -18,13 +18,17 @@ import type { Row } from './row.ts';
 import { rowWithout } from './row.ts';
 import { runCase } from './run-case.ts';
 import type { Scale } from './scale.ts';
+import type { TrainingReport } from './training/bench-training.ts';
+import { benchTraining, trainingWithout } from './training/bench-training.ts';
+import { trainingShapeOf } from './training/training-shape.ts';
+import { trainingVariants } from './training/training-variant.ts';
 import type { Roofs } from './work.ts';
 
 /** What can be chosen by `--only`. */
-export type Section = Group | 'model' | 'host';
+export type Section = Group | 'model' | 'training' | 'host';
 
 /** Every {@link Section}. */
-export const sectionNames: readonly Section[] = [...groupNames, 'model', 'host'];
+export const sectionNames: readonly Section[] = [...groupNames, 'model', 'training', 'host'];
 
 /** What is measured, and on what. */
 export interface BenchOptions {
@@ -49,6 +53,7 @@ export interface BenchResult {
   readonly timestamps: boolean;
   readonly rows: readonly Row[];
   readonly models: readonly ModelReport[];
+  readonly trainings: readonly TrainingReport[];
   readonly host: HostFigures | undefined;
 }
 
@@ -68,7 +73,7 @@ export function casesOf(scale: Scale): KernelCase[] {
 /** In a dry run nothing is computed from these. */
 const noRoofs: Roofs = { copy: 1, f32: 1 };
 
-/** Measures: the roofs, then models and the host, then kernels. */
+/** Measures: the roofs, then models, training and the host, then kernels. */
 export async function bench(options: BenchOptions): Promise<BenchResult> {
   const { device, features, scale, only, dtypes, seconds, onProgress = () => {}, cases = casesOf } = options;
   const begun = performance.now();
@@ -95,6 +100,14 @@ export async function bench(options: BenchOptions): Promise<BenchResult> {
     else models.push(await benchModel({ ...context, shape, roofs }, dtype));
     progress(`model ${dtype}`);
   }
+  const trainings: TrainingReport[] = [];
+  const trained = trainingShapeOf(scale);
+  for (const variant of wanted('training') ? trainingVariants(scale) : []) {
+    if (!roofs) trainings.push(trainingWithout(trained, variant, 'failed', 'the roofs have no figures'));
+    else if (passed() > seconds) trainings.push(trainingWithout(trained, variant, 'not reached'));
+    else trainings.push(await benchTraining({ ...context, shape: trained, roofs }, variant));
+    progress(`training ${variant.name}`);
+  }
   const host = wanted('host') ? await benchHost(context, scale) : undefined;
 
   let group = '';
@@ -106,11 +119,11 @@ export async function bench(options: BenchOptions): Promise<BenchResult> {
   if (group !== '') progress(group);
   // What warmth and clocks did to the roofs meanwhile.
   for (const one of lastRoofs(scale)) rows.push(await runCase(one, context));
-  return { roofs, timestamps, rows, models, host };
+  return { roofs, timestamps, rows, models, trainings, host };
 }
 
 /** Everything that was wrong or could not be run. What a device lacks, and what was not reached, is told but no failure. */
-export function failuresOf({ rows, models }: BenchResult): string[] {
+export function failuresOf({ rows, models, trainings }: BenchResult): string[] {
   const failed = (outcome: string): boolean => outcome === 'wrong' || outcome === 'failed';
   return [
     ...rows
@@ -119,5 +132,8 @@ export function failuresOf({ rows, models }: BenchResult): string[] {
     ...models
       .filter(({ outcome }) => failed(outcome))
       .map(({ name, dtype, outcome, reason }) => `${name} ${dtype}: ${outcome}: ${reason ?? ''}`),
+    ...trainings
+      .filter(({ outcome }) => failed(outcome))
+      .map(({ variant, outcome, reason }) => `training ${variant}: ${outcome}: ${reason ?? ''}`),
   ];
 }

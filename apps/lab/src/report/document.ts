@@ -5,6 +5,7 @@ import { kernelTables } from './kernel-tables.ts';
 import { modelTables } from './model-tables.ts';
 import type { Peers } from './peers.ts';
 import { summaryOf } from './summary.ts';
+import { trainingTables } from './training-tables.ts';
 
 /** A whole run. */
 export interface Report extends BenchResult {
@@ -23,7 +24,7 @@ const modes = {
 
 /** The run as markdown. */
 export function markdownOf(report: Report): string {
-  const { environment, dry, rows, models, host, peers, timestamps, seconds } = report;
+  const { environment, dry, rows, models, trainings, roofs, host, peers, timestamps, seconds } = report;
   const { device, mode, toggles, node, webgpu, platform, date, commit, gpuBefore, gpuAfter } = environment;
   const facts = [
     `${device}, ${modes[mode]}`,
@@ -40,7 +41,10 @@ export function markdownOf(report: Report): string {
       ? 'Everything was run once at tiny sizes and checked. Times of this say nothing about any GPU, and none are shown.'
       : `Rates and shares of the roof are computed from ${timestamps ? 'GPU time' : '**wall time**, since the device has no exact timestamps'}. The README of apps/lab says what each column means.`,
     `## Summary\n\n${summaryOf(report)}`,
-    `## Models\n\n${modelTables(models, peers)}`,
+    ...(models.length > 0 ? [`## Models\n\n${modelTables(models, peers)}`] : []),
+    ...(trainings.length > 0
+      ? [`## Training\n\n${trainingTables(trainings, { roofs, gpu: gpuBefore, peers }, dry)}`]
+      : []),
     ...(host && !dry ? [`## Host\n\n${hostTable(host)}`] : []),
     `## Kernels\n\n${kernelTables(rows, peers)}`,
     ...(peers && peers.failures.length > 0

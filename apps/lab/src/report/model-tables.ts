@@ -57,7 +57,8 @@ const costColumns = [
   'upload',
 ];
 
-function waterfallTable({ title, bound, kernels, parts, dispatches, steps, total }: Waterfall): string {
+/** Where the time of a step goes, and its kernels by kind. */
+export function waterfallTable({ title, bound, kernels, parts, dispatches, steps, total }: Waterfall): string {
   const rows = steps.map(({ label, microseconds }) => [label, time(microseconds), percent(microseconds / total)]);
   const kinds = parts
     .slice(0, shownParts)

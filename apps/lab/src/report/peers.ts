@@ -24,6 +24,21 @@ interface PeerModel {
   readonly prefill: number;
 }
 
+/** Training steps that somebody else made at the same shape; times are microseconds of a step. */
+export interface PeerTraining {
+  /** How the peer computes: `f32`, `bf16 autocast`. */
+  readonly variant: string;
+  readonly optimizer: string;
+  /** Median between events on the GPU at both ends of a step. */
+  readonly step: number;
+  /** By the clock, over a run of as many steps. */
+  readonly wall: number;
+  /** The most bytes that tensors held. */
+  readonly heldBytes: number;
+  /** Of the first step and the last. */
+  readonly losses: readonly [first: number, last: number];
+}
+
 /** What `peers/torch_peers.py` writes. */
 export interface Peers {
   /** Name and version. */
@@ -33,6 +48,7 @@ export interface Peers {
   readonly dry: boolean;
   readonly rows: readonly PeerRow[];
   readonly models: readonly PeerModel[];
+  readonly training: readonly PeerTraining[];
   /** What could not be run, and why. */
   readonly failures: readonly string[];
 }
@@ -50,7 +66,7 @@ export function readPeers(path: string, dry: boolean): Peers {
     );
   if (peers.dry === true && !dry)
     throw new Error(`--peers=${path}: these are of a dry run, whose figures say nothing. Run the peers without --dry.`);
-  return { failures: [], device: '', dry: false, ...peers } as Peers;
+  return { failures: [], training: [], device: '', dry: false, ...peers } as Peers;
 }
 
 /** The peer's rows at the shape and dtype of ours. */

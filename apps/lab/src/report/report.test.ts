@@ -9,6 +9,11 @@ import { waterfallOf } from '../bench/model/waterfall.ts';
 import { figuresOf, rowWithout } from '../bench/row.ts';
 import type { Row } from '../bench/row.ts';
 import { statisticsOf } from '../bench/statistics.ts';
+import type { TrainingReport } from '../bench/training/bench-training.ts';
+import { trainingWithout } from '../bench/training/bench-training.ts';
+import { trainingShapeOf } from '../bench/training/training-shape.ts';
+import type { TrainingVariant } from '../bench/training/training-variant.ts';
+import { trainingVariants } from '../bench/training/training-variant.ts';
 import type { Report } from './document.ts';
 import { markdownOf } from './document.ts';
 import { readPeers } from './peers.ts';
@@ -71,6 +76,25 @@ const model: ModelReport = {
     dispatchCost: { wall: 3, host: 1 },
   },
 };
+const [trained] = trainingVariants('full') as [TrainingVariant];
+const training: TrainingReport = {
+  ...trainingWithout(trainingShapeOf('full'), trained, 'dry'),
+  outcome: 'measured',
+  error: 1e-5,
+  losses: [9.2, 8.5],
+  figures: {
+    step: about(100_000),
+    run: 101_000,
+    awaited: about(105_000),
+    gpu: 95_000,
+    host: about(3000),
+    dispatches: 700,
+    compileMs: 2000,
+    heldBytes: 3 * 2 ** 30,
+    stateBytes: 4e8,
+    waterfall: { ...waterfall, title: 'Training step' },
+  },
+};
 const peers: Peers = {
   peer: 'PyTorch 2.11',
   device: 'a GPU',
@@ -81,6 +105,9 @@ const peers: Peers = {
     { group: 'matmul', shape: square.shape, dtype: 'bf16', variant: 'bf16, tensor cores', microseconds: 177 },
   ],
   models: [{ dtype: 'bf16', decodeAwaited: 22, decodeBatched: 25, prefill: 139_000 }],
+  training: [
+    { variant: 'f32', optimizer: 'AdamW', step: 49_200, wall: 50_000, heldBytes: 2 ** 32, losses: [9.1, 8.2] },
+  ],
   failures: ['attention: no kernel'],
 };
 const report: Report = {
@@ -98,7 +125,7 @@ const report: Report = {
     platform: 'linux x64',
     commit: 'abc',
     date: '2026-01-01',
-    gpuBefore: '1980 MHz, 40 °C',
+    gpuBefore: 'NVIDIA H100 80GB HBM3, 1980 MHz, 40 °C',
     gpuAfter: undefined,
   },
   seconds: 300,
@@ -113,6 +140,7 @@ const report: Report = {
     rowWithout(gemv, 'unavailable', 'the device has no shader-f16'),
   ],
   models: [model, { ...model, dtype: 'f32', outcome: 'failed', reason: 'out of memory', figures: undefined } as never],
+  trainings: [training, trainingWithout(training.shape, { ...trained, name: 'Muon' }, 'failed', 'out of memory')],
   host: {
     encodePerDispatch: 0.8,
     encodePerRun: 9,
@@ -139,6 +167,7 @@ test('what is wrong, failed or was not reached has a reason and no figure', () =
   expect(failuresOf(report)).toEqual([
     'matmul 4096×4096 · 4096×4096 f32: wrong: differs by 2.0e-2',
     'a Llama f32: failed: out of memory',
+    'training Muon: failed: out of memory',
   ]);
 });
 
@@ -148,6 +177,16 @@ test('the summary names the headline and the worst row of a group', () => {
   expect(summary).toMatch(/matmul: 1 rows from 62.5 % of the roof/);
 });
 
+test('a training step shows its clocks, its share of the roof and of the peak that the maker states, and the peer beside it', () => {
+  expect(training.work.flops / 1e12).toBeCloseTo(1.572, 3); // 6 · 29.9 M · 8192, and attention
+  expect(text).toContain(
+    '| Tessera, f32, AdamW | 100 ms [95.0–110] | 101 ms | 95.0 ms | 3.00 ms | 700 | 81920 [74473–86232] | 15.7 | 31.4 % | 23.5 % | 3.00 GiB | 0.373 GiB | 2.00 s | 9.20 → 8.50 | 1e-5 |',
+  );
+  expect(text).toContain('| PyTorch 2.11, f32, AdamW | 49.2 ms (0.492×) | 50.0 ms |');
+  expect(text).toMatch(/^\| Muon \| failed: out of memory \|( — \|)+$/m);
+  expect(summaryOf(report)).toContain('Training, AdamW: 100 ms a step, 81920 tokens/s, 31.4 % of the f32 roof.');
+});
+
 test('nothing that is missing is printed as a value', () => {
   expect(text).not.toMatch(/undefined|NaN|Infinity|\[object/);
   expect(text).toContain('| PyTorch 2.11, bf16 |  |  |  | 22.0 | 25.0 |  | 139000 |  |');
@@ -155,8 +194,9 @@ test('nothing that is missing is printed as a value', () => {
 });
 
 test('all files of a run are written, and the JSON is the whole of it', () => {
-  expect(writeReport(folder, report)).toEqual(['bench.json', 'bench.md', 'decode-f16.svg', 'prefill-f16.svg']);
-  expect(readdirSync(folder).toSorted()).toEqual(['bench.json', 'bench.md', 'decode-f16.svg', 'prefill-f16.svg']);
+  const files = ['bench.json', 'bench.md', 'decode-f16.svg', 'prefill-f16.svg', 'training-adamw.svg'];
+  expect(writeReport(folder, report)).toEqual(files);
+  expect(readdirSync(folder).toSorted()).toEqual(files);
   const read = JSON.parse(readFileSync(join(folder, 'bench.json'), 'utf8')) as Report;
   expect(read.rows[0]!.figures!.gpu).toEqual(about(4400));
   expect(read.models[0]!.figures!.waterfalls[0]!.steps).toHaveLength(5);
@@ -187,8 +227,9 @@ test('no two rows have one name, and every shape that peers measure is one of ou
   const names = full.map(({ group, shape, dtype }) => `${group} ${shape} ${dtype}`);
   expect(names.filter((name, index) => names.indexOf(name) < index)).toEqual([]);
   const file = new URL('../../peers/shapes.json', import.meta.url);
-  const { comment, ...groups } = JSON.parse(readFileSync(file, 'utf8')) as Record<string, never>;
+  const { comment, training: sizes, ...groups } = JSON.parse(readFileSync(file, 'utf8')) as Record<string, never>;
   expect(comment).toBeTypeOf('string');
+  expect(trainingShapeOf('full')).toMatchObject(sizes!);
   const shapes = Object.entries(groups as Record<string, { shape: string; dtypes?: string[] }[]>).flatMap(
     ([group, sizes]) =>
       sizes.flatMap(({ shape, dtypes = ['f32'] }) => dtypes.map((dtype) => `${group} ${shape} ${dtype}`)),

@@ -2,11 +2,12 @@ import type { BenchResult } from '../bench/bench.ts';
 import { failuresOf } from '../bench/bench.ts';
 import { groupNames } from '../bench/kernel-case.ts';
 import { titleOf } from '../bench/row.ts';
-import { number, percent } from './text.ts';
+import { teraflops } from '../bench/work.ts';
+import { number, percent, time } from './text.ts';
 
 /** What somebody reads first: the headline, the worst row of each group, and everything that has no figure. */
 export function summaryOf(result: BenchResult): string {
-  const { rows, models, roofs } = result;
+  const { rows, models, trainings, roofs } = result;
   const measured = rows.filter(({ figures }) => figures);
   const lines: string[] = [];
   if (roofs && measured.length > 0)
@@ -17,6 +18,11 @@ export function summaryOf(result: BenchResult): string {
         `${dtype}: ${number(figures.public.decode.median)} tokens/s at context ${context} by the public API (${percent(figures.public.decode.median / decodeBound!)} of the copy roof), ` +
           `${number(figures.public.prefill.median)} tokens/s of a prompt of ${prompt}.`,
       );
+  for (const { variant, tokens, figures, work } of trainings)
+    if (figures)
+      lines.push(
+        `Training, ${variant}: ${time(figures.step.median)} a step, ${number((1e6 * tokens) / figures.step.median)} tokens/s, ${percent(teraflops(work.flops, figures.step.median) / roofs!.f32)} of the f32 roof.`,
+      );
   for (const group of groupNames) {
     const own = measured.filter((row) => row.group === group && row.figures!.ofRoof !== undefined);
     if (own.length === 0) continue;
@@ -26,7 +32,7 @@ export function summaryOf(result: BenchResult): string {
       `${group}: ${own.length} rows from ${percent(worst.figures!.ofRoof!)} of the roof (${titleOf(worst)}) to ${percent(best.figures!.ofRoof!)} (${titleOf(best)}).`,
     );
   }
-  const unreached = [...rows, ...models].filter(({ outcome }) => outcome === 'not reached').length;
+  const unreached = [...rows, ...models, ...trainings].filter(({ outcome }) => outcome === 'not reached').length;
   if (unreached > 0) lines.push(`**${unreached} rows were not reached in time.**`);
   const missing = rows.filter(({ outcome }) => outcome === 'unavailable');
   for (const row of missing) lines.push(`Not available: ${titleOf(row)}: ${row.reason}`);

@@ -16,6 +16,9 @@ export function writeReport(folder: string, report: Report): string[] {
   for (const { dtype, figures } of report.models)
     for (const [index, waterfall] of (figures?.waterfalls ?? []).entries())
       files.set(`${['decode', 'prefill'][index]}-${dtype}.svg`, waterfallSvg(waterfall));
+  for (const { variant, figures } of report.trainings)
+    if (figures?.waterfall)
+      files.set(`training-${variant.toLowerCase().replaceAll(/\W+/g, '-')}.svg`, waterfallSvg(figures.waterfall));
   mkdirSync(folder, { recursive: true });
   for (const [name, text] of files) writeFileSync(join(folder, name), text);
   return [...files.keys()];

@@ -1,12 +1,12 @@
 import type { Cost } from '@tessera/tensor-core';
 import { sizeOf } from '@tessera/tensor-core';
-import type { ModelShape } from './shape.ts';
+import type { LlamaSizes, ModelShape } from './shape.ts';
 import { stateBytesPerPosition } from './steps.ts';
 import type { PlacedModel, Room } from './steps.ts';
 import { weightBytesRead, weightsPerToken } from './weights.ts';
 
 /** Dot products and weighted sums of one query over one key in all layers. */
-function flopsPerPair({ layers, heads, headDim }: ModelShape): number {
+export function flopsPerPair({ layers, heads, headDim }: LlamaSizes): number {
   return 4 * layers * heads * headDim;
 }
 

@@ -6,9 +6,8 @@ import { norms } from '@tessera/norms';
 import type { ModelSpec } from '@tessera/plugin';
 import type { Scale } from '../scale.ts';
 
-/** Sizes of a Llama, and what is asked of it. */
-export interface ModelShape {
-  readonly name: string;
+/** Sizes of a Llama. */
+export interface LlamaSizes {
   readonly layers: number;
   readonly width: number;
   readonly heads: number;
@@ -18,6 +17,11 @@ export interface ModelShape {
   readonly vocabSize: number;
   /** Positions that a sequence can have. */
   readonly maxPositions: number;
+}
+
+/** Sizes of a Llama, and what is asked of it. */
+export interface ModelShape extends LlamaSizes {
+  readonly name: string;
   /** Length of the prompt whose reading is timed. */
   readonly prompt: number;
   /** Tokens that are generated in one go, so that positions stay around {@link ModelShape.context}. */
@@ -72,11 +76,11 @@ export function promptBefore({ context, tokens }: ModelShape): number {
 }
 
 /** The graph of a shape, with all of its layers or fewer of them. */
-export function graphOf(shape: ModelShape, layers: number = shape.layers): LanguageModelGraph {
+export function graphOf(shape: LlamaSizes, layers: number = shape.layers): LanguageModelGraph {
   return new Graph(resolveSpec(specOf(shape, layers), new Registry([softmax, feedForward, norms])));
 }
 
-function specOf(shape: ModelShape, layers: number): ModelSpec {
+function specOf(shape: LlamaSizes, layers: number): ModelSpec {
   const norm = { type: '@tessera/norms:rms', config: { eps: 1e-5 } };
   const { heads, kvHeads, headDim, hidden, vocabSize, width, maxPositions } = shape;
   const layer = {
