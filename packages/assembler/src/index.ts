@@ -18,6 +18,7 @@ export type { FeedOptions } from './model/session.ts';
 export type { HeldProgram } from './model/program-cache.ts';
 export { StepPrograms } from './model/step-programs.ts';
 export type { LogitsOf, SessionSize, StepForm } from './model/step-programs.ts';
+export { initialWeights } from './model/initial-weights.ts';
 export { estimateMemory, longestStep } from './model/estimate.ts';
 export type { MemoryEstimate } from './model/estimate.ts';
 export type { KeptDtype, WeightDtype } from './model/weight-dtype.ts';

@@ -44,6 +44,16 @@ export async function evaluate(tensors: readonly Tensor[], device: Device = devi
   program.dispose();
 }
 
+/** The value of a recorded tensor as a tensor of its own. The recorded one stays recorded, and takes no memory. */
+export async function materialize(tensor: Tensor, device: Device = deviceOf([tensor])): Promise<Tensor> {
+  const program = await device.compile(graphOf([tensor], []));
+  try {
+    return program.run([])[0]!;
+  } finally {
+    program.dispose();
+  }
+}
+
 /** Reads the elements of a tensor, row-major, as its element type. Computes it if it is still recorded. */
 export async function read(tensor: Tensor, device?: Device): Promise<HostArray> {
   if (tensor.source.kind === 'host' && !device) return tensor.source.data.slice();

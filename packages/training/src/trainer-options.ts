@@ -1,3 +1,4 @@
+import type { Adapter } from './adapter.ts';
 import type { BatchSource } from './batch-source.ts';
 import { checkNames, checkNumber, oneOf } from './check-options.ts';
 import type { OptimizerOptions, OptimizerSettings } from './optimizers/optimizer-options.ts';
@@ -10,6 +11,8 @@ export interface TrainerOptions {
   /** What it learns from. */
   readonly batches: BatchSource;
   readonly optimizer: OptimizerOptions;
+  /** What is trained in place of the weights. @defaultValue the weights themselves */
+  readonly adapter?: Adapter | undefined;
   /** @defaultValue constant */
   readonly schedule?: Schedule | undefined;
   /** Limit of the gradient's global norm; `false`: none. @defaultValue 1 */
@@ -30,9 +33,11 @@ export interface TrainerSettings {
   readonly accumulate: number;
   readonly recompute: 'none' | 'layers';
   readonly seed: number;
+  /** Of the adapter, if there is one. */
+  readonly adapter?: object | undefined;
 }
 
-const names = ['batches', 'optimizer', 'schedule', 'clip', 'accumulate', 'recompute', 'seed'];
+const names = ['batches', 'optimizer', 'adapter', 'schedule', 'clip', 'accumulate', 'recompute', 'seed'];
 
 /**
  * Options with their defaults.
@@ -52,5 +57,6 @@ export function trainerSettings(given: TrainerOptions): TrainerSettings {
     accumulate,
     recompute,
     seed,
+    ...(given.adapter && { adapter: given.adapter.settings }),
   };
 }

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { batchOf, batchesOf } from './batch-source.ts';
 import type { BatchSource } from './batch-source.ts';
 import { BesideDevice, assembler, rowsOf, someBatches, spec, usual } from './test-models.test-data.ts';
-import { createTrainer } from './trainer.ts';
+import { createTrainer } from './create-trainer.ts';
 import type { Trainer } from './trainer.ts';
 import type { TrainerOptions } from './trainer-options.ts';
 import type { TrainCall, TrainingEvent } from './training-event.ts';
@@ -196,7 +196,7 @@ test('a parameter that is no number is named as it is published', async () => {
 });
 
 test.each([
-  [{ optimiser: 1 }, "train: 'optimiser' is not known, expected batches, optimizer, schedule"],
+  [{ optimiser: 1 }, "train: 'optimiser' is not known, expected batches, optimizer, adapter, schedule"],
   [{ clip: 0 }, 'clip is 0, expected a number above 0.'],
   [{ accumulate: 1.5 }, 'accumulate is 1.5, expected a whole number at least 1.'],
   [{ recompute: 'all' }, 'recompute is "all", expected "none" or "layers".'],

@@ -8,27 +8,26 @@ import {
   fillTree,
   foldKey,
   fromHost,
-  mapTree,
-  sizeOf,
   treeLeaves,
 } from '@tessera/tensor-core';
+import type { Adapter } from './adapter.ts';
 import type { BatchSource, TrainingBatch } from './batch-source.ts';
 import { checkAlike, checkBatch } from './batch-source.ts';
 import { checkNames, checkNumber } from './check-options.ts';
 import { copyWeights } from './copy-weights.ts';
 import type { Optimizer } from './optimizers/parameter-groups.ts';
-import { optimizerOver } from './optimizers/parameter-groups.ts';
+import type { ByPath } from './optimizers/update-rule.ts';
+import type { Parametrization } from './parametrization.ts';
 import { pause } from './pause.ts';
 import { scheduleFactor } from './schedule.ts';
+import { batchIds } from './step/batch-ids.ts';
 import { traceEvaluation } from './step/evaluate-step.ts';
 import { findNonFinite } from './step/find-non-finite.ts';
 import { recomputingLayers } from './step/recompute-layers.ts';
-import type { TrainStep } from './step/train-step.ts';
+import type { StepSize, TrainStep } from './step/train-step.ts';
 import { traceTrainStep } from './step/train-step.ts';
 import type { TrainingState } from './step/training-state.ts';
-import { stateForm } from './step/training-state.ts';
-import type { TrainerOptions, TrainerSettings } from './trainer-options.ts';
-import { trainerSettings } from './trainer-options.ts';
+import type { TrainerSettings } from './trainer-options.ts';
 import type { Evaluation, TrainCall, TrainingEvent } from './training-event.ts';
 
 /** A step whose results have not been read yet. */
@@ -52,6 +51,19 @@ export interface TrainingProgress {
   readonly position: number;
 }
 
+/** What a {@link Trainer} is made of. */
+export interface TrainerParts {
+  readonly model: Model;
+  readonly settings: TrainerSettings;
+  readonly batches: BatchSource;
+  readonly adapter: Adapter | undefined;
+  readonly parametrization: Parametrization;
+  readonly optimizer: Optimizer;
+  /** The form of the state. */
+  readonly form: TrainingState;
+  readonly state: TrainingState;
+}
+
 /** Steps that a device beside the host is given at once. */
 const atOnce = 2;
 
@@ -60,13 +72,9 @@ const atOnce = 2;
  * memory. Made by {@link createTrainer}.
  */
 export class Trainer {
-  readonly #model: Model;
+  readonly #parts: Omit<TrainerParts, 'state'>;
   readonly #graph: LanguageModelGraph;
   readonly #device: Device;
-  readonly #settings: TrainerSettings;
-  readonly #batches: BatchSource;
-  readonly #optimizer: Optimizer;
-  readonly #form: TrainingState;
   readonly #programs = new Map<string, Promise<Program>>();
   #state: TrainingState | undefined;
   #step = 0;
@@ -76,15 +84,12 @@ export class Trainer {
   #disposed = false;
 
   /** Takes over the state. */
-  constructor(model: Model, options: TrainerOptions, settings: TrainerSettings, state: ByState) {
-    this.#model = model;
+  constructor(parts: TrainerParts) {
+    const { model, settings, state } = parts;
+    this.#parts = parts;
     this.#device = model.device;
     this.#graph = settings.recompute === 'layers' ? recomputingLayers(model.graph) : model.graph;
-    this.#settings = settings;
-    this.#batches = options.batches;
-    this.#optimizer = state.optimizer;
-    this.#form = state.form;
-    this.#state = state.state;
+    this.#state = state;
   }
 
   /** Steps done. While steps are under way: those that were given to the device. */
@@ -99,22 +104,27 @@ export class Trainer {
 
   /** The options with their defaults. */
   get settings(): TrainerSettings {
-    return this.#settings;
+    return this.#parts.settings;
   }
 
   /** Step, tokens, and place in the batches, as they belong to {@link Trainer.state}. */
   get progress(): TrainingProgress {
-    return { step: this.#step, tokens: this.#tokens, position: this.#batches.position() };
+    return { step: this.#step, tokens: this.#tokens, position: this.#parts.batches.position() };
   }
 
-  /** Parameters and what the optimiser remembers, until the next step takes them over. */
+  /** What is trained and what the optimiser remembers of it, until the next step takes them over. */
   get state(): TrainingState {
     return this.#alive();
   }
 
   /** Of the batches, where they have one. */
   get identity(): string | undefined {
-    return this.#batches.identity;
+    return this.#parts.batches.identity;
+  }
+
+  /** What is trained in place of the weights, if it is not they. */
+  get adapter(): Adapter | undefined {
+    return this.#parts.adapter;
   }
 
   /**
@@ -190,17 +200,18 @@ export class Trainer {
   }
 
   /**
-   * A model of its own with the weights as they are, on the same device, to generate with or to save. To be disposed; what is
-   * trained afterwards does not change it.
+   * A model of its own with the weights as they are, on the same device, to generate with or to save: in f32, or with what an
+   * adapter changes merged into weights kept as those of its model. To be disposed; what is trained afterwards does not change it.
    */
   async model(): Promise<Model> {
-    const params = await copyWeights(this.#alive().params, this.#device);
-    return this.#modelOf(params);
+    const { model, adapter, parametrization } = this.#parts;
+    const params = parametrization.parametersOf(this.#alive().params);
+    return this.#modelOf(await copyWeights(params, this.#device, adapter && model.params), true);
   }
 
-  /** As {@link Trainer.model}, over the weights themselves: not to be disposed, and only until the next step. */
+  /** As {@link Trainer.model}, over the weights themselves, and so only until the next step. Disposing it frees programs, not weights. */
   view(): Model {
-    return this.#modelOf(this.#alive().params);
+    return this.#modelOf(this.#parts.parametrization.parametersOf(this.#alive().params), false);
   }
 
   /** Frees weights, state and programs; the model that was handed in stays as it is. Idempotent. */
@@ -223,34 +234,34 @@ export class Trainer {
 
   /** @internal Goes on from where a checkpoint stood. */
   async resume({ step, tokens, position }: TrainingProgress): Promise<void> {
-    await this.#batches.seek(position);
+    await this.#parts.batches.seek(position);
     this.#step = step;
     this.#tokens = tokens;
   }
 
   /** Gives the device the next step; undefined when the batches end. */
   async #start(): Promise<UnderWay | undefined> {
+    const { model, settings, batches: source, optimizer, form: stateForm } = this.#parts;
     const batches: TrainingBatch[] = [];
-    for (let taken = 0; taken < this.#settings.accumulate; taken++) {
-      const batch = await this.#batches.next();
+    for (let taken = 0; taken < settings.accumulate; taken++) {
+      const batch = await source.next();
       if (!batch) return undefined;
-      checkBatch(batch, this.#model.spec);
+      checkBatch(batch, model.spec);
       batches.push(batch);
     }
     checkAlike(batches);
     const form = this.#formOf(batches);
     const program = await this.#program(`train ${sizeKey(form)}`, () =>
-      this.#device.compile(traceTrainStep(form), { donate: treeLeaves(this.#form).map((_, index) => index) }),
+      this.#device.compile(traceTrainStep(form), { donate: treeLeaves(stateForm).map((_, index) => index) }),
     );
-    const { optimizer, schedule } = this.#settings;
-    const factor = scheduleFactor(schedule, this.#step);
-    const numbers = Float32Array.from(this.#optimizer.updates.flatMap((rule) => rule.numbers(this.#step, factor)));
-    const given = [fromHost(this.#keys(), [form.accumulate, 2], 'u32'), ...idsOf(batches, form)];
+    const factor = scheduleFactor(settings.schedule, this.#step);
+    const numbers = Float32Array.from(optimizer.updates.flatMap((rule) => rule.numbers(this.#step, factor)));
+    const given = [fromHost(this.#keys(), [form.accumulate, 2], 'u32'), ...batchIds(batches, form)];
     const state = this.#alive();
     // From here on the state is the program's; it comes back with the outputs.
     this.#state = undefined;
     const outputs = program.run([...treeLeaves(state), fromHost(numbers, [numbers.length]), ...given]);
-    this.#state = fillTree(this.#form, outputs.slice(0, -1));
+    this.#state = fillTree(stateForm, outputs.slice(0, -1));
     const metrics = outputs.at(-1)!;
     const reading = this.#device.read(metrics).finally(() => metrics.dispose());
     reading.catch(() => {}); // told when it is awaited
@@ -259,7 +270,7 @@ export class Trainer {
     return {
       step: this.#step,
       tokens: this.#tokens,
-      learningRate: optimizer.learningRate * factor,
+      learningRate: settings.optimizer.learningRate * factor,
       given,
       form,
       reading,
@@ -280,13 +291,14 @@ export class Trainer {
   }
 
   async #lossOf(batch: TrainingBatch): Promise<{ readonly loss: number; readonly count: number }> {
-    checkBatch(batch, this.#model.spec);
+    const { model, form: stateForm } = this.#parts;
+    checkBatch(batch, model.spec);
     const form = this.#formOf([batch]);
     const program = await this.#program(`evaluate ${sizeKey(form)}`, () =>
-      this.#device.compile(traceEvaluation({ ...form, graph: this.#model.graph, form: this.#form.params })),
+      this.#device.compile(traceEvaluation({ ...form, graph: model.graph, form: stateForm.params })),
     );
     const shape = [batch.rows, batch.context + 1];
-    const ids = idsOf([batch], form).map(({ source }) =>
+    const ids = batchIds([batch], form).map(({ source }) =>
       fromHost((source as { readonly data: Int32Array }).data, shape, 'i32'),
     );
     const [made] = program.run([...treeLeaves(this.#alive().params), ...ids]);
@@ -300,13 +312,13 @@ export class Trainer {
 
   #formOf(batches: readonly TrainingBatch[]): TrainStep {
     const [{ rows, context, segments }] = batches as readonly [TrainingBatch];
-    const { clip } = this.#settings;
+    const { settings, optimizer, form, parametrization } = this.#parts;
     return {
       graph: this.#graph,
-      optimizer: this.#optimizer,
-      form: this.#form,
-      frozen: {},
-      clip,
+      optimizer,
+      form,
+      parametersOf: parametrization.parametersOf,
+      clip: settings.clip,
       accumulate: batches.length,
       rows,
       context,
@@ -316,7 +328,7 @@ export class Trainer {
 
   /** Keys of the random numbers of a step: of each batch another one, and after a resume the same. */
   #keys(): Uint32Array {
-    const { accumulate, seed } = this.#settings;
+    const { accumulate, seed } = this.#parts.settings;
     const words: [number, number] = [seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0];
     return Uint32Array.from(
       Array.from({ length: accumulate }, (_, batch) => foldKey(words, this.#step * accumulate + batch)).flat(),
@@ -340,14 +352,16 @@ export class Trainer {
     return this.#state;
   }
 
-  #modelOf(params: Readonly<Record<string, Tensor>>): Model {
-    const { graph, device, contextLength, origin, text } = this.#model;
+  #modelOf(params: ByPath, ownsWeights: boolean): Model {
+    const { model, adapter } = this.#parts;
+    const { graph, device, contextLength, origin, text, memory } = model;
     return new AssembledModel({
       graph,
       device,
       ownsDevice: false,
       params,
-      estimate: estimateMemory(graph, 'fp32', contextLength),
+      ownsWeights,
+      estimate: adapter ? memory : estimateMemory(graph, 'fp32', contextLength),
       loadMs: 0,
       ...(origin && { origin }),
       ...(text && { text }),
@@ -355,59 +369,6 @@ export class Trainer {
   }
 }
 
-/** State of a trainer with the optimiser that made its form. */
-export interface ByState {
-  readonly optimizer: Optimizer;
-  readonly form: TrainingState;
-  readonly state: TrainingState;
-}
-
-/**
- * Makes a trainer. It works on copies of the model's weights, in f32: the model stays as it is and can be disposed, if it does
- * not own the device.
- *
- * {@includeCode ../examples/train.ts#train}
- * @throws {@link UnsupportedOptionError} naming an option that is unknown or out of range
- * @throws {@link OutOfMemoryError} when weights and optimiser state do not fit the device
- */
-export async function createTrainer(model: Model, options: TrainerOptions): Promise<Trainer> {
-  const settings = trainerSettings(options);
-  const { optimizer, form } = formOf(model, settings);
-  const { device } = model;
-  const params = await copyWeights(model.params, device);
-  const held: Tensor[] = Object.values(params);
-  try {
-    const filled = (value: number, shape: readonly number[]): Tensor => {
-      const tensor = device.upload(new Float32Array(sizeOf(shape)).fill(value), { shape, dtype: 'f32' });
-      held.push(tensor);
-      return tensor;
-    };
-    const slots = mapTree(form.slots, ({ shape }) => filled(0, shape));
-    const state: TrainingState = { params, slots, healthy: filled(1, []) };
-    return new Trainer(model, options, settings, { optimizer, form, state });
-  } catch (error) {
-    disposeTree(held);
-    throw error;
-  }
-}
-
-/** The optimiser over a model, and the form of the state. */
-export function formOf(model: Model, { optimizer }: TrainerSettings): Pick<ByState, 'optimizer' | 'form'> {
-  const shapes = Object.fromEntries(Object.entries(model.params).map(([path, { shape }]) => [path, shape]));
-  const made = optimizerOver(optimizer, { shapes, rules: model.origin?.rules });
-  return { optimizer: made, form: stateForm(made, shapes) };
-}
-
-function sizeKey({ accumulate, rows, context, segmented }: TrainStep): string {
+function sizeKey({ accumulate, rows, context, segmented }: StepSize): string {
   return `${accumulate} ${rows} ${context} ${segmented}`;
-}
-
-/** Ids of batches of one size as tensors `[A, B, T + 1]`. */
-function idsOf(batches: readonly TrainingBatch[], { accumulate, rows, context, segmented }: TrainStep): Tensor[] {
-  const joined = (of: (batch: TrainingBatch) => Int32Array): Tensor => {
-    const ids = new Int32Array(accumulate * rows * (context + 1));
-    batches.forEach((batch, index) => ids.set(of(batch), index * rows * (context + 1)));
-    return fromHost(ids, [accumulate, rows, context + 1], 'i32');
-  };
-  return [joined(({ tokens }) => tokens), ...(segmented ? [joined(({ segments }) => segments!)] : [])];
 }

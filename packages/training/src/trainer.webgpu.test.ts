@@ -10,7 +10,7 @@ import { resumeTraining } from './checkpoint/resume-training.ts';
 import { saveTraining } from './checkpoint/save-training.ts';
 import type { OptimizerOptions } from './optimizers/optimizer-options.ts';
 import { assembler, rowsOf, smallSpec } from './test-models.test-data.ts';
-import { createTrainer } from './trainer.ts';
+import { createTrainer } from './create-trainer.ts';
 import type { TrainerOptions } from './trainer-options.ts';
 
 let gpu: WebGpuDevice;

@@ -28,7 +28,7 @@ import { ProgramCache } from './program-cache.ts';
 import { Session } from './session.ts';
 import { StepPrograms } from './step-programs.ts';
 import type { SessionSize } from './step-programs.ts';
-import { keptDtype } from './weight-dtype.ts';
+import { keptDtype, toStorage } from './weight-dtype.ts';
 import type { KeptDtype } from './weight-dtype.ts';
 
 /** Text in and out of a model. */
@@ -56,6 +56,8 @@ export interface Residence {
   /** True when the model disposes of the device. */
   readonly ownsDevice: boolean;
   readonly params: ModelParams;
+  /** False: the weights belong to something else, which frees them. @defaultValue true */
+  readonly ownsWeights?: boolean | undefined;
   readonly estimate: MemoryEstimate;
   /** Steps over these parameters, some of them perhaps compiled. @defaultValue none are */
   readonly programs?: StepPrograms | undefined;
@@ -276,6 +278,25 @@ export class Model {
     }
   }
 
+  /**
+   * Writes other values over a learned tensor, rounded to how it is kept. The weights as they were loaded cannot be had again
+   * then: a reload is refused.
+   * @param path - of {@link Model.params}
+   * @throws {@link InvalidSpecError} for a path that is no parameter, or values that do not fill it
+   */
+  overwrite(path: string, values: Float32Array): void {
+    this.#checkAlive();
+    const { device, params } = this.#parts;
+    const param = params[path];
+    if (param?.source.kind !== 'resident' || param.size !== values.length)
+      throw new InvalidSpecError(
+        `overwrite: ${values.length} numbers for ${path}, expected ${param ? `the ${param.size} of its own weights` : 'a parameter of the model'}.`,
+        { facts: { path, count: values.length, expected: param?.size } },
+      );
+    device.write(param, toStorage(values, param.dtype as 'f32' | 'f16' | 'bf16'));
+    this.#parts = { ...this.#parts, settle: undefined };
+  }
+
   /** Frees weights and programs. Idempotent; never destroys a device that was handed in. */
   async dispose(): Promise<void> {
     if (this.#disposed) return;
@@ -341,9 +362,9 @@ export class Model {
   async #leave(): Promise<void> {
     if (!this.#settled) return;
     this.#settled = false;
-    const { device, ownsDevice, params } = this.#parts;
+    const { device, ownsDevice, params, ownsWeights = true } = this.#parts;
     await Promise.all([this.#programs.dispose(), this.#wholePrograms.dispose()]);
-    disposeTree(params);
+    if (ownsWeights) disposeTree(params);
     if (ownsDevice) device.dispose();
   }
 

@@ -3,7 +3,7 @@ import type { FileSink, MemorySink } from '@tessera/checkpoints';
 import { CpuDevice } from '@tessera/tensor-core';
 import { expect, test } from 'vitest';
 import { BesideDevice, assembler, someBatches, spec, usual } from '../test-models.test-data.ts';
-import { createTrainer } from '../trainer.ts';
+import { createTrainer } from '../create-trainer.ts';
 import type { Trainer } from '../trainer.ts';
 import type { TrainerOptions } from '../trainer-options.ts';
 import { readTrainingRecord, resumeTraining } from './resume-training.ts';

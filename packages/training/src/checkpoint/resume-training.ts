@@ -3,10 +3,10 @@ import type { FileSource, FileSourceInput, SafetensorsReader } from '@tessera/ch
 import { openSafetensors, toFileSource, toFloat32 } from '@tessera/checkpoints';
 import type { Tensor } from '@tessera/tensor-core';
 import { ModelFormatError, disposeTree, fillTree, sameShape, showShape, treeEntries } from '@tessera/tensor-core';
-import { Trainer, formOf } from '../trainer.ts';
+import { trainerParts } from '../create-trainer.ts';
+import { Trainer } from '../trainer.ts';
 import type { TrainingProgress } from '../trainer.ts';
 import type { TrainerOptions, TrainerSettings } from '../trainer-options.ts';
-import { trainerSettings } from '../trainer-options.ts';
 import { recordKey, trainingFile } from './save-training.ts';
 
 /** What a checkpoint says of a training, beside its tensors. */
@@ -19,17 +19,18 @@ export interface TrainingRecord extends TrainingProgress {
 /**
  * Continues a training where {@link saveTraining} left it: on the same device, over the same batches and with the same options,
  * the next losses are those of an unbroken run, bit for bit. The schedule may be another one.
- * @param model - of the architecture that was trained, such as the one that the checkpoint holds; its weights do not matter
+ * @param model - of the architecture that was trained, such as the one that the checkpoint holds: its weights do not matter.
+ *   Where an adapter was trained, the model that it was trained on
  * @throws {@link ModelFormatError} when there is no training in the checkpoint, or it is one of another model, optimiser or data
  */
 export async function resumeTraining(model: Model, source: FileSourceInput, options: TrainerOptions): Promise<Trainer> {
-  const settings = trainerSettings(options);
+  const parts = trainerParts(model, options);
+  const { settings, form } = parts;
   const files = await toFileSource(source);
   const reader = await openTraining(files);
   try {
     const record = recordOf(reader, files);
     checkAlike(record, settings, options.batches.identity, files);
-    const { optimizer, form } = formOf(model, settings);
     const wanted = treeEntries(form);
     const tensors: Tensor[] = [];
     try {
@@ -49,7 +50,7 @@ export async function resumeTraining(model: Model, source: FileSourceInput, opti
         throw wrong(files, `${left} belongs to no parameter of the model. Take the model that was trained`, {
           tensor: left,
         });
-      const trainer = new Trainer(model, options, settings, { optimizer, form, state: fillTree(form, tensors) });
+      const trainer = new Trainer({ ...parts, state: fillTree(form, tensors) });
       await trainer.resume(record);
       return trainer;
     } catch (error) {
@@ -106,25 +107,25 @@ function checkAlike(
   identity: string | undefined,
   files: FileSource,
 ): void {
-  const { optimizer, clip, accumulate, seed } = record.settings;
-  const before = { optimizer, clip, accumulate, seed, batches: record.identity };
+  const { optimizer, clip, accumulate, seed, adapter } = record.settings;
+  const before = { optimizer, clip, accumulate, seed, adapter, batches: record.identity };
   const now = {
     optimizer: settings.optimizer,
     clip: settings.clip,
     accumulate: settings.accumulate,
     seed: settings.seed,
+    adapter: settings.adapter,
     batches: identity,
   };
   for (const [name, value] of Object.entries(now)) {
     const [is, was] = [JSON.stringify(value), JSON.stringify(before[name as keyof typeof before])];
-    if (is !== was)
-      throw wrong(
-        files,
-        `it was trained with ${name} ${was ?? 'of no name'}, and is to go on with ${is ?? 'those of no name'}. Go on as it began`,
-        {
-          option: name,
-        },
-      );
+    if (is === was) continue;
+    const [noneWas, noneIs] = name === 'batches' ? ['of no name', 'those of no name'] : ['none', 'none'];
+    throw wrong(
+      files,
+      `it was trained with ${name} ${was ?? noneWas}, and is to go on with ${is ?? noneIs}. Go on as it began`,
+      { option: name },
+    );
   }
 }
 

@@ -11,7 +11,7 @@ export const trainingFile = 'training.safetensors';
 export const recordKey = 'training';
 
 /**
- * Writes the model as `model.save` does, with `training.safetensors` and `training.json` beside it: weights in 32 bits, what
+ * Writes the model as `model.save` does, or the adapter alone, with `training.safetensors` and `training.json` beside it: weights in 32 bits, what
  * the optimiser remembers, step, place in the batches, and settings. Each file is replaced whole, and `training.safetensors`
  * alone is what is continued from, so that a save that was cut short leaves the one before.
  * @param target - a directory (Node) or a sink
@@ -22,7 +22,7 @@ export async function saveTraining(
   { signal }: { readonly signal?: AbortSignal } = {},
 ): Promise<void> {
   const sink = typeof target === 'string' ? directorySink(target) : target;
-  const { progress, settings, identity, device } = trainer;
+  const { progress, settings, identity, device, adapter } = trainer;
   const record = { format: 'tessera-training/1', ...progress, ...(identity !== undefined && { identity }), settings };
   const entries = treeEntries(trainer.state);
   const tensors: TensorBytes[] = [];
@@ -32,7 +32,8 @@ export async function saveTraining(
     tensors.push({ name, dtype: 'F32', shape, bytes: fromFloat32(await readFloats(tensor, device), 'F32') });
   }
   const file = writeSafetensors(tensors, { metadata: { [recordKey]: JSON.stringify(record) } });
-  await trainer.view().save(sink, { ...(signal && { signal }) });
+  if (adapter) await adapter.save(trainer.state.params, sink, { signal });
+  else await trainer.view().save(sink, { signal });
   await sink.write('training.json', [new TextEncoder().encode(`${JSON.stringify(record, undefined, 2)}\n`)]);
   await sink.write(trainingFile, [file]);
 }

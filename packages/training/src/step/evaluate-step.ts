@@ -3,26 +3,25 @@ import type { Graph } from '@tessera/tensor-core';
 import { fillTree, stack, trace, treeLeaves } from '@tessera/tensor-core';
 import type { ByPath } from '../optimizers/update-rule.ts';
 import { nextTokenLoss } from './next-token-loss.ts';
+import type { StepSize } from './train-step.ts';
 import { typesOf } from './training-state.ts';
 
 /** What an evaluation runs over. */
-export interface EvaluateStep {
+export interface EvaluateStep extends Omit<StepSize, 'accumulate'> {
   readonly graph: LanguageModelGraph;
   /** The form of the trained parameters. */
   readonly form: ByPath;
-  readonly frozen: ByPath;
-  readonly rows: number;
-  readonly context: number;
-  readonly segmented: boolean;
+  /** As in {@link TrainStep}. */
+  parametersOf(trained: ByPath): ByPath;
 }
 
 /** Inputs: the leaves of the parameters; tokens `[B, T + 1]` (i32); segments alike, if there are any. Output: the mean loss and how many tokens it is of, `[2]`. */
-export function traceEvaluation({ graph, form, frozen, rows, context, segmented }: EvaluateStep): Graph {
+export function traceEvaluation({ graph, form, parametersOf, rows, context, segmented }: EvaluateStep): Graph {
   const leaves = treeLeaves(form);
   const ids = { shape: [rows, context + 1], dtype: 'i32' } as const;
   return trace(
     (...inputs) => {
-      const params = { ...frozen, ...fillTree(form, inputs.slice(0, leaves.length)) };
+      const params = parametersOf(fillTree(form, inputs.slice(0, leaves.length)));
       const [tokens, segments] = inputs.slice(leaves.length);
       const { loss, count } = nextTokenLoss(graph, params, { tokens: tokens!, segments });
       return [stack([loss, count], 0)];

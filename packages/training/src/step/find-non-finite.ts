@@ -31,7 +31,7 @@ export async function findNonFinite(
 }
 
 function traceCounts(step: TrainStep, inputs: readonly Tensor[], names: string[]): Graph {
-  const { form, graph, frozen, accumulate, optimizer } = step;
+  const { form, graph, parametersOf, accumulate, optimizer } = step;
   const leaves = treeLeaves(form.params).length;
   return trace((...given) => {
     const params = fillTree(form.params, given.slice(0, leaves));
@@ -45,7 +45,7 @@ function traceCounts(step: TrainStep, inputs: readonly Tensor[], names: string[]
     for (const [name, tensor] of published(params)) count(`parameter ${name}`, tensor);
     for (let batch = 0; batch < accumulate; batch++) {
       const [random, tokens, segments] = given.slice(leaves).map((each) => at(each, 0, batch));
-      const made = nextTokenLoss(graph, { ...frozen, ...params }, { tokens: tokens!, segments, random });
+      const made = nextTokenLoss(graph, parametersOf(params), { tokens: tokens!, segments, random });
       const { length } = graph.resolved.layers;
       for (let layer = 0; layer <= length; layer++)
         count(

@@ -34,10 +34,11 @@ function recomputingMixer(part: AnyMixer): AnyMixer {
     forward: ({ x, params, links, ...call }) =>
       recompute(
         (read: Read) => {
-          const { links: linked, ...given } = read;
-          return part.forward({ ...call, ...given, ...(linked && { links: linked }) });
+          const { x: given, params: stored, links: linked } = read;
+          const whole = { ...params, ...stored };
+          return part.forward({ ...call, x: given, params: whole, ...(linked && { links: linked }) });
         },
-        { x, params, links } as Read,
+        { x, params: stored(params), links } as Read,
       ),
   };
 }
@@ -46,6 +47,14 @@ function recomputingFeedForward(part: AnyFeedForward): AnyFeedForward {
   return {
     ...part,
     forward: ({ x, params, ...call }) =>
-      recompute((read: Read) => part.forward({ ...call, ...read }), { x, params } as Read),
+      recompute((read: Read) => part.forward({ ...call, x: read.x, params: { ...params, ...read.params } }), {
+        x,
+        params: stored(params),
+      } as Read),
   };
+}
+
+/** Parameters that are recorded from others are read inside, where ops see how they are made. */
+function stored(params: Read['params']): Read['params'] {
+  return Object.fromEntries(Object.entries(params).filter(([, { source }]) => source.kind !== 'node'));
 }

@@ -29,21 +29,25 @@ import { typesOf } from './training-state.ts';
 /** Largest number that counts as finite here, a little below what f32 can hold. */
 export const largestFinite = 3.4e38;
 
-/** What a step is made of. */
-export interface TrainStep {
-  readonly graph: LanguageModelGraph;
-  readonly optimizer: Optimizer;
-  /** The form of the state. */
-  readonly form: TrainingState;
-  /** Parameters that stay as they are, by path, resident. */
-  readonly frozen: ByPath;
-  /** Limit of the gradient's global norm; undefined: none. */
-  readonly clip: number | undefined;
+/** How large a step is. */
+export interface StepSize {
   /** Batches whose gradients are averaged. */
   readonly accumulate: number;
   readonly rows: number;
   readonly context: number;
   readonly segmented: boolean;
+}
+
+/** What a step is made of. */
+export interface TrainStep extends StepSize {
+  readonly graph: LanguageModelGraph;
+  readonly optimizer: Optimizer;
+  /** The form of the state. */
+  readonly form: TrainingState;
+  /** Parameters of the model from those that are trained. What else it reads is resident and stays as it is. */
+  parametersOf(trained: ByPath): ByPath;
+  /** Limit of the gradient's global norm; undefined: none. */
+  readonly clip: number | undefined;
 }
 
 /**
@@ -84,12 +88,12 @@ export function traceTrainStep(step: TrainStep): Graph {
 
 /** Mean loss and mean gradients of A batches, one after another so that only one of them is in memory. */
 function gradientsOf(
-  { graph, frozen, accumulate: A }: TrainStep,
+  { graph, parametersOf, accumulate: A }: TrainStep,
   params: ByPath,
   batches: BatchTensors & { readonly random: Tensor },
 ): { readonly loss: Tensor; readonly gradients: ByPath } {
   const of = (batch: BatchTensors): { readonly loss: Tensor; readonly gradients: ByPath } => {
-    const { loss, objective } = nextTokenLoss(graph, { ...frozen, ...params }, batch);
+    const { loss, objective } = nextTokenLoss(graph, parametersOf(params), batch);
     return { loss, gradients: gradOf(objective, params) };
   };
   const { tokens, segments, random } = batches;
