@@ -16,9 +16,21 @@ export interface CompileOptions {
   readonly donate?: readonly number[];
 }
 
+/** Memory that a program takes beside its inputs, bytes of each buffer. */
+export interface ProgramMemory {
+  /** Values that come and go in a run, kept for the next one. */
+  readonly temporaries: readonly number[];
+  /** Outputs that do not lie in a donated input. */
+  readonly outputs: readonly number[];
+  /** Constants that were not on the device before. */
+  readonly constants: readonly number[];
+}
+
 /** A graph made ready for one device. */
 export interface Program {
   readonly graph: Graph;
+  /** Absent: the device does not plan memory. */
+  readonly memory?: ProgramMemory;
   /** Runs the graph. Outputs are resident on the device; the work may still be under way when this returns. */
   run(inputs: readonly Tensor[]): readonly Tensor[];
   /** Frees what the program holds. Idempotent. */
@@ -45,6 +57,8 @@ export interface Device {
   readonly onHost?: boolean;
   /** Makes a graph ready to run. */
   compile(graph: Graph, options?: CompileOptions): Promise<Program>;
+  /** What {@link Device.compile} would take, without taking it. Absent: the device does not plan memory. */
+  planMemory?(graph: Graph, options?: CompileOptions): ProgramMemory;
   /** Places a constant on the device. Elements are those of `type.dtype`, row-major. */
   upload(data: HostArray, type: TensorType): Tensor;
   /** A resident tensor whose elements are anything until they are written: what is streamed from files comes in pieces. */

@@ -117,6 +117,11 @@ export class Buffers {
     return buffer;
   }
 
+  /** Bytes of the buffer that is taken for so many. */
+  sizeFor(bytes: number): number {
+    return sizeClass(bytes);
+  }
+
   /** Bytes of a buffer. */
   sizeOf(buffer: GPUBuffer): number {
     return this.#live.get(buffer) ?? 0;
@@ -184,7 +189,6 @@ export class Buffers {
     this.#freeBytes -= size;
   }
 
-  /** Few sizes, so that buffers are found again: multiples of an eighth of the next power of two. */
   #sizeClass(what: string, bytes: number): number {
     const most = this.#mostBytes;
     if (bytes > most)
@@ -192,8 +196,13 @@ export class Buffers {
         `${what}: takes ${showBytes(bytes)} in one buffer, and this device allows ${showBytes(most)}. Use a smaller dtype or shape, or split the tensor.`,
         { facts: { asked: bytes, most } },
       );
-    if (bytes <= 256) return 256;
-    const step = 2 ** Math.max(8, Math.floor(Math.log2(bytes)) - 3);
-    return Math.min(Math.ceil(bytes / step) * step, most);
+    return Math.min(sizeClass(bytes), most);
   }
+}
+
+/** Few sizes, so that buffers are found again: multiples of an eighth of the next power of two. */
+function sizeClass(bytes: number): number {
+  if (bytes <= 256) return 256;
+  const step = 2 ** Math.max(8, Math.floor(Math.log2(bytes)) - 3);
+  return Math.ceil(bytes / step) * step;
 }

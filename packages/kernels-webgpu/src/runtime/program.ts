@@ -1,4 +1,4 @@
-import type { Graph, Program, Tensor, TensorType } from '@tessera/tensor-core';
+import type { Graph, Program, ProgramMemory, Tensor, TensorType } from '@tessera/tensor-core';
 import { FeatureUnavailableError, ShapeError, TesseraError, sameShape, showShape } from '@tessera/tensor-core';
 import type { CompiledGraph } from '../compile/compile-graph.ts';
 import type { Slot } from '../compile/slot.ts';
@@ -31,9 +31,15 @@ export interface ProgramContext {
 /** Where an output comes from: an input that was overwritten, or a buffer made for it. */
 type OutputPlace = { readonly input: number } | { readonly made: number };
 
+/** Outputs that need a buffer of their own. */
+export function outputsMade({ outputs }: CompiledGraph): Slot[] {
+  return [...new Set(outputs)].filter(({ role }) => role.kind === 'temporary');
+}
+
 /** A compiled graph with its pipelines and memory. */
 export class WebGpuProgram implements Program {
   readonly graph: Graph;
+  readonly memory: ProgramMemory;
   readonly #context: ProgramContext;
   readonly #donated: readonly number[];
   readonly #dispatches: readonly BoundDispatch[];
@@ -64,13 +70,19 @@ export class WebGpuProgram implements Program {
     this.#donated = [...donated];
     this.#constants = constants;
     const { dispatches, order } = inOrder(compiled.steps);
-    const made = [...new Set(compiled.outputs)].filter(({ role }) => role.kind === 'temporary');
+    const made = outputsMade(compiled);
     const bound = new Set(dispatches.flatMap(({ slots }) => slots));
     this.#boundInputs = [
       ...new Set([...bound].flatMap(({ role }) => (role.kind === 'input' ? [role.index] : []))),
     ].toSorted((a, b) => a - b);
     const { places, sizes } = planMemory(compiled);
     this.#arena = sizes.map((bytes) => context.buffers.take('memory of a program', bytes));
+    const { buffers } = context;
+    this.memory = {
+      temporaries: this.#arena.map((buffer) => buffers.sizeOf(buffer)),
+      outputs: made.map(({ bytes }) => buffers.sizeFor(bytes)),
+      constants: constants.map(({ bytes }) => buffers.sizeFor(bytes)),
+    };
     const placeOf = (slot: Slot): GPUBuffer | number => {
       if (slot.role.kind === 'fixed') return slot.role.buffer;
       if (slot.role.kind === 'input') return this.#boundInputs.indexOf(slot.role.index);

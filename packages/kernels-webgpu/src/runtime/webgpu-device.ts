@@ -6,6 +6,7 @@ import type {
   Graph,
   HostArray,
   Op,
+  ProgramMemory,
   Storage,
   TensorType,
 } from '@tessera/tensor-core';
@@ -23,7 +24,8 @@ import { Failures } from './failures.ts';
 import { GpuStorage } from './gpu-storage.ts';
 import { fromBytes, toBytes } from './host-bytes.ts';
 import { Pipelines } from './pipelines.ts';
-import { WebGpuProgram } from './program.ts';
+import { planMemory } from './plan-memory.ts';
+import { WebGpuProgram, outputsMade } from './program.ts';
 import { Readback } from './readback.ts';
 import { inOrder } from './step-order.ts';
 
@@ -131,6 +133,26 @@ export class WebGpuDevice implements Device {
       else for (const storage of constants) this.#buffers.release(storage);
       throw error;
     }
+  }
+
+  /** What {@link WebGpuDevice.compile} would take, without taking it; also of a graph that is too large for the device. */
+  planMemory(graph: Graph, { donate = [] }: CompileOptions = {}): ProgramMemory {
+    const known = expandGraph(graph, (op, types, attributes) => this.#supports(op, types, attributes));
+    const donated = new Set(donate);
+    const constants: number[] = [];
+    const compiled = compileGraph(known, inputSlots(known), (input) => donated.has(input), {
+      capabilities: this.#capabilities,
+      constant: (tensor) => {
+        if (tensor.source.kind !== 'resident') constants.push(this.#buffers.sizeFor(bufferBytes(tensor)));
+        return {} as GPUBuffer; // Nothing is bound to it.
+      },
+    });
+    const sizes = (all: readonly number[]): number[] => all.map((bytes) => this.#buffers.sizeFor(bytes));
+    return {
+      temporaries: sizes(planMemory(compiled).sizes),
+      outputs: sizes(outputsMade(compiled).map(({ bytes }) => bytes)),
+      constants,
+    };
   }
 
   upload(data: HostArray, type: TensorType): Tensor {
