@@ -5,6 +5,7 @@ import { isTesseraError } from '@tessera/tensor-core';
 import type { Report, Request } from '../protocol.ts';
 import { generate } from './generate.ts';
 import { loadModel } from './load-model.ts';
+import { sentenceOf } from './sentence-of.ts';
 
 // #region answer
 let model: Model | undefined;
@@ -34,10 +35,4 @@ async function answer(request: Request): Promise<void> {
 
 function tell(report: Report): void {
   postMessage(report);
-}
-
-/** What Tessera throws on purpose says what to do; anything else is named as what it is, a surprise. */
-function sentenceOf(error: unknown): string {
-  if (isTesseraError(error)) return error.message;
-  return `Something unexpected went wrong: ${error instanceof Error ? error.message : String(error)}`;
 }

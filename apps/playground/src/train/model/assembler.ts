@@ -1,0 +1,13 @@
+import { createAssembler } from '@tessera/assembler';
+import type { Assembler } from '@tessera/assembler';
+import { linearAttention } from '@tessera/attention-linear';
+import { softmax } from '@tessera/attention-softmax';
+import { feedForward } from '@tessera/feedforward';
+import { norms } from '@tessera/norms';
+import type { Plugin } from '@tessera/plugin';
+
+/** The families of which models are made here. */
+export const plugins: readonly Plugin[] = [softmax, linearAttention, norms, feedForward];
+
+/** Draws new models and loads those that were downloaded. */
+export const trainingAssembler: Assembler = createAssembler({ plugins });
