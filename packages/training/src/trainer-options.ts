@@ -23,6 +23,8 @@ export interface TrainerOptions {
   readonly recompute?: 'none' | 'layers' | undefined;
   /** Of random numbers that layers draw in training. @defaultValue 0 */
   readonly seed?: number | undefined;
+  /** Bytes that training may take on the device, beside the model that was handed in. @defaultValue what the device gives */
+  readonly memoryLimit?: number | undefined;
 }
 
 /** What a checkpoint remembers of {@link TrainerOptions}: plain data. */
@@ -37,7 +39,7 @@ export interface TrainerSettings {
   readonly adapter?: object | undefined;
 }
 
-const names = ['batches', 'optimizer', 'adapter', 'schedule', 'clip', 'accumulate', 'recompute', 'seed'];
+const names = ['batches', 'optimizer', 'adapter', 'schedule', 'clip', 'accumulate', 'recompute', 'seed', 'memoryLimit'];
 
 /**
  * Options with their defaults.
@@ -50,6 +52,7 @@ export function trainerSettings(given: TrainerOptions): TrainerSettings {
   checkNumber(accumulate, 'accumulate', { min: 1, whole: true });
   oneOf(recompute, ['none', 'layers'], 'recompute');
   checkNumber(seed, 'seed', { min: 0, whole: true });
+  if (given.memoryLimit !== undefined) checkNumber(given.memoryLimit, 'memoryLimit', { min: 0 });
   return {
     optimizer: optimizerSettings(given.optimizer),
     schedule: checkSchedule(schedule),

@@ -18,6 +18,7 @@ import { copyWeights } from './copy-weights.ts';
 import type { Optimizer } from './optimizers/parameter-groups.ts';
 import type { ByPath } from './optimizers/update-rule.ts';
 import type { Parametrization } from './parametrization.ts';
+import { compileTrainStep } from './estimate-memory.ts';
 import { pause } from './pause.ts';
 import { scheduleFactor } from './schedule.ts';
 import { batchIds } from './step/batch-ids.ts';
@@ -25,7 +26,6 @@ import { traceEvaluation } from './step/evaluate-step.ts';
 import { findNonFinite } from './step/find-non-finite.ts';
 import { recomputingLayers } from './step/recompute-layers.ts';
 import type { StepSize, TrainStep } from './step/train-step.ts';
-import { traceTrainStep } from './step/train-step.ts';
 import type { TrainingState } from './step/training-state.ts';
 import type { TrainerSettings } from './trainer-options.ts';
 import type { Evaluation, TrainCall, TrainingEvent } from './training-event.ts';
@@ -55,6 +55,8 @@ export interface TrainingProgress {
 export interface TrainerParts {
   readonly model: Model;
   readonly settings: TrainerSettings;
+  /** Bytes that training may take. */
+  readonly memoryLimit?: number | undefined;
   readonly batches: BatchSource;
   readonly adapter: Adapter | undefined;
   readonly parametrization: Parametrization;
@@ -134,6 +136,7 @@ export class Trainer {
    * @throws {@link NumericalError} naming the step whose loss or gradient is not finite, and the first tensor that is not; the
    *   state is the one before that step
    * @throws {@link ShapeError} for a batch that does not fit the model
+   * @throws {@link OutOfMemoryError} when a step does not fit the device or the limit, with what would fit
    * @throws {@link FeatureUnavailableError} when another call is training, or the trainer was disposed
    */
   async *train(call: TrainCall = {}): AsyncGenerator<TrainingEvent, void, undefined> {
@@ -252,7 +255,7 @@ export class Trainer {
     checkAlike(batches);
     const form = this.#formOf(batches);
     const program = await this.#program(`train ${sizeKey(form)}`, () =>
-      this.#device.compile(traceTrainStep(form), { donate: treeLeaves(stateForm).map((_, index) => index) }),
+      compileTrainStep(form, this.#device, { memoryLimit: this.#parts.memoryLimit, recompute: settings.recompute }),
     );
     const factor = scheduleFactor(settings.schedule, this.#step);
     const numbers = Float32Array.from(optimizer.updates.flatMap((rule) => rule.numbers(this.#step, factor)));

@@ -3,7 +3,7 @@ import { requestWebGpu } from '@tessera/kernels-webgpu';
 import type { WebGpuDevice } from '@tessera/kernels-webgpu';
 import { softwareGpu } from '@tessera/software-gpu';
 import { CpuDevice } from '@tessera/tensor-core';
-import type { Device } from '@tessera/tensor-core';
+import type { Device, TesseraError } from '@tessera/tensor-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { batchOf, batchesOf } from './batch-source.ts';
 import { resumeTraining } from './checkpoint/resume-training.ts';
@@ -87,4 +87,40 @@ test('a training that is continued on the GPU has the losses of an unbroken one,
   const made: number[] = [];
   for await (const { loss, gradientNorm } of resumed.train({ until: 5 })) made.push(loss, gradientNorm);
   expect(made).toEqual(after);
+});
+
+test('what a step takes on the GPU is known before it is compiled, and what is said to fit does', async () => {
+  const own = (await requestWebGpu({ gpu: await softwareGpu() }))!;
+  await using model = await assembler.assemble(smallSpec, { device: own, seed: 1 });
+  const before = own.held.bytes;
+  const options = (batch: number, given: Partial<TrainerOptions> = {}): TrainerOptions => ({
+    batches: batchesOf(rowsOf(32, 17), batch),
+    optimizer: { kind: 'adamw', learningRate: 0.01 },
+    ...given,
+  });
+  const step = async (given: TrainerOptions): Promise<number> => {
+    await using trainer = await createTrainer(model, given);
+    for await (const { loss } of trainer.train({ until: 1 })) expect(loss).toBeGreaterThan(0);
+    return own.held.bytes - before;
+  };
+  const limit = 2 ** 17;
+  const error: unknown = await step(options(32, { memoryLimit: limit })).catch((refused: unknown) => refused);
+  expect(error).toMatchObject({
+    code: 'OUT_OF_MEMORY',
+    message: expect.stringMatching(/^train: a step of 32 × 16 tokens takes .* and the limit is 128 KiB\. What fits: /),
+  });
+  const { needed, fits } = (error as TesseraError).facts as {
+    readonly needed: { readonly total: number };
+    readonly fits: readonly { readonly rows: number; readonly accumulate: number; readonly total: number }[];
+  };
+  const smaller = fits.find(({ rows }) => rows < 32)!;
+  expect(smaller.rows * smaller.accumulate).toBe(32);
+  expect(smaller.total).toBeLessThan(limit);
+  const { rows, accumulate } = smaller;
+  expect(await step(options(rows, { accumulate, memoryLimit: limit }))).toBeLessThan(1.3 * limit);
+  const whole = await step(options(32));
+  // Small buffers are rounded up, and what is read back is beside it.
+  expect(whole / needed.total).toBeGreaterThan(0.8);
+  expect(whole / needed.total).toBeLessThan(1.3);
+  own.dispose();
 });

@@ -1,6 +1,15 @@
 import type { WebGpuDevice, WebGpuProgram } from '@tessera/kernels-webgpu';
-import type { CompileOptions, Device, Graph, HostArray, Program, Storage, Tensor } from '@tessera/tensor-core';
-import type { TensorType } from '@tessera/tensor-core';
+import type {
+  CompileOptions,
+  Device,
+  Graph,
+  HostArray,
+  Program,
+  ProgramMemory,
+  Storage,
+  Tensor,
+  TensorType,
+} from '@tessera/tensor-core';
 
 /** A program that went through a {@link WatchedDevice}. */
 export interface WatchedProgram {
@@ -39,6 +48,7 @@ export class WatchedDevice implements Device {
     this.programs.push(watched);
     return {
       graph: program.graph,
+      memory: program.memory,
       run: (inputs) => {
         watched.inputs = inputs;
         const start = performance.now();
@@ -49,6 +59,10 @@ export class WatchedDevice implements Device {
       },
       dispose: () => program.dispose(),
     };
+  }
+
+  planMemory(graph: Graph, options?: CompileOptions): ProgramMemory {
+    return this.#device.planMemory(graph, options);
   }
 
   upload(data: HostArray, type: TensorType): Tensor {
