@@ -175,7 +175,7 @@ const products: readonly GradientCase[] = [
   })),
 ];
 
-/** Every op but attention and the delta rule. */
+/** Every op but attention and linear attention. */
 export const gradientCases: readonly GradientCase[] = [
   ...pointwise,
   ...choices,

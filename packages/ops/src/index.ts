@@ -13,7 +13,16 @@ export { attentionGradientOp } from './attention-gradient.ts';
 export * from './ancestors.ts';
 export * from './causal-convolution.ts';
 export * from './unit-lower-inverse.ts';
-export * from './gated-delta-rule.ts';
+export type {
+  LinearAttentionCall,
+  LinearAttentionResult,
+  LinearAttentionVariant,
+} from './linear-attention/linear-attention-call.ts';
+export * from './linear-attention/linear-attention-recurrent.ts';
+export * from './linear-attention/linear-attention-chunked.ts';
+export { linearAttentionGradientOp } from './linear-attention/linear-attention-gradient.ts';
+export * from './linear-attention/linear-attention-tree.ts';
+export * from './linear-attention/delta-product.ts';
 export * from './gated-feed-forward.ts';
 export * from './short-convolutions.ts';
 export * from './gated-rms-norm.ts';

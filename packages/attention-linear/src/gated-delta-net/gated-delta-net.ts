@@ -1,8 +1,8 @@
 import type { ActivationName } from '@tessera/ops';
 import {
   activationNames,
-  gatedDeltaRuleChunked,
-  gatedDeltaRuleRecurrent,
+  linearAttentionChunked,
+  linearAttentionRecurrent,
   gatedRmsNorm,
   linear,
   shortConvolutions,
@@ -139,7 +139,7 @@ function run(
   });
   const beta = mul(sigmoid(linear(x, p.b_proj)), config.negativeEigenvalues ? 2 : 1);
   const g = neg(mul(exp(p.A_log), softplus(add(linear(x, p.a_proj), p.dt_bias))));
-  const rule = n <= longestStepByRecurrence ? gatedDeltaRuleRecurrent : gatedDeltaRuleChunked;
+  const rule = n <= longestStepByRecurrence ? linearAttentionRecurrent : linearAttentionChunked;
   const { o, S } = rule({
     q: q!,
     k: k!,

@@ -1,4 +1,4 @@
-import { attention, gatedDeltaRuleChunked, gatedDeltaRuleRecurrent, gatedFeedForward, layerNorm, linear, rmsNorm } from '@tessera/ops'; // prettier-ignore
+import { attention, linearAttentionChunked, linearAttentionRecurrent, gatedFeedForward, layerNorm, linear, rmsNorm } from '@tessera/ops'; // prettier-ignore
 import { argmax, matmul } from '@tessera/tensor-core';
 import type { DType, Tensor, TensorType } from '@tessera/tensor-core';
 
@@ -63,7 +63,7 @@ function attentionCase({
 
 function deltaRuleCases(T: number, H: number, K: number, V: number): LargeCase[] {
   const inputs = [f32(1, T, H, K), f32(1, T, H, K), f32(1, T, H, V), f32(1, T, H), f32(1, T, H), f32(1, H, K, V)];
-  const call = ([q, k, v, g, beta, S]: readonly Tensor[]): Parameters<typeof gatedDeltaRuleRecurrent>[0] => ({
+  const call = ([q, k, v, g, beta, S]: readonly Tensor[]): Parameters<typeof linearAttentionRecurrent>[0] => ({
     q: q!,
     k: k!,
     v: v!,
@@ -76,12 +76,12 @@ function deltaRuleCases(T: number, H: number, K: number, V: number): LargeCase[]
     {
       name: `the gated delta rule step by step, ${size}`,
       inputs,
-      build: (...x) => Object.values(gatedDeltaRuleRecurrent(call(x))),
+      build: (...x) => Object.values(linearAttentionRecurrent(call(x))),
     },
     ...[32, 64].map((chunk): LargeCase => ({
       name: `the gated delta rule by chunks of ${chunk}, ${size}`,
       inputs,
-      build: (...x) => Object.values(gatedDeltaRuleChunked(call(x), { chunk })),
+      build: (...x) => Object.values(linearAttentionChunked(call(x), { chunk })),
     })),
   ];
 }

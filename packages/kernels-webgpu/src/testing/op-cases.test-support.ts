@@ -1,7 +1,7 @@
 import {
   attention,
-  gatedDeltaRuleChunked,
-  gatedDeltaRuleRecurrent,
+  linearAttentionChunked,
+  linearAttentionRecurrent,
   gatedRmsNorm,
   l2Normalize,
   layerNorm,
@@ -36,7 +36,7 @@ const deltaRuleInputs = [
 ];
 
 /** The call of a delta rule: keys of length 1, a decay, and β in (0, 1). */
-function deltaRuleCall(inputs: readonly Tensor[]): Parameters<typeof gatedDeltaRuleRecurrent>[0] {
+function deltaRuleCall(inputs: readonly Tensor[]): Parameters<typeof linearAttentionRecurrent>[0] {
   const [q, k, v, g, beta, S] = inputs;
   return { q: q!, k: l2Normalize(k!), v: v!, g: neg(abs(g!)), beta: sigmoid(beta!), S: S! };
 }
@@ -132,12 +132,12 @@ export const opCases: readonly GraphCase[] = [
   {
     name: 'the gated delta rule, step by step',
     inputs: deltaRuleInputs,
-    build: (...x) => Object.values(gatedDeltaRuleRecurrent(deltaRuleCall(x))),
+    build: (...x) => Object.values(linearAttentionRecurrent(deltaRuleCall(x))),
   },
   {
     name: 'the gated delta rule, by chunks',
     inputs: deltaRuleInputs,
-    build: (...x) => Object.values(gatedDeltaRuleChunked(deltaRuleCall(x), { chunk: 4 })),
+    build: (...x) => Object.values(linearAttentionChunked(deltaRuleCall(x), { chunk: 4 })),
   },
   {
     name: 'inverses of unit lower triangular matrices',

@@ -1,7 +1,7 @@
 import {
   causalConvolution,
-  gatedDeltaRuleChunked,
-  gatedDeltaRuleRecurrent,
+  linearAttentionChunked,
+  linearAttentionRecurrent,
   l2Normalize,
   linear,
   silu,
@@ -89,7 +89,7 @@ export const gatedDeltaNet: MixerFactory<Config, Params, State> = defineMixer({
     const { params, config, x } = call;
     const rows = alignRows(call, x.shape[1]!);
     const { history, S } = empty(config, x.shape[0]!, x.shape[2]!);
-    const { o } = gatedDeltaRuleChunked(
+    const { o } = linearAttentionChunked(
       { ...project(params, rows.align(x), rows, history, config.heads), S },
       { chunk: 4 },
     );
@@ -105,7 +105,7 @@ export const gatedDeltaNet: MixerFactory<Config, Params, State> = defineMixer({
       const { params, config, x, state, lengths } = call;
       const rows = alignRows(call, x.shape[1]!);
       const { raw, ...inputs } = project(params, rows.align(x), rows, state.history, config.heads);
-      const { o, S } = gatedDeltaRuleRecurrent({ ...inputs, S: state.S });
+      const { o, S } = linearAttentionRecurrent({ ...inputs, S: state.S });
       const last = add(expandDims(lengths, 1), expandDims(iota([config.taps - 1]), 0));
       const history = pickRows(concat([state.history, raw], 1), last);
       return { y: linear(rows.restore(reshape(o, x.shape)), params.o_proj), state: { history, S } };

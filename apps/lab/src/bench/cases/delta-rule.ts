@@ -1,4 +1,4 @@
-import { gatedDeltaRuleChunked, gatedDeltaRuleRecurrent } from '@tessera/ops';
+import { linearAttentionChunked, linearAttentionRecurrent } from '@tessera/ops';
 import type { HostArray, Tensor, TensorType } from '@tessera/tensor-core';
 import { abs, neg, sigmoid } from '@tessera/tensor-core';
 import type { CaseInput, KernelCase, Sample } from '../kernel-case.ts';
@@ -71,7 +71,7 @@ function recurrentCase(size: Size, units: number): KernelCase {
     build: ([q, k, first, g, beta, ...states]) => {
       const [decay, strength] = [neg(abs(g!)), sigmoid(beta!)];
       let v = first!;
-      for (const S of states) v = gatedDeltaRuleRecurrent({ q: q!, k: k!, v, g: decay, beta: strength, S }).o;
+      for (const S of states) v = linearAttentionRecurrent({ q: q!, k: k!, v, g: decay, beta: strength, S }).o;
       return v;
     },
     units,
@@ -101,7 +101,7 @@ function chunkedCase(size: Size, chunk: number): KernelCase {
     dtype: 'f32',
     inputs: [...operands(size), f32(1, H, K, V)],
     build: ([q, k, v, g, beta, S]: readonly Tensor[]) =>
-      gatedDeltaRuleChunked({ q: q!, k: k!, v: v!, g: neg(abs(g!)), beta: sigmoid(beta!), S: S! }, { chunk }).o,
+      linearAttentionChunked({ q: q!, k: k!, v: v!, g: neg(abs(g!)), beta: sigmoid(beta!), S: S! }, { chunk }).o,
     units: 1,
     work: workOf(size),
     check: (data: readonly HostArray[]) =>

@@ -1,8 +1,9 @@
 import type { WebGpuDispatchKernel } from '@tessera/tensor-core';
 import { sizeOf } from '@tessera/tensor-core';
-import { deltaRuleSizes } from './delta-rule-sizes.ts';
-import type { QuadRows } from './quads.wgsl.ts';
-import { bindQuads, readQuad } from './quads.wgsl.ts';
+import type { LinearAttentionVariant } from './linear-attention-call.ts';
+import { sizesOf } from './linear-attention-call.ts';
+import type { QuadRows } from '../quads.wgsl.ts';
+import { bindQuads, readQuad } from '../quads.wgsl.ts';
 
 const columns = 16;
 
@@ -11,18 +12,20 @@ const columns = 16;
  * share of the keys in each lane, and reads and writes them once however many entries there are. With u = β (v − e^g k S) the
  * output is e^g q S + (q · k) u, so that one sum over the lanes an entry serves both.
  */
-export const recurrentKernel: WebGpuDispatchKernel<Record<never, never>> = {
+export const recurrentKernel: WebGpuDispatchKernel<LinearAttentionVariant> = {
   backend: 'webgpu',
   name: 'a workgroup for 16 columns of a state',
   when: (_, call) =>
+    call.attributes.decay === 'scalar' &&
+    call.attributes.delta &&
     call.inputs.every(({ dtype, shape }) => dtype === 'f32' && sizeOf(shape) > 0) &&
-    deltaRuleSizes(call.inputs).K <= 1024,
+    sizesOf(call.inputs).K <= 1024,
   grid: (call) => {
-    const { B, H, V } = deltaRuleSizes(call.inputs);
+    const { B, H, V } = sizesOf(call.inputs);
     return [Math.ceil(V / columns), H, B];
   },
   source(call) {
-    const { T, P, H, K, V } = deltaRuleSizes(call.inputs);
+    const { T, P, H, K, V } = sizesOf(call.inputs);
     const shares = Math.min(16, 2 ** Math.ceil(Math.log2(Math.ceil(K / 16))));
     const own = Math.ceil(K / 4 / shares); // quads of keys a lane
     const quads = own * shares;
@@ -34,9 +37,9 @@ export const recurrentKernel: WebGpuDispatchKernel<Record<never, never>> = {
     return `${bindQuads(rows('q', 0))}
 ${bindQuads(rows('k', 1))}
 @group(0) @binding(2) var<storage, read> v: array<f32>;
-@group(0) @binding(3) var<storage, read> g: array<f32>;
-@group(0) @binding(4) var<storage, read> beta: array<f32>;
-@group(0) @binding(5) var<storage, read> before: array<f32>;
+@group(0) @binding(4) var<storage, read> g: array<f32>;
+@group(0) @binding(5) var<storage, read> beta: array<f32>;
+@group(0) @binding(3) var<storage, read> before: array<f32>;
 @group(0) @binding(6) var<storage, read_write> o: array<f32>;
 @group(0) @binding(7) var<storage, read_write> after: array<f32>;
 ${readQuad('query', rows('q', 0))}

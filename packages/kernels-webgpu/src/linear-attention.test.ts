@@ -1,5 +1,5 @@
-import { gatedDeltaRuleChunked, gatedDeltaRuleRecurrent, l2Normalize } from '@tessera/ops';
-import type { GatedDeltaRuleCall } from '@tessera/ops';
+import { linearAttentionChunked, linearAttentionRecurrent, l2Normalize } from '@tessera/ops';
+import type { LinearAttentionCall } from '@tessera/ops';
 import { abs, fromHost, greater, iota, mul, neg, read, sigmoid, trace, where } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
 import { describe, expect, test } from 'vitest';
@@ -16,13 +16,13 @@ interface Sizes {
   readonly V?: number;
 }
 
-type Rule = (call: GatedDeltaRuleCall) => { readonly o: Tensor; readonly S: Tensor };
-type Inputs = { -readonly [name in keyof GatedDeltaRuleCall]: Tensor };
+type Rule = (call: LinearAttentionCall) => { readonly o: Tensor; readonly S: Tensor };
+type Inputs = { -readonly [name in keyof LinearAttentionCall]-?: Tensor };
 
 const byChunks =
   (chunk: number): Rule =>
   (call) =>
-    gatedDeltaRuleChunked(call, { chunk });
+    linearAttentionChunked(call, { chunk });
 
 /** Operands as a layer makes them: keys of length 1, log decays up to 0, strengths in (0, 1). */
 async function inputs({ B = 2, T, P = 2, H = 2, K = 4, V = 6 }: Sizes): Promise<Inputs> {
@@ -53,7 +53,7 @@ function differences(
 
 describe('one entry after another', () => {
   test.each([1, 2, 7, 63, 65])('%i entries in one dispatch', async (T) => {
-    expect(await differences(gatedDeltaRuleRecurrent, await inputs({ T }), { dispatches: 1 })).toEqual([]);
+    expect(await differences(linearAttentionRecurrent, await inputs({ T }), { dispatches: 1 })).toEqual([]);
   });
 
   test.each<[string, Sizes]>([
@@ -64,11 +64,11 @@ describe('one entry after another', () => {
     ['the sizes of a model', { T: 2, B: 1, H: 1, P: 1, K: 128, V: 20 }],
     ['keys in sixteen shares', { T: 2, B: 1, H: 1, P: 1, K: 260, V: 2 }],
   ])('%s', async (_, sizes) => {
-    expect(await differences(gatedDeltaRuleRecurrent, await inputs(sizes), { dispatches: 1 })).toEqual([]);
+    expect(await differences(linearAttentionRecurrent, await inputs(sizes), { dispatches: 1 })).toEqual([]);
   });
 
   test('no entry leaves the state', async () => {
-    expect(await differences(gatedDeltaRuleRecurrent, await inputs({ T: 0 }))).toEqual([]);
+    expect(await differences(linearAttentionRecurrent, await inputs({ T: 0 }))).toEqual([]);
   });
 
   test('decay 1 and strength 0 leave the state to the bit', async () => {
@@ -77,7 +77,7 @@ describe('one entry after another', () => {
     const program = await gpu.compile(
       trace(
         (q, k, v, none, state) => [
-          gatedDeltaRuleRecurrent({ q: q!, k: k!, v: v!, g: none!, beta: none!, S: state! }).S,
+          linearAttentionRecurrent({ q: q!, k: k!, v: v!, g: none!, beta: none!, S: state! }).S,
         ],
         [given.q, given.k, given.v, given.g, S],
       ),
@@ -133,7 +133,7 @@ describe('by chunks', () => {
     );
     given.g = fromHost(g, given.g.shape);
     expect(await differences(byChunks(8), given)).toEqual([]);
-    expect(await differences(gatedDeltaRuleRecurrent, given)).toEqual([]);
+    expect(await differences(linearAttentionRecurrent, given)).toEqual([]);
   });
 
   test('keys that are nearly parallel, written with full strength and no decay', async () => {

@@ -1,9 +1,9 @@
 import type { KernelPass } from '@tessera/tensor-core';
 import { chunkDecayBytes, chunkDecays } from './chunk-decays.wgsl.ts';
 import { chunkProducts, slabQuads, slabStride } from './chunk-products.wgsl.ts';
-import type { DeltaRuleSizes } from './delta-rule-sizes.ts';
-import type { QuadRows } from './quads.wgsl.ts';
-import { bindQuads, readNumber, readQuad } from './quads.wgsl.ts';
+import type { LinearAttentionSizes } from './linear-attention-call.ts';
+import type { QuadRows } from '../quads.wgsl.ts';
+import { bindQuads, readNumber, readQuad } from '../quads.wgsl.ts';
 
 /** Bytes of workgroup memory that {@link chunkWy} takes. */
 export function chunkWyBytes(C: number): number {
@@ -17,7 +17,7 @@ export function chunkWyBytes(C: number): number {
  * by forward substitution, with the column in registers.
  * @see Yang et al. 2024, arXiv:2406.06484, section 3; with decay: Yang et al. 2024, arXiv:2412.06464, section 3.3.
  */
-export function chunkWy({ B, T, P, H, K, V }: DeltaRuleSizes, C: number): Pick<KernelPass, 'source' | 'grid'> {
+export function chunkWy({ B, T, P, H, K, V }: LinearAttentionSizes, C: number): Pick<KernelPass, 'source' | 'grid'> {
   const tiles = C / 4;
   const lanes = Math.max(128, tiles * tiles);
   const rows: QuadRows = { name: 'k', binding: 0, width: K, aligned: K % 4 === 0 };

@@ -1,9 +1,9 @@
 import type { KernelPass } from '@tessera/tensor-core';
 import { chunkDecayBytes, chunkDecays } from './chunk-decays.wgsl.ts';
 import { chunkProducts, slabQuads, slabStride } from './chunk-products.wgsl.ts';
-import type { DeltaRuleSizes } from './delta-rule-sizes.ts';
-import type { QuadRows } from './quads.wgsl.ts';
-import { bindQuads, readQuad, writeQuad } from './quads.wgsl.ts';
+import type { LinearAttentionSizes } from './linear-attention-call.ts';
+import type { QuadRows } from '../quads.wgsl.ts';
+import { bindQuads, readQuad, writeQuad } from '../quads.wgsl.ts';
 
 /** Bytes of workgroup memory that {@link chunkScores} takes. */
 export function chunkScoresBytes(C: number): number {
@@ -15,7 +15,7 @@ export function chunkScoresBytes(C: number): number {
  * `g [B, T, H]` to Q ⊙ e^G and K ⊙ e^{G_C − G} `[N, B, H, C, K]`, P_rs = (q_r · k_s) e^{G_r − G_s} for s ≤ r, else 0,
  * `[N, B, H, C, C]`, and e^{G_C} `[N, B, H]`, bound in this order. Zeros stand after the last entry.
  */
-export function chunkScores({ B, T, P, H, K }: DeltaRuleSizes, C: number): Pick<KernelPass, 'source' | 'grid'> {
+export function chunkScores({ B, T, P, H, K }: LinearAttentionSizes, C: number): Pick<KernelPass, 'source' | 'grid'> {
   const tiles = C / 4;
   const lanes = Math.max(64, tiles * tiles);
   const rows = (name: string, binding: number): QuadRows => ({ name, binding, width: K, aligned: K % 4 === 0 });

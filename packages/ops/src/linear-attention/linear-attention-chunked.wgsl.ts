@@ -3,14 +3,15 @@ import { sizeOf } from '@tessera/tensor-core';
 import { chunkRecurrence, chunkRecurrenceFits } from './chunk-recurrence.wgsl.ts';
 import { chunkScores, chunkScoresBytes } from './chunk-scores.wgsl.ts';
 import { chunkWy, chunkWyBytes } from './chunk-wy.wgsl.ts';
-import { deltaRuleSizes } from './delta-rule-sizes.ts';
-import { workgroupBytes } from './quads.wgsl.ts';
+import type { LinearAttentionVariant } from './linear-attention-call.ts';
+import { sizesOf } from './linear-attention-call.ts';
+import { workgroupBytes } from '../quads.wgsl.ts';
 
 /** Rows of chunks that lanes can keep in registers. */
 const longestChunk = 64;
 
 /** Inputs of the op. */
-const [q, k, v, g, beta, S] = [0, 1, 2, 3, 4, 5] as const;
+const [q, k, v, S, g, beta] = [0, 1, 2, 3, 4, 5] as const;
 
 const input = (index: number): KernelPass['bindings'][number] => ({ of: 'input', index });
 const temporary = (index: number, write = false): KernelPass['bindings'][number] => ({ of: 'temporary', index, write });
@@ -20,21 +21,23 @@ const output = (index: number): KernelPass['bindings'][number] => ({ of: 'output
  * The gated delta rule by chunks in three dispatches: scores and the WY form, all chunks side by side, then the recurrence from
  * chunk to chunk, all columns of the states side by side.
  */
-export const chunkedKernel: WebGpuPassesKernel<{ readonly chunk: number }> = {
+export const chunkedKernel: WebGpuPassesKernel<LinearAttentionVariant & { readonly chunk: number }> = {
   backend: 'webgpu',
   name: 'by chunks',
-  when(capabilities, { inputs, attributes: { chunk: C } }) {
+  when(capabilities, { inputs, attributes: { chunk: C, decay, delta } }) {
     const bytes = Math.max(chunkScoresBytes(C), chunkWyBytes(C));
     return (
+      decay === 'scalar' &&
+      delta &&
       inputs.every(({ dtype, shape }) => dtype === 'f32' && sizeOf(shape) > 0) &&
       C % 4 === 0 &&
       C <= longestChunk &&
       bytes <= workgroupBytes(capabilities) &&
-      chunkRecurrenceFits(deltaRuleSizes(inputs), C, capabilities)
+      chunkRecurrenceFits(sizesOf(inputs), C, capabilities)
     );
   },
   passes({ inputs, attributes: { chunk: C } }, capabilities) {
-    const sizes = deltaRuleSizes(inputs);
+    const sizes = sizesOf(inputs);
     const { B, T, H, K, V } = sizes;
     const chunks = (...rest: number[]): TensorType => ({ dtype: 'f32', shape: [Math.ceil(T / C), B, H, ...rest] });
     return {

@@ -1,7 +1,7 @@
 import type { GpuCapabilities, KernelPass } from '@tessera/tensor-core';
-import type { DeltaRuleSizes } from './delta-rule-sizes.ts';
-import type { QuadRows } from './quads.wgsl.ts';
-import { bindQuads, readQuad, workgroupBytes, writeQuad } from './quads.wgsl.ts';
+import type { LinearAttentionSizes } from './linear-attention-call.ts';
+import type { QuadRows } from '../quads.wgsl.ts';
+import { bindQuads, readQuad, workgroupBytes, writeQuad } from '../quads.wgsl.ts';
 
 /** Lanes among which the rows of a tile are shared. */
 const shares = 32;
@@ -22,7 +22,7 @@ interface Plan {
   readonly slab: number;
 }
 
-function planFor({ K, V }: DeltaRuleSizes, C: number, capabilities: GpuCapabilities): Plan | undefined {
+function planFor({ K, V }: LinearAttentionSizes, C: number, capabilities: GpuCapabilities): Plan | undefined {
   const keyQuads = Math.ceil(K / 4);
   const depth = Math.min(8, keyQuads);
   const entries = [16, 8].find((count) => C % count === 0 && count * keyQuads <= 512) ?? 4;
@@ -38,7 +38,7 @@ function planFor({ K, V }: DeltaRuleSizes, C: number, capabilities: GpuCapabilit
 }
 
 /** Whether a device has the workgroup memory for {@link chunkRecurrence}. */
-export function chunkRecurrenceFits(sizes: DeltaRuleSizes, C: number, capabilities: GpuCapabilities): boolean {
+export function chunkRecurrenceFits(sizes: LinearAttentionSizes, C: number, capabilities: GpuCapabilities): boolean {
   return planFor(sizes, C, capabilities) !== undefined;
 }
 
@@ -50,7 +50,7 @@ export function chunkRecurrenceFits(sizes: DeltaRuleSizes, C: number, capabiliti
  * lane, in registers. W and Q, then K and P pass through workgroup memory part by part, each fetched while the one before is at work.
  */
 export function chunkRecurrence(
-  sizes: DeltaRuleSizes,
+  sizes: LinearAttentionSizes,
   C: number,
   capabilities: GpuCapabilities,
 ): Pick<KernelPass, 'source' | 'grid'> {
@@ -58,7 +58,7 @@ export function chunkRecurrence(
   return { source: sourceOf(sizes, C, plan), grid: [Math.ceil(sizes.V / plan.columns), sizes.H, sizes.B] };
 }
 
-function sourceOf({ B, T, H, K, V }: DeltaRuleSizes, C: number, plan: Plan): string {
+function sourceOf({ B, T, H, K, V }: LinearAttentionSizes, C: number, plan: Plan): string {
   const { columns, depth, reads, entries, writes, stateRows, slab } = plan;
   const keyQuads = Math.ceil(K / 4);
   const quads = columns / 4;

@@ -1,0 +1,176 @@
+import type { Op, Tensor } from '@tessera/tensor-core';
+import {
+  add,
+  cumsum,
+  expandDims,
+  greater,
+  matmul,
+  mul,
+  neg,
+  reshape,
+  scan,
+  sizeOf,
+  sub,
+  sum,
+  transpose,
+  where,
+} from '@tessera/tensor-core';
+import type { ChunkEntries } from './chunk-step.ts';
+import { stateAfter, writesOf } from './chunk-step.ts';
+import { fromChunks, toChunks } from './entries-by-chunk.ts';
+import type { LinearAttentionVariant } from './linear-attention-call.ts';
+import { operandsOf, sizesOf } from './linear-attention-call.ts';
+import type { Decays } from './within-chunk.ts';
+import {
+  chainDecays,
+  forgetsAll,
+  gatherDecayed,
+  perKey,
+  repeatHeads,
+  scatterDecayed,
+  scores,
+  weaken,
+} from './within-chunk.ts';
+
+type Attributes = LinearAttentionVariant & { readonly chunk: number };
+
+/**
+ * Op: cotangents of the operands of linear attention, by chunks. Inputs: those operands, and the cotangents of the output
+ * `[B, T, H, V]` and of the last state `[B, H, K, V]`; outputs: one for each operand and of its shape, but those of queries and keys are of
+ * each value head, `[B, T, H, K]`.
+ *
+ * Forward again, of which only the state before each chunk is kept; then from the last chunk to the first.
+ * @see Yang et al. 2023, arXiv:2312.06635, appendix C (the gradient of the gates); Yang et al. 2024, arXiv:2406.06484.
+ */
+export const linearAttentionGradientOp: Op<Attributes> = {
+  id: '@tessera/ops:linear-attention-gradient',
+  infer(inputs, { decay, delta }) {
+    const { B, T, H, K, V } = sizesOf(inputs);
+    const perHead = [B, T, H];
+    return [
+      [...perHead, K],
+      [...perHead, K],
+      [...perHead, V],
+      [B, H, K, V],
+      ...(decay === 'none' ? [] : [decay === 'scalar' ? perHead : [...perHead, K]]),
+      ...(delta ? [perHead] : []),
+    ].map((shape) => ({ shape, dtype: 'f32' }));
+  },
+  definition(inputs, attributes) {
+    const { q, k, v, S: S0, g, beta } = operandsOf(inputs, attributes);
+    const [dO, dS1] = inputs.slice(-2) as [Tensor, Tensor];
+    const [, T, H] = v.shape as [number, number, number, number];
+    const C = attributes.chunk;
+    const entries = {
+      q: toChunks(repeatHeads(q, H), C),
+      k: toChunks(repeatHeads(k, H), C),
+      v: toChunks(v, C),
+      ...(g && { g: toChunks(g, C) }),
+      ...(beta && { beta: toChunks(beta, C) }),
+    };
+    const { outputs: states } = scan({
+      carry: { S: S0 },
+      sequences: entries,
+      step: ({ S }, { g, ...chunk }) => {
+        const decays = chainDecays(C, g);
+        return { carry: { S: stateAfter(chunk, decays, S, writesOf(chunk, decays, S).written) }, output: { S } };
+      },
+    });
+    const { carry, outputs } = scan({
+      carry: { dS: dS1 },
+      sequences: { ...entries, S: states.S, dO: toChunks(dO, C) },
+      reverse: true,
+      step: ({ dS }, { g, S, dO, ...chunk }) => {
+        const { dS: before, ...output } = chunkGradient({ chunk, g, S, dO, dS });
+        return { carry: { dS: before }, output };
+      },
+    });
+    const { dq, dk, dv, dg, dbeta } = outputs;
+    return [
+      fromChunks(dq, T),
+      fromChunks(dk, T),
+      fromChunks(dv, T),
+      carry.dS,
+      ...(dg ? [fromChunks(dg, T)] : []),
+      ...(dbeta ? [fromChunks(dbeta, T)] : []),
+    ];
+  },
+  cost(inputs, outputs, { decay, delta }) {
+    const { B, T, H, K, V } = sizesOf(inputs);
+    const elements = [...inputs, ...outputs].reduce((total, { shape }) => total + sizeOf(shape), 0);
+    // The states again, their cotangents, and what both are read for.
+    const each = 12 + (decay === 'none' ? 0 : 4) + (delta ? 8 : 0);
+    return { bytes: 4 * elements, flops: B * T * H * each * K * V };
+  },
+};
+
+interface ChunkGradientCall {
+  readonly chunk: ChunkEntries;
+  readonly g?: Tensor | undefined;
+  /** State before the chunk. */
+  readonly S: Tensor;
+  readonly dO: Tensor;
+  /** Cotangent of the state after it. */
+  readonly dS: Tensor;
+}
+
+type ChunkGradient = Record<'dS' | 'dq' | 'dk' | 'dv', Tensor> & Partial<Record<'dg' | 'dbeta', Tensor>>;
+
+/** Cotangents of the entries of a chunk, and of the state before it. */
+function chunkGradient({ chunk, g, S, dO, dS }: ChunkGradientCall): ChunkGradient {
+  const { q, k, beta } = chunk;
+  const decays = chainDecays(q.shape[2]!, g);
+  const { fromStart, toEnd, whole, sees } = decays;
+  const { written, delta } = writesOf(chunk, decays, S);
+  const P = scores(q, k, decays, sees);
+  const dWritten = add(matmul(transpose(P), dO), matmul(weaken(k, toEnd), dS));
+  const dP = where(sees, matmul(dO, transpose(written)), 0);
+  const dQ = add(weaken(matmul(dO, transpose(S)), fromStart), gatherDecayed(dP, k, decays));
+  const dKept = weaken(matmul(written, transpose(dS)), toEnd); // of keys, by way of the state after the chunk
+  const dKeys = add(dKept, scatterDecayed(dP, q, decays)); // of keys that write, without the delta rule all
+  const dBefore = add(weaken(dS, whole), matmul(transpose(weaken(q, fromStart)), dO));
+  const shared = { chunk, g, decays, S, dS, dKept, dQ };
+  if (!delta) return { dS: dBefore, dq: dQ, dk: dKeys, dv: dWritten, ...gateGradient({ ...shared, dKeys }) };
+
+  const { M, inverse, F } = delta;
+  const dFound = matmul(transpose(inverse), mul(expandDims(beta!, 3), dWritten)); // of V − (K ⊙ e^G) S
+  const dM = where(decays.before, neg(matmul(dFound, transpose(written))), 0);
+  const dReads = sub(gatherDecayed(dM, k, decays), weaken(matmul(dFound, transpose(S)), fromStart)); // of keys that read
+  const dWrites = add(dKeys, scatterDecayed(dM, k, decays));
+  const dbeta = sum(mul(F, sub(dWritten, matmul(transpose(M), dFound))), { axis: 3 });
+  return {
+    dS: sub(dBefore, matmul(transpose(weaken(k, fromStart)), dFound)),
+    dq: dQ,
+    dk: add(dReads, dWrites),
+    dv: dFound,
+    ...gateGradient({ ...shared, dKeys: dWrites, dReads }),
+    dbeta,
+  };
+}
+
+interface GateGradientCall extends Pick<ChunkGradientCall, 'chunk' | 'g' | 'S' | 'dS'> {
+  readonly decays: Decays;
+  readonly dQ: Tensor;
+  readonly dKeys: Tensor;
+  readonly dKept: Tensor;
+  readonly dReads?: Tensor;
+}
+
+/**
+ * Of log decays. e^{G_r} stands wherever q_r and a reading k_r stand, e^{−G_s} wherever a writing k_s does, and e^{G_C} before the state
+ * after the chunk: dG_r = q_r dq_r + k_r dk_r (reading) − k_r dk_r (writing), to which each g_u with u ≤ r adds.
+ */
+function gateGradient({ chunk, g, decays, S, dS, dQ, dKeys, dKept, dReads }: GateGradientCall): { dg?: Tensor } {
+  if (!g) return {};
+  const { q, k } = chunk;
+  const log = perKey(g, 4);
+  const total = (x: Tensor): Tensor => (log.shape[3] === 1 ? sum(x, { axis: 3, keepDims: true }) : x);
+  const dG = sub(mul(q, dQ), mul(k, dReads ? sub(dKeys, dReads) : dKeys));
+  const [B, H, , K] = k.shape as [number, number, number, number];
+  const atEnd = add(
+    reshape(sum(mul(weaken(S, decays.whole), dS), { axis: 3 }), [B, H, 1, K]),
+    sum(mul(k, dKept), { axis: 2, keepDims: true }),
+  );
+  const dg = add(cumsum(total(dG), 2, { reverse: true }), total(atEnd));
+  return { dg: reshape(where(greater(log, forgetsAll), dg, 0), g.shape) };
+}

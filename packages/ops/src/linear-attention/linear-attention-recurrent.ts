@@ -1,0 +1,60 @@
+import type { Op, Tensor } from '@tessera/tensor-core';
+import { add, apply, exp, expandDims, maximum, mul, reshape, scan, sub, sum, transpose } from '@tessera/tensor-core';
+import type { LinearAttentionCall, LinearAttentionResult, LinearAttentionVariant } from './linear-attention-call.ts';
+import {
+  costOfLinearAttention,
+  inferLinearAttention,
+  inputsOf,
+  operandsOf,
+  variantOf,
+} from './linear-attention-call.ts';
+import { loopsOverEntries } from './linear-attention-loops.ts';
+import { recurrentKernel } from './linear-attention-recurrent.wgsl.ts';
+import { forgetsAll, repeatHeads } from './within-chunk.ts';
+
+const timeFirst = (x: Tensor): Tensor => transpose(x, 0, 1);
+
+/** Op: linear attention one entry after another. See {@link linearAttentionRecurrent}. */
+export const linearAttentionRecurrentOp: Op<LinearAttentionVariant> = {
+  id: '@tessera/ops:linear-attention-recurrent',
+  infer: inferLinearAttention,
+  definition(inputs, variant) {
+    const { q, k, v, S: S0, g, beta } = operandsOf(inputs, variant);
+    const H = v.shape[2]!;
+    const { carry, outputs } = scan({
+      carry: { S: S0 },
+      sequences: {
+        q: timeFirst(repeatHeads(q, H)),
+        k: timeFirst(repeatHeads(k, H)),
+        v: timeFirst(v),
+        ...(g && { g: timeFirst(g.rank === 4 ? g : expandDims(g, 3)) }), // [T, B, H, K or 1]
+        ...(beta && { beta: timeFirst(beta) }),
+      },
+      step: ({ S }, { q, k, v, g, beta }) => {
+        const decayed = g ? mul(S, exp(maximum(expandDims(g, 3), forgetsAll))) : S;
+        const column = expandDims(k, 3); // [B, H, K, 1]
+        const u = beta ? mul(expandDims(beta, 2), sub(v, sum(mul(column, decayed), { axis: 2 }))) : v;
+        const next = add(decayed, mul(column, expandDims(u, 2)));
+        return { carry: { S: next }, output: { o: sum(mul(expandDims(q, 3), next), { axis: 2 }) } };
+      },
+    });
+    return [reshape(timeFirst(outputs.o), v.shape), carry.S];
+  },
+  kernels: [loopsOverEntries, recurrentKernel],
+  cost: costOfLinearAttention,
+};
+
+/**
+ * Linear attention, one entry after another, state in f32 (row vectors, S is `[K, V]`):
+ *
+ * S̃ = e^{g_t} ⊙ S_{t−1}; u_t = v_t, or with `beta` β_t (v_t − k_t S̃); S_t = S̃ + k_tᵀ u_t; o_t = q_t S_t.
+ *
+ * An entry of k = v = 0, g = 0 and β = 0 leaves the state as it is: padding.
+ * @throws ShapeError when the operands do not fit
+ * @see Yang et al. 2023, arXiv:2312.06635 (gated); Yang et al. 2024, arXiv:2406.06484 (delta rule) and arXiv:2412.06464 (both);
+ * Kimi Team 2025, arXiv:2510.26692 (both, a decay for each element of a key).
+ */
+export function linearAttentionRecurrent(call: LinearAttentionCall): LinearAttentionResult {
+  const [o, S] = apply(linearAttentionRecurrentOp, inputsOf(call), variantOf(call));
+  return { o: o!, S: S! };
+}
