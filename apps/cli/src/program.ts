@@ -8,6 +8,7 @@ import { generateCommand } from './generate/generate-command.ts';
 import { inspectCommand } from './inspect/inspect-command.ts';
 import { defineCommand } from './options/define-command.ts';
 import type { Terminal } from './terminal/terminal.ts';
+import { tokenizerCommand } from './tokenizer/tokenizer-command.ts';
 import { trainCommand } from './train/train-command.ts';
 import { verifyCommand } from './verify/verify-command.ts';
 
@@ -40,6 +41,7 @@ export function createProgram(terminal: Terminal): Command {
     .addCommand(inspectCommand(terminal))
     .addCommand(convertCommand(terminal))
     .addCommand(trainCommand(terminal))
+    .addCommand(tokenizerCommand(terminal))
     .addCommand(demoCommand(terminal))
     .addHelpText('after', examples);
 }

@@ -9,7 +9,7 @@ export { fileTexts, type EndSplit, type FileTextsOptions } from './text/file-tex
 export { memoryTexts } from './text/memory-texts.ts';
 export { splitByHash, type HashSplit } from './text/split-by-hash.ts';
 export type { ReadTextsOptions, TextPiece, TextSource } from './text/text-source.ts';
-export { encodeByWord } from './tokens/encode-by-word.ts';
+export { encodeByWord, splitsByWord } from './tokens/encode-by-word.ts';
 export { encodeTexts, type EncodeProgress, type EncodeTextsOptions } from './tokens/encode-texts.ts';
 export { byteEncoder, type TextEncoderToIds } from './tokens/text-encoder.ts';
 export { TokenCorpus } from './tokens/token-corpus.ts';

@@ -22,5 +22,6 @@ export type { NewtonSchulz } from './optimizers/orthogonalize.ts';
 export type { TrainingState } from './step/training-state.ts';
 export type { ByPath, Slots } from './optimizers/update-rule.ts';
 export { saveTraining } from './checkpoint/save-training.ts';
+export type { SaveTrainingOptions } from './checkpoint/save-training.ts';
 export { readTrainingRecord, resumeTraining } from './checkpoint/resume-training.ts';
 export type { TrainingRecord } from './checkpoint/resume-training.ts';

@@ -37,6 +37,11 @@ export class MetricsFile {
     return new MetricsFile(path, kept);
   }
 
+  /** Infinity before the first evaluation. */
+  get lowestValidationLoss(): number {
+    return this.metrics.reduce((lowest, { validationLoss = Infinity }) => Math.min(lowest, validationLoss), Infinity);
+  }
+
   async add(metric: Metric): Promise<void> {
     this.metrics.push(metric);
     await appendFile(this.#path, `${JSON.stringify(metric)}\n`);

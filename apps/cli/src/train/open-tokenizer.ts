@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { FileSource } from '@tessera/checkpoints';
 import { directorySource, readJson, readJsonIfPresent } from '@tessera/checkpoints';
-import { byteEncoder } from '@tessera/data';
+import { byteEncoder, encodeByWord, splitsByWord } from '@tessera/data';
 import type { TextEncoderToIds } from '@tessera/data';
 import { createTokenizer } from '@tessera/text';
 
@@ -23,5 +23,6 @@ export async function openTokenizer(given: string, signal: AbortSignal): Promise
     protoKeys: 'keep',
   })) as object;
   const tokenizerConfig = (await readJsonIfPresent(source, 'tokenizer_config.json', { signal })) as object | undefined;
-  return { encoder: createTokenizer({ tokenizerJson, ...(tokenizerConfig && { tokenizerConfig }) }), source };
+  const tokenizer = createTokenizer({ tokenizerJson, ...(tokenizerConfig && { tokenizerConfig }) });
+  return { encoder: splitsByWord(tokenizerJson) ? encodeByWord(tokenizer) : tokenizer, source };
 }

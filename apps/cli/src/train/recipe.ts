@@ -1,14 +1,19 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { parseJson } from '@tessera/checkpoints';
+import type { SaveOptions } from '@tessera/assembler';
+import type { PublishedConfig } from '@tessera/plugin';
 import { ModelFormatError, UnsupportedOptionError } from '@tessera/tensor-core';
 import type { OptimizerOptions, Schedule } from '@tessera/training';
+import { readTextFile } from '../read-text-file.ts';
 
 /** What makes a training what it is: options of the command line, kept beside the model so that it can be continued. */
 export interface Recipe {
   /** Directory or address of a model whose weights are trained on; absent: `spec` is. */
   readonly model?: string;
-  /** File with a spec, or a published config.json, whose weights are drawn. */
-  readonly spec?: string;
+  /** A spec, or a published config.json, whose weights are drawn: as it is, or the file that holds it. */
+  readonly spec?: string | PublishedConfig;
+  /** Files, or `stories` alone. */
   readonly data: readonly string[];
   /** Directory with tokenizer.json, that file, or `bytes`; absent: that of the model. */
   readonly tokenizer?: string;
@@ -21,19 +26,29 @@ export interface Recipe {
   readonly weightDecay?: number;
   readonly schedule: 'constant' | 'linear' | 'cosine' | 'warmup-stable-decay';
   readonly warmup: number;
+  /** Part of the learning rate that is left at the end. */
+  readonly floor: number;
   readonly clip: number;
   readonly seed: number;
   readonly validation: number;
   readonly saveEvery: number;
   readonly recompute: 'none' | 'layers';
+  /** Element type of the saved weights; absent: that of the model. What is continued from has 32 bits. */
+  readonly dtype?: SavedDtype;
+  /** Which weights are the model in the end: the last ones, or those of the lowest validation loss. */
+  readonly keep: 'last' | 'best';
 }
 
+type SavedDtype = NonNullable<SaveOptions['dtype']>;
+
 /** Options as they came: what was not said is absent. */
-export type GivenRecipe = Partial<Omit<Recipe, 'optimizer' | 'schedule' | 'recompute'>> & {
+export type GivenRecipe = Partial<Omit<Recipe, 'optimizer' | 'schedule' | 'recompute' | 'dtype' | 'keep'>> & {
   readonly tokens?: number;
   readonly optimizer?: string;
   readonly schedule?: string;
   readonly recompute?: string;
+  readonly dtype?: string;
+  readonly keep?: string;
 };
 
 const rates: Readonly<Record<Recipe['optimizer'], number>> = { adamw: 0.001, sgd: 0.1, muon: 0.02 };
@@ -47,14 +62,24 @@ export function completeRecipe(given: GivenRecipe): Recipe {
     throw new UnsupportedOptionError(
       'Give either --model, whose weights are trained on, or --spec, whose weights are drawn.',
     );
-  if (!data || data.length === 0) throw new UnsupportedOptionError('--data is missing, expected files of text.');
+  if (!data || data.length === 0)
+    throw new UnsupportedOptionError('--data is missing, expected files of text, or stories.');
   const { batch = 8, context = 128, accumulate = 1, optimizer = 'adamw', schedule = 'cosine' } = given;
   if (!Object.hasOwn(rates, optimizer)) throw unknown('optimizer', optimizer, Object.keys(rates));
   checkOneOf('schedule', schedule, ['constant', 'linear', 'cosine', 'warmup-stable-decay']);
-  const { recompute = 'none' } = given;
+  const { recompute = 'none', keep = 'last', dtype, validation = 0.05 } = given;
   checkOneOf('recompute', recompute, ['none', 'layers']);
+  checkOneOf('keep', keep, ['last', 'best']);
+  if (dtype !== undefined) checkOneOf('dtype', dtype, ['fp32', 'fp16', 'bf16']);
+  if (keep === 'best' && validation === 0)
+    throw new UnsupportedOptionError('--keep best needs a validation loss, and --validation is 0. Change one of them.');
   const steps = given.steps ?? (tokens === undefined ? undefined : Math.ceil(tokens / (batch * context * accumulate)));
   if (steps === undefined) throw new UnsupportedOptionError('Give --steps or --tokens: how long to train.');
+  const warmup = given.warmup ?? Math.min(100, Math.floor(steps / 10));
+  if (warmup > steps)
+    throw new UnsupportedOptionError(`--warmup is ${warmup}, expected at most the ${steps} steps. Give fewer.`, {
+      facts: { warmup, steps },
+    });
   return {
     ...(model !== undefined && { model }),
     ...(spec !== undefined && { spec }),
@@ -68,12 +93,15 @@ export function completeRecipe(given: GivenRecipe): Recipe {
     lr: given.lr ?? rates[optimizer as Recipe['optimizer']],
     ...(weightDecay !== undefined && { weightDecay }),
     schedule: schedule as Recipe['schedule'],
-    warmup: given.warmup ?? Math.min(100, Math.floor(steps / 10)),
+    warmup,
+    floor: given.floor ?? 0,
     clip: given.clip ?? 1,
     seed: given.seed ?? 0,
-    validation: given.validation ?? 0.05,
+    validation,
     saveEvery: given.saveEvery ?? Math.max(1, Math.min(500, Math.ceil(steps / 10))),
     recompute: recompute as Recipe['recompute'],
+    ...(dtype !== undefined && { dtype: dtype as SavedDtype }),
+    keep: keep as Recipe['keep'],
   };
 }
 
@@ -83,11 +111,11 @@ export function optimizerOf({ optimizer: kind, lr, weightDecay }: Recipe): Optim
 }
 
 /** The schedule that a recipe asks for; a decay at the end takes a fifth of the steps. */
-export function scheduleOf({ schedule: kind, warmup, steps }: Recipe): Schedule {
+export function scheduleOf({ schedule: kind, warmup, steps, floor }: Recipe): Schedule {
   if (kind === 'constant') return { kind, warmup };
   if (kind === 'warmup-stable-decay')
-    return { kind, warmup, steps, decay: Math.min(Math.ceil(steps / 5), steps - warmup) };
-  return { kind, warmup, steps };
+    return { kind, warmup, steps, decay: Math.min(Math.ceil(steps / 5), steps - warmup), floor };
+  return { kind, warmup, steps, floor };
 }
 
 /** Writes the recipe beside the model. */
@@ -105,6 +133,44 @@ export async function readRecipe(directory: string): Promise<Recipe> {
       { cause, facts: { directory } },
     );
   }
+}
+
+const names: Readonly<Record<keyof Recipe | 'tokens', true>> = {
+  model: true,
+  spec: true,
+  data: true,
+  tokenizer: true,
+  steps: true,
+  tokens: true,
+  batch: true,
+  context: true,
+  accumulate: true,
+  optimizer: true,
+  lr: true,
+  weightDecay: true,
+  schedule: true,
+  warmup: true,
+  floor: true,
+  clip: true,
+  seed: true,
+  validation: true,
+  saveEvery: true,
+  recompute: true,
+  dtype: true,
+  keep: true,
+};
+
+/** A recipe that somebody wrote: options by the names that `recipe.json` has, `about` for people. */
+export async function openRecipe(path: string, signal: AbortSignal): Promise<GivenRecipe> {
+  const json = parseJson(await readTextFile(path, signal), { file: path });
+  const { about: _, ...given } = json as GivenRecipe & { readonly about?: unknown };
+  const unknownName = Object.keys(given).find((name) => !Object.hasOwn(names, name));
+  if (unknownName !== undefined)
+    throw new UnsupportedOptionError(
+      `${path}: ${unknownName} is no option of a recipe, expected ${Object.keys(names).join(', ')}.`,
+      { facts: { file: path, name: unknownName } },
+    );
+  return given;
 }
 
 function checkOneOf(option: string, value: string, known: readonly string[]): void {

@@ -48,10 +48,11 @@ export async function runTraining(recipe: Recipe, options: RunOptions, terminal:
     const metrics = await MetricsFile.open(options.out, trainer.step);
     await writeLine(
       terminal.stderr,
-      `${showCount(model.memory.parameters)} parameters on ${device.name}, ${showCount(texts.tokens)} tokens of text, step ${trainer.step} of ${recipe.steps}`,
+      `${showCount(model.memory.parameters)} parameters on ${device.name}, ${texts.tokens === Infinity ? 'stories without end' : `${showCount(texts.tokens)} tokens of text`}, step ${trainer.step} of ${recipe.steps}`,
     );
-    const save = async (): Promise<void> => {
-      await saveTraining(trainer, options.out);
+    const save = async (isBest: boolean): Promise<void> => {
+      const { dtype, keep } = recipe;
+      await saveTraining(trainer, options.out, { dtype, model: keep === 'last' || isBest });
       if (tokenizer) await copyTokenizer(tokenizer, options.out);
     };
     const { evaluated } = await trainSteps({
@@ -79,6 +80,7 @@ export async function runTraining(recipe: Recipe, options: RunOptions, terminal:
           tokens,
           loss,
           validationLoss: evaluated?.loss,
+          bestValidationLoss: evaluated && metrics.lowestValidationLoss,
           perplexity: evaluated?.perplexity,
         })
       : `${options.out}: step ${step}, loss ${loss?.toFixed(4)}${evaluated ? `, validation loss ${evaluated.loss.toFixed(4)}, perplexity ${evaluated.perplexity.toFixed(2)}` : ''}`;
@@ -96,7 +98,8 @@ interface Steps {
   readonly status: StatusLine;
   readonly terminal: Terminal;
   readonly validation: Parameters<Trainer['evaluate']>[0] | undefined;
-  save(): Promise<void>;
+  /** @param isBest - whether the weights have the lowest validation loss so far */
+  save(isBest: boolean): Promise<void>;
 }
 
 async function trainSteps(call: Steps): Promise<{ readonly evaluated: Evaluation | undefined }> {
@@ -104,6 +107,7 @@ async function trainSteps(call: Steps): Promise<{ readonly evaluated: Evaluation
   const { steps: until, saveEvery } = recipe;
   const { signal } = terminal;
   let evaluated: Evaluation | undefined;
+  let lowest = metrics.lowestValidationLoss;
   let saved = -1;
   const started = performance.now();
   const first = trainer.step;
@@ -123,14 +127,16 @@ async function trainSteps(call: Steps): Promise<{ readonly evaluated: Evaluation
         evaluated = await trainer.evaluate(validation);
         await metrics.add({ step, validationLoss: evaluated.loss, perplexity: evaluated.perplexity });
       }
-      await save();
+      const isBest = evaluated !== undefined && evaluated.loss < lowest;
+      if (isBest) lowest = evaluated!.loss;
+      await save(isBest);
       saved = step;
     }
   } catch (error) {
     status.clear();
     // Ctrl-C, or a loss that is no number: what was learned until then is kept.
-    if ((signal.aborted || error instanceof NumericalError) && trainer.step > Math.max(saved, first)) {
-      await save();
+    if ((signal.aborted || error instanceof NumericalError) && trainer.step > first) {
+      if (trainer.step > saved) await save(lowest === Infinity);
       await writeLine(terminal.stderr, `Saved after step ${trainer.step}. Go on with --resume.`);
     }
     throw error;

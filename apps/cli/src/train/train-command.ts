@@ -4,7 +4,7 @@ import { addGpuOptions } from '../devices/gpu-options.ts';
 import { integerArgument, numberArgument } from '../options/number-arguments.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import type { GivenRecipe } from './recipe.ts';
-import { completeRecipe, readRecipe } from './recipe.ts';
+import { completeRecipe, openRecipe, readRecipe } from './recipe.ts';
 import type { ReplayOptions } from './replay/replay.ts';
 import { replay } from './replay/replay.ts';
 import type { RunOptions } from './run-training.ts';
@@ -12,6 +12,7 @@ import { runTraining } from './run-training.ts';
 
 interface TrainArguments extends GivenRecipe, Omit<ReplayOptions, 'steps'>, Omit<RunOptions, 'out'> {
   readonly replay?: string;
+  readonly recipe?: string;
   readonly out?: string;
 }
 
@@ -21,6 +22,7 @@ The directory of --out is a model that generate, eval and other programs load. B
 With --resume, options that are not given are those of the recipe. The end of each file is kept for validation.
 
 Examples:
+  tessera train --recipe specs/story-llama.json --out ./stories
   tessera train --model ./my-model --data book.txt --steps 500 --out ./tuned
   tessera train --spec config.json --tokenizer bytes --data *.txt --tokens 2e6 --optimizer muon --out ./new
   tessera train --resume --out ./new --steps 4000`;
@@ -31,7 +33,8 @@ export function trainCommand(terminal: Terminal): Command {
     .description('Train a model, or replay a training of a reference implementation.')
     .option('-m, --model <source>', 'directory or address of a checkpoint to train on')
     .option('--spec <file>', 'file with a spec or a published config.json: a new model')
-    .option('--data <files...>', 'files of text, or of JSONL with a field "text"')
+    .option('--recipe <file>', 'file of options, by the names that recipe.json has; those given here come first')
+    .option('--data <files...>', 'files of text, or of JSONL with a field "text"; or stories: generated, without end')
     .option('--tokenizer <dir>', 'directory with tokenizer.json, or bytes (default: that of the model)')
     .option('--steps <n>', 'steps in all', integerArgument(1))
     .option('--tokens <n>', 'tokens in all, instead of steps', integerArgument(1))
@@ -47,6 +50,7 @@ export function trainCommand(terminal: Terminal): Command {
       'steps in which the learning rate rises (default: a tenth, 100 at most)',
       integerArgument(0),
     )
+    .option('--floor <x>', 'part of the learning rate that is left at the end (default: 0)', numberArgument)
     .option('--clip <x>', "limit of the gradient's norm, 0 for none (default: 1)", numberArgument)
     .option('--seed <n>', 'of first weights and of the order of texts (default: 0)', integerArgument(0))
     .option('--validation <x>', 'part of each file that is kept apart (default: 0.05)', numberArgument)
@@ -56,6 +60,8 @@ export function trainCommand(terminal: Terminal): Command {
       integerArgument(1),
     )
     .option('--recompute <what>', 'none, or layers: less memory for a third more work (default: none)')
+    .option('--dtype <dtype>', 'element type of the saved weights: fp32, fp16 or bf16 (default: that of the model)')
+    .option('--keep <which>', 'last, or best: the weights of the lowest validation loss (default: last)')
     .option('-o, --out <dir>', 'directory to write')
     .option('--resume', 'go on with the training in --out')
     .option('--replay <dir>', 'compare losses and gradient norms with trajectory.json of a directory')
@@ -67,7 +73,7 @@ export function trainCommand(terminal: Terminal): Command {
 }
 
 async function train(command: Command, given: TrainArguments, terminal: Terminal): Promise<void> {
-  const { replay: directory, out, resume, json, device, gpuFeatures, without, ...recipe } = given;
+  const { replay: directory, recipe: file, out, resume, json, device, gpuFeatures, without, ...recipe } = given;
   const options = {
     ...(device !== undefined && { device }),
     ...(gpuFeatures && { gpuFeatures }),
@@ -76,18 +82,41 @@ async function train(command: Command, given: TrainArguments, terminal: Terminal
   };
   if (directory !== undefined) {
     const { steps, ...other } = recipe;
-    const [useless] = [...Object.keys(other), ...(out === undefined ? [] : ['out']), ...(resume ? ['resume'] : [])];
+    const [useless] = [
+      ...Object.keys(other),
+      ...(file === undefined ? [] : ['recipe']),
+      ...(out === undefined ? [] : ['out']),
+      ...(resume ? ['resume'] : []),
+    ];
     if (useless !== undefined)
       command.error(`error: --replay is given all but --steps by its directory, not by --${useless}.`);
     await replay(directory, { ...options, ...(steps !== undefined && { steps }) }, terminal);
     return;
   }
   if (out === undefined) command.error('error: --out is missing, expected the directory to write.');
-  const { steps, ...before } = resume ? await readRecipe(out) : {};
-  const length = recipe.tokens === undefined && steps !== undefined ? { steps } : {};
+  if (resume && file !== undefined)
+    command.error('error: --resume goes on with the recipe in --out, not with --recipe.');
   await runTraining(
-    completeRecipe({ ...before, ...length, ...recipe }),
+    completeRecipe(
+      merged(
+        resume ? await readRecipe(out) : file === undefined ? {} : await openRecipe(file, terminal.signal),
+        recipe,
+      ),
+    ),
     { ...options, out, ...(resume && { resume }) },
     terminal,
   );
+}
+
+/** What is given now comes before what stands in a file; of two ways to say one thing, that of now alone is left. */
+function merged(before: GivenRecipe, now: GivenRecipe): GivenRecipe {
+  const { model, spec, steps, tokens, ...rest } = before;
+  return {
+    ...rest,
+    ...(now.model === undefined &&
+      now.spec === undefined && { ...(model !== undefined && { model }), ...(spec !== undefined && { spec }) }),
+    ...(now.steps === undefined &&
+      now.tokens === undefined && { ...(steps !== undefined && { steps }), ...(tokens !== undefined && { tokens }) }),
+    ...now,
+  };
 }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readFile, readdir } from 'node:fs/promises';
+import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -69,6 +69,40 @@ describe('train', () => {
     expect(JSON.parse((await runTessera(ids)).stdout)).toMatchObject({
       tokenIds: [84, 104, ...new Array(2).fill(expect.any(Number))],
     });
+  });
+
+  test('learns from generated stories by a recipe, and keeps the best weights in 16 bits', async () => {
+    const directory = await emptyDirectory();
+    const recipe = {
+      about: 'A test.',
+      spec: config,
+      tokenizer: 'bytes',
+      data: ['stories'],
+      ...{ batch: 4, context: 32, steps: 12, saveEvery: 4, schedule: 'constant', warmup: 0, lr: 0.02 },
+      ...{ keep: 'best', dtype: 'bf16' },
+    };
+    const file = await writeTestFile(directory, 'recipe.json', JSON.stringify(recipe));
+    const out = join(directory, 'out');
+    const argv = ['train', '--recipe', file, '--device', 'cpu', '--out', out, '--validation', '0.01'];
+    const { status, stdout } = await runTessera([...argv, '--json']);
+    expect(status).toBe(0);
+    const made = JSON.parse(stdout) as { validationLoss: number; bestValidationLoss: number };
+    const losses = (await metricsOf(out)).flatMap(({ validationLoss }) => validationLoss ?? []);
+    expect(losses).toHaveLength(3);
+    expect(made.bestValidationLoss).toBe(Math.min(...losses));
+    const reader = await openSafetensors(await directorySource(out));
+    expect(new Set([...reader.tensors.values()].map(({ dtype }) => dtype))).toEqual(new Set(['BF16']));
+    await reader.close();
+
+    // As if what was there had been better than all that comes: it stays the model, and what goes on is the last.
+    const metricsFile = join(out, 'metrics.jsonl');
+    const told = await readFile(metricsFile, 'utf8');
+    await writeFile(metricsFile, told.replaceAll(/"validationLoss":[\d.]+/g, '"validationLoss":0.5'));
+    const before = await readFile(join(out, 'model.safetensors'));
+    const resumed = await runTessera(['train', '--resume', '--out', out, '--device', 'cpu', '--steps', '16']);
+    expect(resumed.status).toBe(0);
+    expect(await readFile(join(out, 'model.safetensors'))).toEqual(before);
+    expect(await readTrainingRecord(out)).toMatchObject({ step: 16 });
   });
 
   test('trains on a model and keeps its tokenizer', async () => {
@@ -181,7 +215,36 @@ describe('train', () => {
 
   test.each<[string, string[], number, string]>([
     ['no directory', ['--data', 'a.txt'], 2, '--out is missing, expected the directory to write.'],
-    ['no data', ['--model', smallModel, '--out', 'o', '--steps', '1'], 1, '--data is missing, expected files of text.'],
+    [
+      'more warm-up than steps',
+      ['--model', smallModel, '--data', 'x', '--out', 'o', '--steps', '1', '--warmup', '2'],
+      1,
+      '--warmup is 2, expected at most the 1 steps.',
+    ],
+    [
+      'a kept model that is none',
+      ['--model', smallModel, '--data', 'x', '--out', 'o', '--steps', '1', '--keep', 'first'],
+      1,
+      '--keep is "first", expected last, best.',
+    ],
+    [
+      'the best of no evaluation',
+      ['--model', smallModel, '--data', 'x', '--out', 'o', '--steps', '1', '--keep', 'best', '--validation', '0'],
+      1,
+      '--keep best needs a validation loss',
+    ],
+    [
+      'a recipe beside its continuation',
+      ['--resume', '--recipe', 'r', '--out', 'o'],
+      2,
+      '--resume goes on with the recipe in --out',
+    ],
+    [
+      'no data',
+      ['--model', smallModel, '--out', 'o', '--steps', '1'],
+      1,
+      '--data is missing, expected files of text, or stories.',
+    ],
     ['neither model nor spec', ['--data', 'a', '--out', 'o', '--steps', '1'], 1, 'Give either --model'],
     ['no length', ['--model', 'm', '--data', 'a', '--out', 'o'], 1, 'Give --steps or --tokens: how long to train.'],
     [

@@ -10,8 +10,8 @@ const capacity = 1 << 17;
 /**
  * An encoder that remembers the ids of every word, some ten times as fast as tokenising each text anew.
  *
- * It is exact for tokenizers that split by GPT-2's pattern and then treat each word alone: those of GPT-2, and all that `@tessera/tokenizer-training` makes.
- * With others (SentencePiece, patterns of later models) tokens differ; do not use it there.
+ * It is exact for tokenizers that {@link splitsByWord} tells: those of GPT-2, and all that `@tessera/tokenizer-training` makes. With others (SentencePiece,
+ * patterns of later models) tokens differ; do not use it there.
  */
 export function encodeByWord(encoder: TextEncoderToIds): TextEncoderToIds {
   const known = new Map<string, ArrayLike<number>>();
@@ -36,4 +36,22 @@ export function encodeByWord(encoder: TextEncoderToIds): TextEncoderToIds {
       return all;
     },
   };
+}
+
+/** Whether a `tokenizer.json`, parsed, splits texts by GPT-2's pattern and then treats each word alone. */
+export function splitsByWord(tokenizerJson: object): boolean {
+  const json = tokenizerJson as Readonly<Record<string, Readonly<Record<string, unknown>> | null | undefined>>;
+  const { normalizer, pre_tokenizer: split, post_processor: framed, model } = json;
+  const { added_tokens: added } = tokenizerJson as {
+    readonly added_tokens?: readonly { readonly special?: unknown }[];
+  };
+  return (
+    !normalizer &&
+    split?.['type'] === 'ByteLevel' &&
+    split['use_regex'] !== false &&
+    split['add_prefix_space'] === false &&
+    (!framed || framed['type'] === 'ByteLevel') &&
+    model?.['type'] === 'BPE' &&
+    (added ?? []).every(({ special }) => special === true) // others are found in texts before they are split
+  );
 }
