@@ -78,8 +78,15 @@ describe('train', () => {
       spec: config,
       tokenizer: 'bytes',
       data: ['stories'],
-      ...{ batch: 4, context: 32, steps: 12, saveEvery: 4, schedule: 'constant', warmup: 0, lr: 0.02 },
-      ...{ keep: 'best', dtype: 'bf16' },
+      batch: 4,
+      context: 32,
+      steps: 12,
+      saveEvery: 4,
+      schedule: 'constant',
+      warmup: 0,
+      lr: 0.02,
+      keep: 'best',
+      dtype: 'bf16',
     };
     const file = await writeTestFile(directory, 'recipe.json', JSON.stringify(recipe));
     const out = join(directory, 'out');
