@@ -1,64 +1,50 @@
-// The page: what the person does goes to the worker, what the worker tells goes into the state, and the state is shown.
-import { initialState, nextState } from './page/state.ts';
-import type { PageEvent } from './page/state.ts';
-import { View } from './page/view.ts';
-import type { Report, Request } from './protocol.ts';
+// The page: one view at a time, by the address. The one that is left frees all that it took.
+import { showDevice } from './page/device-line.ts';
+import { element } from './page/elements.ts';
+import type { OpenedView } from './page/opened-view.ts';
+import { openWriteView } from './page/write-view.ts';
 
-const view = new View();
-let state = initialState;
+type Name = 'write' | 'train';
 
-// #region worker
-const worker = new Worker(new URL('./model/worker.ts', import.meta.url), { type: 'module' });
-worker.addEventListener('message', ({ data }: MessageEvent<Report>) => happen(data));
-worker.addEventListener('error', ({ message }) =>
-  happen({ type: 'gone', sentence: `The worker that runs the model failed: ${message || 'its script did not load'}.` }),
-);
+const open: Readonly<Record<Name, () => OpenedView | Promise<OpenedView>>> = {
+  write: openWriteView,
+  train: async () => (await import('./train/page/train-page.ts')).openTrainView(),
+};
+const names = Object.keys(open) as Name[];
 
-function ask(request: Request): void {
-  worker.postMessage(request);
-}
-// #endregion worker
+let shown: Name | undefined;
+let view: OpenedView | undefined;
 
-function happen(event: PageEvent): void {
-  state = nextState(state, event);
-  view.show(state);
-}
-
-function load(): void {
-  happen({ type: 'loading' });
-  ask({
-    type: 'load',
-    address: new URL('llama-4m/', document.baseURI).href,
-    wish: new URLSearchParams(location.search).get('device') ?? 'auto',
-  });
-}
-
-function send(): void {
-  if (state.phase !== 'idle') return;
-  const prompt = view.prompt.value;
-  const settings = view.settings();
-  happen({ type: 'asked', prompt, seed: settings.temperature > 0 ? settings.seed : undefined });
-  ask({ type: 'generate', prompt, settings });
+async function show(name: Name): Promise<void> {
+  if (name === shown) return;
+  if (view && !(await view.mayLeave())) {
+    history.replaceState(undefined, '', `#${shown}`);
+    return;
+  }
+  view?.close();
+  view = undefined;
+  shown = name;
+  showDevice(undefined);
+  document.body.dataset.view = name;
+  for (const each of names) element(`${each}-view`, HTMLElement).hidden = each !== name;
+  for (const link of document.querySelectorAll('nav a'))
+    if (link.getAttribute('href') === `#${name}`) link.setAttribute('aria-current', 'page');
+    else link.removeAttribute('aria-current');
+  try {
+    view = await open[name]();
+  } catch (error) {
+    const notice = element('notice', HTMLElement);
+    notice.textContent = `This view could not be opened: ${String(error)}. Load the page again.`;
+    notice.hidden = false;
+  }
 }
 
-function stop(): void {
-  if (state.phase !== 'generating') return;
-  happen({ type: 'stopping' });
-  ask({ type: 'stop' });
+function named(): Name {
+  return names.find((name) => location.hash === `#${name}`) ?? 'write';
 }
 
-view.form.addEventListener('submit', (event) => {
-  event.preventDefault();
-  send();
+// One after the other: a view that is still opening is left when it is there.
+let turn = show(named());
+addEventListener('hashchange', () => {
+  turn = turn.then(() => show(named()));
 });
-view.prompt.addEventListener('keydown', (event) => {
-  if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
-  event.preventDefault();
-  if (state.phase === 'idle') view.form.requestSubmit(); // which checks the settings first
-});
-document.addEventListener('keydown', ({ key }) => {
-  if (key === 'Escape') stop();
-});
-view.stop.addEventListener('click', stop);
-view.reload.addEventListener('click', load);
-load();

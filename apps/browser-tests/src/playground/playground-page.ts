@@ -20,7 +20,7 @@ export class PlaygroundPage {
   /** Complaints of the page and its worker: errors in the console, and errors that nobody caught. */
   readonly complaints: string[] = [];
 
-  private constructor(page: Page) {
+  protected constructor(page: Page) {
     this.page = page;
     page.on('console', (message) => {
       if (message.type() === 'error') this.complaints.push(message.text());
@@ -29,29 +29,25 @@ export class PlaygroundPage {
   }
 
   /** Opens the page; it goes on loading. */
-  static async open(
-    browser: Browser,
-    address: string,
-    { query = '', viewport = { width: 1000, height: 760 }, dark = false, prepare }: Visit = {},
-  ): Promise<PlaygroundPage> {
-    const page = await browser.newPage({ viewport, colorScheme: dark ? 'dark' : 'light' });
-    page.setDefaultTimeout(patience);
-    const opened = new PlaygroundPage(page);
-    await prepare?.(page);
-    await page.goto(address + query);
-    return opened;
+  static async open(browser: Browser, address: string, visit: Visit = {}): Promise<PlaygroundPage> {
+    return new PlaygroundPage(await newPage(browser, visit)).go(address, visit);
+  }
+
+  /** The view in which a model writes. */
+  get view(): Locator {
+    return this.page.locator('#write-view');
   }
 
   get send(): Locator {
-    return this.page.getByRole('button', { name: 'Continue' });
+    return this.view.getByRole('button', { name: 'Continue' });
   }
 
   get stop(): Locator {
-    return this.page.getByRole('button', { name: 'Stop' });
+    return this.view.getByRole('button', { name: 'Stop' });
   }
 
   get prompt(): Locator {
-    return this.page.getByLabel('Beginning');
+    return this.view.getByLabel('Beginning');
   }
 
   /** Text of an element by its id, as it stands now. */
@@ -66,7 +62,7 @@ export class PlaygroundPage {
 
   /** Sets fields of the form by their labels. */
   async set(values: Readonly<Record<string, string | number>>): Promise<void> {
-    for (const [label, value] of Object.entries(values)) await this.page.getByLabel(label).fill(String(value));
+    for (const [label, value] of Object.entries(values)) await this.view.getByLabel(label).fill(String(value));
   }
 
   /** Waits until so many tokens are there. */
@@ -88,4 +84,20 @@ export class PlaygroundPage {
   close(): Promise<void> {
     return this.page.close();
   }
+
+  protected async go(address: string, { query = '', prepare }: Visit): Promise<this> {
+    await prepare?.(this.page);
+    await this.page.goto(address + query);
+    return this;
+  }
+}
+
+/** A page that is as large and as dark as the visit wants it. */
+export async function newPage(
+  browser: Browser,
+  { viewport = { width: 1000, height: 760 }, dark = false }: Visit,
+): Promise<Page> {
+  const page = await browser.newPage({ viewport, colorScheme: dark ? 'dark' : 'light' });
+  page.setDefaultTimeout(patience);
+  return page;
 }

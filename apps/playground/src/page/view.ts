@@ -1,28 +1,32 @@
-import type { DeviceFacts, Settings } from '../protocol.ts';
+import type { Settings } from '../protocol.ts';
+import { showDevice } from './device-line.ts';
+import { element, keepFocus, write } from './elements.ts';
 import type { PageState } from './state.ts';
 
 /** Seeds that are drawn are short enough to be noted down. */
 const seeds = 1_000_000;
 
-/** The elements of the page, found once. Everything is written as text: what a model says is never markup. */
+/** The elements of the view, found once. Everything is written as text: what a model says is never markup. */
 export class View {
   readonly form: HTMLFormElement = element('form', HTMLFormElement);
   readonly prompt: HTMLTextAreaElement = element('prompt', HTMLTextAreaElement);
   readonly send: HTMLButtonElement = element('send', HTMLButtonElement);
   readonly stop: HTMLButtonElement = element('stop', HTMLButtonElement);
   readonly reload: HTMLButtonElement = element('reload', HTMLButtonElement);
-  readonly #device = element('device', HTMLElement);
-  readonly #notice = element('notice', HTMLElement);
   readonly #progress = element('progress', HTMLProgressElement);
   readonly #sheet = element('sheet', HTMLElement);
   readonly #hint = element('hint', HTMLElement);
   readonly #text = element('text', HTMLElement);
   readonly #promptShown = element('prompt-shown', HTMLElement);
-  readonly #continuation = element('continuation', HTMLElement).appendChild(new Text());
+  readonly #continuation = new Text();
   readonly #problem = element('problem', HTMLElement);
   readonly #problemSentence = element('problem-sentence', HTMLElement);
   readonly #doing = element('doing', HTMLElement);
   readonly #figures = element('figures', HTMLElement);
+
+  constructor() {
+    element('continuation', HTMLElement).replaceChildren(this.#continuation);
+  }
 
   /** The settings in the form, with a drawn seed where it is left open. The form has checked their ranges. */
   settings(): Settings {
@@ -40,9 +44,7 @@ export class View {
   show(state: PageState): void {
     const { phase, device } = state;
     const busy = phase === 'generating' || phase === 'stopping';
-    write(this.#device, device ? nameOf(device) : '');
-    write(this.#notice, device?.notice ?? '');
-    this.#notice.hidden = device?.notice === undefined;
+    showDevice(device);
 
     this.#progress.dataset.shown = String(phase === 'loading');
     if (state.ratio === undefined) this.#progress.removeAttribute('value');
@@ -75,18 +77,15 @@ export class View {
     if (following) sheet.scrollTop = sheet.scrollHeight;
   }
 
-  /** A button that is switched off while it has the focus hands it on. */
   #enable(send: boolean, stop: boolean): void {
-    const focused = document.activeElement;
-    this.send.disabled = !send;
-    this.stop.disabled = !stop;
-    if (focused === this.send && stop) this.stop.focus();
-    if (focused === this.stop && !stop) this.prompt.focus();
+    keepFocus(
+      () => {
+        this.send.disabled = !send;
+        this.stop.disabled = !stop;
+      },
+      () => (stop ? this.stop : this.prompt),
+    );
   }
-}
-
-function nameOf({ kind, name }: DeviceFacts): string {
-  return kind === 'webgpu' ? `WebGPU · ${name}` : name;
 }
 
 function figures({ speed, seed }: PageState): string {
@@ -100,15 +99,4 @@ function figures({ speed, seed }: PageState): string {
   ]
     .filter((part) => part !== '')
     .join(' · ');
-}
-
-/** Writes only what changed: a screen reader hears of every write. */
-function write(target: HTMLElement, text: string): void {
-  if (target.textContent !== text) target.textContent = text;
-}
-
-function element<E extends HTMLElement>(id: string, kind: { new (): E }): E {
-  const found = document.getElementById(id);
-  if (!(found instanceof kind)) throw new Error(`index.html has no ${kind.name} with the id ${id}.`);
-  return found;
 }

@@ -21,7 +21,8 @@ export async function initialWeights(path: string, spec: ParamSpec, seed: number
   let words: [number, number] = foldKey([seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0], 0);
   for (const character of path) words = threefry(words[0], words[1], character.codePointAt(0)!, 0);
   const key = fromHost(Uint32Array.from(words), [2], 'u32');
-  const device = new CpuDevice();
+  // Nothing is multiplied here, so a page whose policy forbids WebAssembly is not asked for it.
+  const device = new CpuDevice({ simd: false });
   if (init.kind === 'normal') return scaled(await read(randomNormal(key, [size]), device), init);
   const uniform = (await read(randomUniform(key, [size]), device)) as Float32Array;
   return init.kind === 'custom' ? Float32Array.from(init.values(uniform)) : scaled(uniform, init);

@@ -25,8 +25,7 @@ export class StepReports {
     // The first step after a start was waited for while it was compiled.
     if (this.#since !== undefined) {
       const perToken = (now - this.#since) / tokens;
-      this.#perToken =
-        this.#perToken === undefined ? perToken : inertia * this.#perToken + (1 - inertia) * perToken;
+      this.#perToken = this.#perToken === undefined ? perToken : inertia * this.#perToken + (1 - inertia) * perToken;
     }
     this.#since = now;
     this.#step = step;

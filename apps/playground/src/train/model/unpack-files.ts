@@ -19,7 +19,9 @@ export async function unpackFiles(picked: readonly File[]): Promise<FileSource> 
   const filter = ({ originalSize }: UnzipFileInfo): boolean => (total += originalSize) <= mostBytes;
   const files = unzip(first.name, new Uint8Array(await first.arrayBuffer()), filter);
   if (total > mostBytes) throw wrong(first.name, `it holds ${(total / 2 ** 30).toFixed(1)} GiB, expected at most 1`);
-  const named = Object.entries(files).map(([path, content]) => [path.slice(path.lastIndexOf('/') + 1), content] as const);
+  const named = Object.entries(files).map(
+    ([path, content]) => [path.slice(path.lastIndexOf('/') + 1), content] as const,
+  );
   return memorySource(new Map(named.filter(([name]) => name !== '')), first.name);
 }
 

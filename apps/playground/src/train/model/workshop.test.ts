@@ -31,17 +31,22 @@ function open(onReport: (report: TrainReport) => void = () => {}): typeof opened
   return (opened = { shop, device, told });
 }
 
-afterEach(async () => {
+afterEach(() => expectNothingLeft());
+
+async function expectNothingLeft(): Promise<void> {
   await opened.shop.discard();
   expect(opened.device.allocatedBytes).toBe(0);
-});
+}
 
 function of<Type extends TrainReport['type']>(type: Type): Extract<TrainReport, { type: Type }>[] {
   return opened.told.filter((report): report is Extract<TrainReport, { type: Type }> => report.type === type);
 }
 
 const losses = (): number[] => of('steps').flatMap((report) => report.losses);
-const written = (): string => of('text').map(({ text }) => text).join('');
+const written = (): string =>
+  of('text')
+    .map(({ text }) => text)
+    .join('');
 
 test('trains on stories: the loss falls, is measured beside, and texts come meanwhile', async () => {
   const { shop, told } = open();
@@ -145,7 +150,11 @@ test('a stop while it prepares leaves nothing', async () => {
 test('a loss that is no number ends it, and the model of the step before is kept', async () => {
   const { shop, told } = open();
   await shop.train({ ...recipe, optimizer: 'sgd', learningRate: 1e30 }, { type: 'stories' });
-  expect(told.at(-1)).toMatchObject({ type: 'ended', because: 'problem', sentence: expect.stringContaining('at step') });
+  expect(told.at(-1)).toMatchObject({
+    type: 'ended',
+    because: 'problem',
+    sentence: expect.stringContaining('at step'),
+  });
   expect((await shop.pack()).length).toBeGreaterThan(1000);
 });
 

@@ -1,17 +1,21 @@
 /** Columns of the curve: a value for each step, null where there is none. */
-export type CurveData = [steps: number[], losses: (number | null)[], mean: (number | null)[], validation: (number | null)[]];
+export type CurveData = [
+  steps: number[],
+  losses: (number | null)[],
+  mean: (number | null)[],
+  validation: (number | null)[],
+];
 
-/** Weight of what was, in the running mean. */
-const inertia = 0.95;
+/** Steps over which the running mean reaches, once there are enough. */
+const reach = 20;
 
-/** A running mean of the losses, which shows where they go; its first values count no more than they should. */
+/**
+ * A running mean of the losses, which shows where they go. It reaches over few steps at the beginning, where losses fall
+ * quickly, and over some twenty later.
+ */
 export function runningMean(losses: readonly number[]): number[] {
-  let [mean, whole] = [0, 0];
-  return losses.map((loss) => {
-    mean = inertia * mean + (1 - inertia) * loss;
-    whole = inertia * whole + (1 - inertia);
-    return mean / whole;
-  });
+  let mean = 0;
+  return losses.map((loss, index) => (mean += (loss - mean) / Math.min(reach, 1 + index / 4)));
 }
 
 /**

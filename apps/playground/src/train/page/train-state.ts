@@ -3,6 +3,8 @@ import type { ModelFacts, Recipe, Texts, TrainReport } from '../protocol.ts';
 
 /** A text that the model wrote, or writes. */
 export interface Sample {
+  /** Counted from 1. */
+  readonly number: number;
   /** Of the weights; undefined after the end. */
   readonly step: number | undefined;
   readonly prompt: string;
@@ -151,7 +153,13 @@ export function nextTrainState(state: TrainState, event: TrainEvent): TrainState
         wanted: false,
         samples: [
           ...state.samples.slice(1 - mostSamples),
-          { step: event.step, prompt: event.prompt, text: '', speed: undefined },
+          {
+            number: (state.samples.at(-1)?.number ?? 0) + 1,
+            step: event.step,
+            prompt: event.prompt,
+            text: '',
+            speed: undefined,
+          },
         ],
       };
     case 'text':
@@ -169,7 +177,15 @@ export function nextTrainState(state: TrainState, event: TrainEvent): TrainState
     case 'failed': {
       const training = state.phase === 'preparing' || state.phase === 'training';
       const left = training ? setUp(state) : state;
-      return { ...left, wanted: false, writing: false, packing: false, halting: false, doing: 'Failed', problem: event.sentence };
+      return {
+        ...left,
+        wanted: false,
+        writing: false,
+        packing: false,
+        halting: false,
+        doing: 'Failed',
+        problem: event.sentence,
+      };
     }
     case 'gone':
       return {
