@@ -17,5 +17,5 @@ export interface Adapter {
    */
   apply(weights: ByPath, trained: ByPath): ByPath;
   /** Writes what was trained, in place of a model. */
-  save(trained: ByPath, sink: FileSink, options: { readonly signal?: AbortSignal | undefined }): Promise<void>;
+  save(sink: FileSink, call: { readonly trained: ByPath; readonly signal?: AbortSignal | undefined }): Promise<void>;
 }

@@ -44,7 +44,7 @@ export async function saveTraining(
     tensors.push({ name, dtype: 'F32', shape, bytes: fromFloat32(await readFloats(tensor, device), 'F32') });
   }
   const file = writeSafetensors(tensors, { metadata: { [recordKey]: JSON.stringify(record) } });
-  if (adapter && model) await adapter.save(trainer.state.params, sink, { signal });
+  if (adapter && model) await adapter.save(sink, { trained: trainer.state.params, signal });
   else if (model) await trainer.view().save(sink, { signal, dtype });
   await sink.write('training.json', [new TextEncoder().encode(`${JSON.stringify(record, undefined, 2)}\n`)]);
   await sink.write(trainingFile, [file]);
