@@ -1,6 +1,19 @@
-import { linearAttentionChunked, linearAttentionRecurrent, l2Normalize } from '@tessera/ops';
-import type { LinearAttentionCall } from '@tessera/ops';
-import { abs, fromHost, greater, iota, mul, neg, read, sigmoid, trace, where } from '@tessera/tensor-core';
+import { l2Normalize, linearAttentionChunked, linearAttentionRecurrent } from '@tessera/ops';
+import type { LinearAttentionCall, LinearAttentionResult, LinearAttentionVariant } from '@tessera/ops';
+import {
+  abs,
+  fromHost,
+  greater,
+  iota,
+  mul,
+  neg,
+  pullBack,
+  read,
+  sigmoid,
+  trace,
+  where,
+  zeros,
+} from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
 import { describe, expect, test } from 'vitest';
 import { draws, testDevice } from './testing/compare.test-support.ts';
@@ -16,136 +29,205 @@ interface Sizes {
   readonly V?: number;
 }
 
-type Rule = (call: LinearAttentionCall) => { readonly o: Tensor; readonly S: Tensor };
-type Inputs = { -readonly [name in keyof LinearAttentionCall]-?: Tensor };
+type Form = (call: LinearAttentionCall) => LinearAttentionResult;
+type Inputs = { -readonly [name in keyof LinearAttentionCall]: Tensor };
 
 const byChunks =
-  (chunk: number): Rule =>
+  (chunk: number): Form =>
   (call) =>
     linearAttentionChunked(call, { chunk });
 
+const variants = (['none', 'scalar', 'vector'] as const).flatMap((decay) =>
+  [false, true].map((delta) => [`${decay} decay, ${delta ? 'delta rule' : 'values added'}`, { decay, delta }] as const),
+);
+const netLike = { decay: 'scalar', delta: true } as const;
+const deltaLike = { decay: 'vector', delta: true } as const;
+
 /** Operands as a layer makes them: keys of length 1, log decays up to 0, strengths in (0, 1). */
-async function inputs({ B = 2, T, P = 2, H = 2, K = 4, V = 6 }: Sizes): Promise<Inputs> {
+async function inputs(
+  { B = 2, T, P = 2, H = 2, K = 4, V = 6 }: Sizes,
+  { decay, delta }: LinearAttentionVariant,
+): Promise<Inputs> {
   return {
     q: draws([B, T, P, K], 1),
     k: await valueOf(l2Normalize(draws([B, T, P, K], 2))),
     v: draws([B, T, H, V], 3),
-    g: await valueOf(neg(abs(draws([B, T, H], 4)))),
-    beta: await valueOf(sigmoid(mul(draws([B, T, H], 5), 3))),
     S: draws([B, H, K, V], 6),
+    ...(decay !== 'none' && { g: await valueOf(neg(abs(draws(decay === 'scalar' ? [B, T, H] : [B, T, H, K], 4)))) }),
+    ...(delta && { beta: await valueOf(sigmoid(mul(draws([B, T, H], 5), 3))) }),
   };
 }
 
-function differences(
-  rule: Rule,
-  given: Inputs,
-  { chunk = 1, ...options }: DefinitionOptions & { readonly chunk?: number } = {},
-): Promise<string[]> {
-  const [B, T, H, V] = given.v.shape as [number, number, number, number];
-  const K = given.q.shape[3]!;
-  const rows = B * H * Math.ceil(T / chunk) * chunk;
-  return differencesFromDefinition(
-    (q, k, v, g, beta, S) => Object.values(rule({ q: q!, k: k!, v: v!, g: g!, beta: beta!, S: S! })),
-    Object.values(given),
-    { ...options, temporaries: [[rows, K], [rows, K + V], [rows, chunk], [rows / chunk]] },
+function called(form: Form, given: Inputs, x: readonly Tensor[]): LinearAttentionResult {
+  return form(
+    Object.fromEntries(Object.keys(given).map((name, index) => [name, x[index]!])) as unknown as LinearAttentionCall,
   );
 }
 
-describe('one entry after another', () => {
-  test.each([1, 2, 7, 63, 65])('%i entries in one dispatch', async (T) => {
-    expect(await differences(linearAttentionRecurrent, await inputs({ T }), { dispatches: 1 })).toEqual([]);
-  });
+/** Shapes of what kernels hand on between their passes, and of all inputs and outputs. */
+function shapesOf(given: Inputs, chunk: number): readonly (readonly number[])[] {
+  const [B, T, H, V] = given.v.shape as [number, number, number, number];
+  const K = given.q.shape[3]!;
+  const chunks = [Math.ceil(T / chunk), B, H];
+  return [[chunk, K], [chunk + 1, K], [chunk, V], [chunk, chunk], [2, chunk, chunk], [K, V], [K], [1]].map((rest) => [...chunks, ...rest]); // prettier-ignore
+}
 
-  test.each<[string, Sizes]>([
-    ['keys and values of one element', { T: 3, K: 1, V: 1 }],
-    ['odd sizes', { T: 5, K: 5, V: 17 }],
-    ['keys in two shares, the second not full', { T: 4, K: 23, V: 3 }],
-    ['value heads that share key heads', { T: 4, B: 1, P: 2, H: 6 }],
-    ['the sizes of a model', { T: 2, B: 1, H: 1, P: 1, K: 128, V: 20 }],
-    ['keys in sixteen shares', { T: 2, B: 1, H: 1, P: 1, K: 260, V: 2 }],
-  ])('%s', async (_, sizes) => {
-    expect(await differences(linearAttentionRecurrent, await inputs(sizes), { dispatches: 1 })).toEqual([]);
+function differences(
+  form: Form,
+  given: Inputs,
+  { chunk = 1, ...options }: DefinitionOptions & { readonly chunk?: number } = {},
+): Promise<string[]> {
+  return differencesFromDefinition((...x) => Object.values(called(form, given, x)), Object.values(given), {
+    ...options,
+    temporaries: shapesOf(given, chunk),
   });
+}
 
-  test('no entry leaves the state', async () => {
-    expect(await differences(linearAttentionRecurrent, await inputs({ T: 0 }))).toEqual([]);
-  });
+/** What the gradients of all operands get wrong, for random cotangents of both results. */
+function gradientDifferences(
+  given: Inputs,
+  { chunk = 8, ...options }: DefinitionOptions & { readonly chunk?: number } = {},
+): Promise<string[]> {
+  // prettier-ignore
+  return differencesFromDefinition(
+    (...x) => {
+      const { o, S } = called(byChunks(chunk), given, x);
+      return pullBack([o, S], [draws(o.shape, 31), draws(S.shape, 32)], x).map((each, index) => each ?? zeros(x[index]!.shape));
+    },
+    Object.values(given),
+    { tolerance: 3e-5, ...options, temporaries: [...shapesOf(given, chunk), ...Object.values(given).map(({ shape }) => shape)] },
+  );
+}
 
-  test('decay 1 and strength 0 leave the state to the bit', async () => {
-    const gpu = await testDevice();
-    const { S, ...given } = await inputs({ T: 3 });
-    const program = await gpu.compile(
-      trace(
-        (q, k, v, none, state) => [
-          linearAttentionRecurrent({ q: q!, k: k!, v: v!, g: none!, beta: none!, S: state! }).S,
-        ],
-        [given.q, given.k, given.v, given.g, S],
-      ),
-    );
-    const [after] = program.run([given.q, given.k, given.v, fromHost(new Float32Array(12), given.g.shape), S]);
-    expect(await gpu.read(after!)).toEqual(await read(S));
-    program.dispose();
-  });
-});
+const oddSizes: readonly (readonly [string, Sizes])[] = [
+  ['keys and values of one element', { T: 9, K: 1, V: 1 }],
+  ['odd sizes', { T: 11, K: 5, V: 17, B: 1 }],
+  ['values of four, keys not', { T: 11, K: 7, V: 8, B: 1 }],
+  ['keys of four, values not', { T: 11, K: 36, V: 9, B: 1 }],
+  ['value heads that share key heads', { T: 17, B: 1, P: 2, H: 6 }],
+  ['more than a tile of keys and values', { T: 9, B: 1, P: 1, H: 1, K: 68, V: 72 }],
+];
 
-describe('by chunks', () => {
+describe.each(variants)('%s, by chunks', (_, variant) => {
   // Chunks are short here, since the adapter takes seconds to compile the shaders of long ones.
   test.each([
     [1, 8],
     [8, 8],
-    [65, 8],
+    [27, 8],
     [13, 4],
-    [33, 32],
-    [41, 36],
-  ])('%i entries in chunks of %i in three dispatches', async (T, chunk) => {
-    expect(await differences(byChunks(chunk), await inputs({ T }), { chunk, dispatches: 3 })).toEqual([]);
+  ])('%i entries in chunks of %i in four dispatches', async (T, chunk) => {
+    expect(await differences(byChunks(chunk), await inputs({ T }, variant), { chunk, dispatches: 4 })).toEqual([]);
+  });
+});
+
+describe('by chunks', () => {
+  test.each([
+    [33, 32, netLike],
+    [41, 36, deltaLike],
+    [70, 64, deltaLike],
+    [70, 64, { decay: 'vector', delta: false }],
+    [70, 64, { decay: 'scalar', delta: false }],
+  ] as const)('%i entries in chunks of %i, of more fours than a block', async (T, chunk, variant) => {
+    const given = await inputs({ T, B: 1 }, variant);
+    expect(await differences(byChunks(chunk), given, { chunk, dispatches: 4 })).toEqual([]);
   });
 
-  test.each<[string, Sizes]>([
-    ['keys and values of one element', { T: 9, K: 1, V: 1 }],
-    ['odd sizes', { T: 11, K: 5, V: 17 }],
-    ['values of four, keys not', { T: 11, K: 7, V: 8 }],
-    ['keys of four, values not', { T: 11, K: 36, V: 9 }],
-    ['value heads that share key heads', { T: 17, B: 1, P: 2, H: 6 }],
-    ['keys of more quads than shares', { T: 9, B: 1, P: 1, H: 1, K: 132, V: 4 }],
-  ])('%s', async (_, sizes) => {
-    expect(await differences(byChunks(8), await inputs(sizes), { chunk: 8, dispatches: 3 })).toEqual([]);
+  test.each(oddSizes)('%s', async (_, sizes) => {
+    for (const variant of [deltaLike, { decay: 'vector', delta: false }] as const)
+      expect(await differences(byChunks(8), await inputs(sizes, variant), { chunk: 8, dispatches: 4 })).toEqual([]);
+  });
+
+  test('keys of more quads than shares', async () => {
+    const given = await inputs({ T: 9, B: 1, P: 1, H: 1, K: 132, V: 4 }, netLike);
+    expect(await differences(byChunks(8), given, { chunk: 8, dispatches: 4 })).toEqual([]);
   });
 
   test('chunks of a length that no kernel takes go by the definition', async () => {
-    expect(await differences(byChunks(3), await inputs({ T: 4, B: 1 }))).toEqual([]);
+    expect(await differences(byChunks(3), await inputs({ T: 4, B: 1 }, netLike))).toEqual([]);
   });
 
   test('rows with padding at their ends', async () => {
-    const given = await inputs({ T: 21 });
-    const [B, T, H] = given.g.shape as [number, number, number];
+    const given = await inputs({ T: 21 }, netLike);
+    const [B, T, H] = given.g!.shape as [number, number, number];
     const lengths = fromHost(Int32Array.of(16, 10), [B, 1, 1]);
     const counts = greater(lengths, iota([1, T, H], 1));
-    given.g = await valueOf(where(counts, given.g, 0));
-    given.beta = await valueOf(where(counts, given.beta, 0));
-    expect(await differences(byChunks(8), given, { chunk: 8, dispatches: 3 })).toEqual([]);
+    given.g = await valueOf(where(counts, given.g!, 0));
+    given.beta = await valueOf(where(counts, given.beta!, 0));
+    expect(await differences(byChunks(8), given, { chunk: 8, dispatches: 4 })).toEqual([]);
   });
 
-  test('gates that forget all now and then and hardly anything in between', async () => {
-    const given = await inputs({ T: 37 });
-    const g = Float32Array.from({ length: given.g.shape.reduce((a, b) => a * b) }, (_, place) =>
-      Math.floor(place / 2) % 7 === 3 ? -1e4 : -0.01,
+  test.each([
+    [-1e4, netLike],
+    [-Infinity, netLike],
+    [-Infinity, deltaLike],
+    [-60, { decay: 'vector', delta: false }],
+  ] as const)('gates of %d now and then, and hardly any decay in between', async (strong, variant) => {
+    const given = await inputs({ T: 37, B: 1 }, variant);
+    const row = given.g!.size / 37;
+    given.g = fromHost(
+      Float32Array.from({ length: given.g!.size }, (_, place) => (Math.floor(place / row) % 7 === 3 ? strong : -0.01)),
+      given.g!.shape,
     );
-    given.g = fromHost(g, given.g.shape);
-    expect(await differences(byChunks(8), given)).toEqual([]);
+    expect(await differences(byChunks(16), given)).toEqual([]);
     expect(await differences(linearAttentionRecurrent, given)).toEqual([]);
   });
 
   test('keys that are nearly parallel, written with full strength and no decay', async () => {
-    const given = await inputs({ T: 33, B: 1 });
+    const given = await inputs({ T: 33, B: 1 }, netLike);
     const noise = await read(draws(given.k.shape, 7));
     const near = fromHost(
       noise.map((x, place) => [0.1, -0.5, 0.7, 0.3][place % 4]! + 1e-3 * x),
       given.k.shape,
     );
     given.k = await valueOf(l2Normalize(near));
-    given.g = fromHost(new Float32Array(66), given.g.shape);
-    given.beta = fromHost(new Float32Array(66).fill(1), given.beta.shape);
+    given.g = fromHost(new Float32Array(66), given.g!.shape);
+    given.beta = fromHost(new Float32Array(66).fill(1), given.beta!.shape);
     expect(await differences(byChunks(8), given, { tolerance: 2e-4 })).toEqual([]);
+  });
+});
+
+describe.each(variants)('%s, one entry after another', (_, variant) => {
+  test.each([1, 7])('%i entries in one dispatch', async (T) => {
+    expect(await differences(linearAttentionRecurrent, await inputs({ T }, variant), { dispatches: 1 })).toEqual([]);
+  });
+});
+
+describe('one entry after another', () => {
+  test.each<readonly [string, Sizes]>([
+    ['many entries', { T: 65 }],
+    ...oddSizes,
+    ['the sizes of a model', { T: 2, B: 1, H: 1, P: 1, K: 128, V: 20 }],
+    ['keys in more shares than a power of two', { T: 2, B: 1, H: 1, P: 1, K: 260, V: 2 }],
+  ])('%s', async (_, sizes) => {
+    expect(await differences(linearAttentionRecurrent, await inputs(sizes, deltaLike), { dispatches: 1 })).toEqual([]);
+  });
+
+  test('no entry leaves the state', async () => {
+    expect(await differences(linearAttentionRecurrent, await inputs({ T: 0 }, netLike))).toEqual([]);
+  });
+
+  test('decay 1 and strength 0 leave the state to the bit', async () => {
+    const gpu = await testDevice();
+    const { S, ...given } = await inputs({ T: 3 }, netLike);
+    const program = await gpu.compile(
+      trace(
+        (q, k, v, none, state) => [
+          linearAttentionRecurrent({ q: q!, k: k!, v: v!, g: none!, beta: none!, S: state! }).S,
+        ],
+        [given.q, given.k, given.v, given.g!, S],
+      ),
+    );
+    const [after] = program.run([given.q, given.k, given.v, fromHost(new Float32Array(12), given.g!.shape), S]);
+    expect(await gpu.read(after!)).toEqual(await read(S));
+    program.dispose();
+  });
+});
+
+describe.each(variants)('%s, gradients by chunks', (_, variant) => {
+  test.each([
+    [1, 8],
+    [19, 8],
+  ])('%i entries in chunks of %i', async (T, chunk) => {
+    expect(await gradientDifferences(await inputs({ T, B: 1 }, variant), { chunk })).toEqual([]);
   });
 });

@@ -31,10 +31,14 @@ export interface AttentionAttributes {
   readonly masked: boolean;
 }
 
-/** Attention from simpler ops. Inputs: queries, keys, values, positions of both, and a mask where there is one. */
+/**
+ * Attention from simpler ops. Inputs: queries, keys, values, positions of both, and a mask where there is one.
+ * @param onWeights - what becomes of the weights `[B, G, H / G, n, S]` before values are summed
+ */
 export function attentionDefinition(
   [q, k, v, qPositions, kPositions, mask]: readonly Tensor[],
   { scale, causal, window, softCap }: AttentionAttributes,
+  onWeights: (weights: Tensor) => Tensor = (weights) => weights,
 ): readonly Tensor[] {
   const [B, n, H, K] = q!.shape as [number, number, number, number];
   const [, S, G] = k!.shape as [number, number, number];
@@ -55,6 +59,6 @@ export function attentionDefinition(
     reshape(scores, [B, G, R, n, S]),
     reshape(visible, [B, 1, 1, ...visible.shape.slice(1)]),
   );
-  const o = matmul(reshape(weights, [B, G, R * n, S]), permute(v!, [0, 2, 1, 3])); // [B, G, R · n, V]
+  const o = matmul(reshape(onWeights(weights), [B, G, R * n, S]), permute(v!, [0, 2, 1, 3])); // [B, G, R · n, V]
   return [transpose(reshape(o, [B, H, n, V]), 1, 2)];
 }

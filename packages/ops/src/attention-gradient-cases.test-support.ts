@@ -1,6 +1,8 @@
+import { fromHost } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
 import { attention } from './attention.ts';
 import type { AttentionCall } from './attention.ts';
+import { dropout } from './dropout.ts';
 import { chosen, counted } from './gradient-cases.test-support.ts';
 import { draws } from './gradient-check.test-support.ts';
 import type { GradientCase } from './gradient-check.test-support.ts';
@@ -17,10 +19,14 @@ interface AttentionCase extends Partial<Pick<AttentionCall, 'scale' | 'causal' |
   readonly queryPositions?: (place: number) => number;
   readonly keyPositions?: (place: number) => number;
   readonly mask?: (place: number) => boolean;
+  /** Probability that a weight is dropped. */
+  readonly drop?: number;
 }
 
+const key = fromHost(Uint32Array.of(7, 9), [2], 'u32');
+
 function attentionCase(name: string, one: AttentionCase): GradientCase {
-  const { n, S, B = 2, H = 2, G = H, K = 4, V = 3, mask, ...rest } = one;
+  const { n, S, B = 2, H = 2, G = H, K = 4, V = 3, mask, drop, ...rest } = one;
   const {
     queryPositions = (place) => Math.max(0, S - n) + (n === 0 ? 0 : place % n),
     keyPositions = (place) => place % S,
@@ -33,12 +39,22 @@ function attentionCase(name: string, one: AttentionCase): GradientCase {
     counted([B, n], queryPositions),
     counted([B, S], keyPositions),
     ...(mask ? [chosen([B, n, S], mask)] : []),
+    ...(drop === undefined ? [] : [key]),
   ];
   return {
     name: `attention ${name}: ${n} queries over ${S} slots`,
     inputs,
-    build: (q, k, v, own, slots, visible) => [
-      attention({ q: q!, k: k!, v: v!, queryPositions: own!, keyPositions: slots!, ...(visible && { mask: visible }), ...options }), // prettier-ignore
+    build: (q, k, v, own, slots, ...others) => [
+      attention({
+        q: q!,
+        k: k!,
+        v: v!,
+        queryPositions: own!,
+        keyPositions: slots!,
+        ...(mask && { mask: others[0]! }),
+        ...(drop !== undefined && { dropout: { probability: drop, key: others.at(-1)! } }),
+        ...options,
+      }),
     ],
   };
 }
@@ -57,6 +73,13 @@ export const attentionCases: readonly GradientCase[] = [
   attentionCase('with one group', { n: 34, S: 36, H: 4, G: 1, B: 1 }),
   attentionCase('of single elements', { n: 5, S: 5, H: 1, K: 1, V: 1 }),
   attentionCase('with odd heads', { n: 2, S: 5, H: 3, K: 5, V: 7 }),
+  attentionCase('with dropout, grouped heads', { n: 4, S: 6, H: 4, G: 2, drop: 0.3 }),
+  attentionCase('with dropout, masked', { n: 3, S: 5, drop: 0.5, mask: (place) => place % 4 !== 1 }),
+  ...[0, 0.4, 1].map((probability): GradientCase => ({
+    name: `dropout of ${probability}`,
+    inputs: [draws([3, 7]), key],
+    build: (x, own) => [dropout(x!, { probability, key: own! })],
+  })),
   ...[1, 3, 100].flatMap((window) => [
     attentionCase(`in a window of ${window}`, { n: 5, S: 9, window }),
     attentionCase(`in a window of ${window} both ways`, { n: 34, S: 9, B: 1, window, causal: false }),

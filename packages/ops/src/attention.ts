@@ -5,6 +5,8 @@ import type { AttentionAttributes } from './attention-definition.ts';
 import { attentionGradient } from './attention-gradient.ts';
 import { decodeAttentionKernel } from './attention-decode.wgsl.ts';
 import { prefillAttentionKernel } from './attention-prefill.wgsl.ts';
+import { dropout } from './dropout.ts';
+import type { Dropout } from './dropout.ts';
 import { tilesAttentionKernel } from './attention-tiles.wgsl.ts';
 
 const kernel: CpuKernel<AttentionAttributes> = {
@@ -154,6 +156,11 @@ export interface AttentionCall {
   readonly window?: number | undefined;
   /** @defaultValue none */
   readonly softCap?: number | undefined;
+  /**
+   * Dropout of the weights after softmax. With it all weights `[B, H, n, S]` lie in memory, and are kept for the way back: no
+   * kernel of attention runs. @defaultValue none
+   */
+  readonly dropout?: Dropout | undefined;
 }
 
 /**
@@ -173,12 +180,11 @@ export function attention({
   causal = true,
   window = 0,
   softCap = 0,
+  dropout: dropped,
 }: AttentionCall): Tensor {
-  return apply1(attentionOp, [q, k, v, queryPositions, keyPositions, ...(mask ? [mask] : [])], {
-    scale,
-    causal,
-    window,
-    softCap,
-    masked: mask !== undefined,
-  });
+  const inputs = [q, k, v, queryPositions, keyPositions, ...(mask ? [mask] : [])];
+  const attributes = { scale, causal, window, softCap, masked: mask !== undefined };
+  if (!dropped || dropped.probability === 0) return apply1(attentionOp, inputs, attributes);
+  attentionOp.infer(inputs, attributes); // refuses what does not fit
+  return attentionDefinition(inputs, attributes, (weights) => dropout(weights, dropped))[0]!;
 }

@@ -3,6 +3,7 @@ export * from './low-rank-update.ts';
 export * from './softplus.ts';
 export * from './activation.ts';
 export * from './softmax.ts';
+export * from './dropout.ts';
 export * from './linear-cross-entropy.ts';
 export * from './norm.ts';
 export * from './rotary-frequencies.ts';

@@ -1,78 +1,188 @@
 import type { KernelPass } from '@tessera/tensor-core';
-import { chunkDecayBytes, chunkDecays } from './chunk-decays.wgsl.ts';
-import { chunkProducts, slabQuads, slabStride } from './chunk-products.wgsl.ts';
-import type { LinearAttentionSizes } from './linear-attention-call.ts';
-import type { QuadRows } from '../quads.wgsl.ts';
-import { bindQuads, readQuad, writeQuad } from '../quads.wgsl.ts';
+import {
+  after,
+  decayBytes,
+  decayMemory,
+  decayStride,
+  decayTable,
+  factorOf,
+  fillDecays,
+  upTo,
+} from './chunk-decays.wgsl.ts';
+import type { Bound, ChunkPlan } from './chunk-pass.wgsl.ts';
+import { chunkPass, keyRow, valueRow, where } from './chunk-pass.wgsl.ts';
+import {
+  decayTriangle,
+  decayedTriangleProducts,
+  triangleOf,
+  trianglePlace,
+  triangleProducts,
+  triangleSlots,
+  writeTriangle,
+} from './chunk-triangle.wgsl.ts';
+
+/** Elements of keys that are in workgroup memory at a time. */
+const depth = 8;
 
 /** Bytes of workgroup memory that {@link chunkScores} takes. */
-export function chunkScoresBytes(C: number): number {
-  return chunkDecayBytes(C) + 2 * C * slabStride * 16;
+export function chunkScoresBytes({ C, decay }: Pick<ChunkPlan, 'C' | 'decay'>): number {
+  const slab = 16 * depth * decayStride(C);
+  if (decay === 'none') return 2 * slab;
+  return decay === 'scalar' ? 2 * slab + decayBytes(C, 1) + 8 * C : 5 * slab + decayBytes(C, depth);
+}
+
+/** Buffers of {@link chunkScores}. Those that are absent from the variant are not bound. */
+export interface ScoresBuffers {
+  readonly q: Bound['from'];
+  readonly k: Bound['from'];
+  readonly g: Bound['from'];
+  /** Out: Q ⊙ e^G, `[N, B, H, C, K]`. */
+  readonly queries: Bound['from'];
+  /** Out, of the delta rule: K ⊙ e^G. */
+  readonly reads: Bound['from'];
+  /** Out: K ⊙ e^{G_C − G}. */
+  readonly keys: Bound['from'];
+  /** Out: P_rs = Σ_K q_r k_s e^{G_r − G_s} for s ≤ r, then of the delta rule M_rs = Σ_K k_r k_s e^{G_r − G_s} for s < r, `[N, B, H, 1 or 2, C, C]`. */
+  readonly scores: Bound['from'];
+  /** Out: e^{G_C}, `[N, B, H, K or 1]`. */
+  readonly whole: Bound['from'];
 }
 
 /**
- * What the entries of a chunk are to each other, a workgroup a chunk, 4 × 4 scores in a lane: from `q`, `k` `[B, T, P, K]` and
- * `g [B, T, H]` to Q ⊙ e^G and K ⊙ e^{G_C − G} `[N, B, H, C, K]`, P_rs = (q_r · k_s) e^{G_r − G_s} for s ≤ r, else 0,
- * `[N, B, H, C, C]`, and e^{G_C} `[N, B, H]`, bound in this order. Zeros stand after the last entry.
+ * What the entries of a chunk are to each other and to the states around it, a workgroup a chunk: 4 × 4 products of two kinds in a
+ * lane. Zeros stand after the last entry.
  */
-export function chunkScores({ B, T, P, H, K }: LinearAttentionSizes, C: number): Pick<KernelPass, 'source' | 'grid'> {
+export function chunkScores(plan: ChunkPlan, from: ScoresBuffers): KernelPass {
+  const { C, T, K, decay, delta } = plan;
+  const { lanes } = triangleOf(C);
   const tiles = C / 4;
-  const lanes = Math.max(64, tiles * tiles);
-  const rows = (name: string, binding: number): QuadRows => ({ name, binding, width: K, aligned: K % 4 === 0 });
-  const four = [0, 1, 2, 3];
-  const source = `${bindQuads(rows('q', 0))}
-${bindQuads(rows('k', 1))}
-@group(0) @binding(2) var<storage, read> g: array<f32>;
-${bindQuads(rows('queries', 3), 'read_write')}
-${bindQuads(rows('keys', 4), 'read_write')}
-@group(0) @binding(5) var<storage, read_write> scores: array<vec4f>;
-@group(0) @binding(6) var<storage, read_write> decay: array<f32>;
-${readQuad('query', rows('q', 0))}
-${readQuad('key', rows('k', 1))}
-${writeQuad('keepQuery', rows('queries', 3))}
-${writeQuad('keepKey', rows('keys', 4))}
-${chunkDecays(C, { T, H, lanes })}
-var<workgroup> left: array<vec4f, ${C * slabStride}>;
-var<workgroup> right: array<vec4f, ${C * slabStride}>;
-@compute @workgroup_size(${lanes})
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let h = group.y;
-  let b = group.z;
-  let t0 = group.x * ${C}u;
-  let chunk = (group.x * ${B}u + b) * ${H}u + h;
-  let i = lane / ${tiles}u;
-  let j = lane % ${tiles}u;
-  measure(b, h, t0, lane);
-  if (lane == 0u) { decay[chunk] = fromStart[${C - 1}]; }
-  ${four.map((n) => `var p${n} = vec4f(0.0);`).join(' ')}
-  for (var quad = 0u; quad < ${Math.ceil(K / 4)}u; quad += ${slabQuads}u) {
-    for (var e = lane; e < ${C * slabQuads}u; e += ${lanes}u) {
-      let r = e / ${slabQuads}u;
-      let column = (quad + e % ${slabQuads}u) * 4u;
-      var x = vec4f(0.0);
-      var y = vec4f(0.0);
-      if (t0 + r < ${T}u) {
-        let row = (b * ${T}u + t0 + r) * ${P}u + h / ${H / P}u;
-        x = query(row, column);
-        y = key(row, column);
+  const stride = decayStride(C);
+  const { slots, slot } = decayTable(C);
+  const perKey = decay === 'vector';
+  const width = perKey ? K : 1;
+  const parts = delta ? 2 : 1;
+  const keyDepth = perKey ? depth : 1;
+  const slab = (name: string): string => `var<workgroup> ${name}: array<vec4f, ${depth * stride}>;`;
+  const valid = `t0 + r < ${T}u`;
+  // Four elements of an entry, from vectors of four entries.
+  const entry = (memory: string): string =>
+    `vec4f(${[0, 1, 2, 3].map((m) => `${memory}[(d + ${m}u) * ${stride}u + r / 4u][r % 4u]`).join(', ')})`;
+  const factor = (...names: string[]): string =>
+    `vec4f(${[0, 1, 2, 3].map((m) => names.map((name) => `factors[(d + ${m}u) * ${slots}u + ${name}]`).join(' * ')).join(', ')})`;
+  const fromStart = [slot.blockFromStart('(r / 16u)'), slot.fromBlockStart('(r / 4u)')];
+  const toEnd = [slot.toBlockEnd('(r / 4u)'), slot.blockToEnd('(r / 16u)')];
+  const written = perKey
+    ? {
+        queries: `${entry('queryFrom')} * ${factor(...fromStart)}`,
+        reads: `${entry('keyFrom')} * ${factor(...fromStart)}`,
+        keys: `${entry('keyTo')} * ${factor(...toEnd)}`,
       }
-      let place = r * ${slabStride}u + e % ${slabQuads}u;
-      left[place] = x;
-      right[place] = y;
-      keepQuery(chunk * ${C}u + r, column, fromStart[r] * x);
-      keepKey(chunk * ${C}u + r, column, between[r * ${tiles}u + ${tiles - 1}u].w * y);
+    : decay === 'scalar'
+      ? {
+          queries: `${entry('query')} * toEntry[r]`,
+          reads: `${entry('key')} * toEntry[r]`,
+          keys: `${entry('key')} * toChunkEnd[r]`,
+        }
+      : { queries: entry('query'), reads: entry('key'), keys: entry('key') };
+  const body = `${trianglePlace(C)}
+  ${decay === 'none' ? '' : triangleSlots(C)}
+  ${
+    decay === 'scalar'
+      ? `for (var e = lane; e < ${tiles}u; e += ${lanes}u) {
+    var x = vec4f(1.0);
+    for (var m = 0u; m < 4u; m++) {
+      let r = e * 4u + m;
+      if (${valid}) { x[m] = ${factorOf(`g[${valueRow(plan, 'r')}]`)}; }
+    }
+    alpha[e] = x;
+  }
+  workgroupBarrier();
+  ${fillDecays(C, 1, lanes)}
+  for (var r = lane; r < ${C}u; r += ${lanes}u) {
+    let x = alpha[r / 4u];
+    let upTo = ${upTo('x')};
+    let after = ${after('x')};
+    toEntry[r] = upTo[r % 4u] * ${fromStart.map((name) => `factors[${name}]`).join(' * ')};
+    toChunkEnd[r] = after[r % 4u] * ${toEnd.map((name) => `factors[${name}]`).join(' * ')};
+  }
+  if (lane == 0u) { whole[chunk] = factors[${slot.whole}]; }
+  workgroupBarrier();`
+      : ''
+  }
+  ${zero('p')} ${delta ? zero('m') : ''}
+  for (var k0 = 0u; k0 < ${K}u; k0 += ${depth}u) {
+    for (var e = lane; e < ${(C * depth) / 4}u; e += ${lanes}u) {
+      let r = e / ${depth / 4}u;
+      let d = (e % ${depth / 4}u) * 4u;
+      let row = ${keyRow(plan, 'r')};
+      let x = ${where(valid, `read_q(row, k0 + d)`)};
+      let y = ${where(valid, `read_k(row, k0 + d)`)};
+      ${perKey ? `let z = ${where(valid, `read_g(${valueRow(plan, 'r')}, k0 + d)`)};` : ''}
+      for (var m = 0u; m < 4u; m++) {
+        let place = (d + m) * ${stride}u + r / 4u;
+        query[place][r % 4u] = x[m];
+        key[place][r % 4u] = y[m];
+        ${perKey ? `alpha[place][r % 4u] = ${factorOf('z[m]')};` : ''}
+      }
     }
     workgroupBarrier();
-    if (i < ${tiles}u && j <= i) {
-      ${chunkProducts('left', 'right')}
+    ${
+      perKey
+        ? `for (var e = lane; e < ${depth * tiles}u; e += ${lanes}u) {
+      let place = (e / ${tiles}u) * ${stride}u + e % ${tiles}u;
+      let x = alpha[place];
+      let upTo = ${upTo('x')};
+      queryFrom[place] = query[place] * upTo;
+      keyFrom[place] = key[place] * upTo;
+      keyTo[place] = key[place] * ${after('x')};
+    }
+    ${fillDecays(C, depth, lanes)}
+    if (lane < ${depth}u && k0 + lane < ${K}u) { whole[chunk * ${width}u + k0 + lane] = factors[lane * ${slots}u + ${slot.whole}]; }`
+        : ''
+    }
+    for (var e = lane; e < ${(C * depth) / 4}u; e += ${lanes}u) {
+      let r = e / ${depth / 4}u;
+      let d = (e % ${depth / 4}u) * 4u;
+      write_queries(chunk * ${C}u + r, k0 + d, ${written.queries});
+      ${delta ? `write_reads(chunk * ${C}u + r, k0 + d, ${written.reads});` : ''}
+      write_keys(chunk * ${C}u + r, k0 + d, ${written.keys});
+    }
+    if (live) {
+      ${
+        perKey
+          ? decayedTriangleProducts(
+              C,
+              depth,
+              { left: { p: 'queryFrom', ...(delta && { m: 'keyFrom' }) }, right: 'keyTo' },
+              { left: { p: 'query', ...(delta && { m: 'key' }) }, right: 'key' },
+            )
+          : triangleProducts(C, depth, { p: 'query', ...(delta && { m: 'key' }) }, 'key')
+      }
     }
     workgroupBarrier();
   }
-  if (i < ${tiles}u) {
-    // Above the diagonal both factors are zero.
-    let kept = transpose(mat4x4f(${four.map((n) => `between[(j * 4u + ${n}u) * ${tiles}u + i]`).join(', ')}));
-    ${four.map((n) => `scores[(chunk * ${C}u + i * 4u + ${n}u) * ${tiles}u + j] = p${n} * kept[${n}];`).join('\n    ')}
-  }
-}`;
-  return { source, grid: [Math.ceil(T / C), H, B] };
+  if (live) {
+    ${decay === 'scalar' ? decayTriangle(C, 'p', ...(delta ? ['m'] : [])) : ''}
+    ${writeTriangle(C, { name: 'p', buffer: 'scores', part: 0, parts, strictly: false })}
+    ${delta ? writeTriangle(C, { name: 'm', buffer: 'scores', part: 1, parts, strictly: true }) : ''}
+  }`;
+  return chunkPass(plan, {
+    bound: [
+      { name: 'q', from: from.q, width: K },
+      { name: 'k', from: from.k, width: K },
+      ...(decay === 'none' ? [] : [{ name: 'g', from: from.g, ...(perKey && { width: K }) }]),
+      { name: 'queries', from: from.queries, width: K },
+      ...(delta ? [{ name: 'reads', from: from.reads, width: K }] : []),
+      { name: 'keys', from: from.keys, width: K },
+      { name: 'scores', from: from.scores, width: C },
+      ...(decay === 'none' ? [] : [{ name: 'whole', from: from.whole }]),
+    ],
+    lanes,
+    declarations: `${decay === 'none' ? '' : decayMemory(C, keyDepth)}
+${['query', 'key', ...(perKey ? ['queryFrom', 'keyFrom', 'keyTo'] : [])].map(slab).join('\n')}
+${decay === 'scalar' ? `var<workgroup> toEntry: array<f32, ${C}>; var<workgroup> toChunkEnd: array<f32, ${C}>;` : ''}`,
+    body,
+  });
 }
+
+const zero = (name: string): string => [0, 1, 2, 3].map((r) => `var ${name}${r} = vec4f(0.0);`).join(' ');
