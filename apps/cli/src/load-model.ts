@@ -10,6 +10,7 @@ import type {
   WeightDtype,
 } from '@tessera/assembler';
 import { webgpuOf } from './devices/device-of.ts';
+import { mergeAdapter } from './merge-adapter.ts';
 import type { ModelOptions } from './options/model-options.ts';
 import { plugins } from './plugins.ts';
 import { showBytes, showSeconds } from './terminal/numbers.ts';
@@ -41,7 +42,7 @@ export async function loadModel(
   const webgpu = await webgpuOf({ ...options, device }, terminal);
   const onHost = !webgpu && (typeof device === 'string' || device.kind === 'cpu');
   try {
-    return await cliAssembler({ webgpu: () => Promise.resolve(webgpu) }).load(source, {
+    const model = await cliAssembler({ webgpu: () => Promise.resolve(webgpu) }).load(source, {
       device: device as DeviceOption,
       dtype: (options.dtype ?? 'auto') as WeightDtype,
       ...(onHost && { memoryLimit: memoryShare * totalmem() }),
@@ -58,6 +59,8 @@ export async function loadModel(
         terminal.stderr.write(`${label}: ${warning}\n`);
       },
     });
+    if (options.adapter !== undefined) await mergeAdapter(model, options.adapter, terminal.signal);
+    return model;
   } catch (error) {
     // The assembler may not have come to taking it over.
     webgpu?.dispose();

@@ -103,6 +103,19 @@ test.each(peftCases)('%s: what is saved is what PEFT wrote', async (name) => {
   expect(keys(sink.files.get('adapter_model.safetensors')!)).toEqual(keys(files['adapter_model.safetensors']!));
 });
 
+test('an adapter is saved in 16 bits if that is asked for', async () => {
+  await using model = await caseModel('gpt2-full');
+  using lora = await loadLora(model, adapterFiles('gpt2-full'));
+  const sink = memorySink();
+  await lora.save(sink, { dtype: 'bf16' });
+  using rounded = await loadLora(model, memorySource(sink.files));
+  for (const [name, value] of Object.entries(lora.tensors))
+    expect(await read(rounded.tensors[name]!)).toEqual(await read(cast(cast(value, 'bf16'), 'f32')));
+  await expect(lora.save(sink, { dtype: 'int8' as never })).rejects.toThrow(
+    "lora: dtype is 'int8', expected one of fp32, fp16, bf16.",
+  );
+});
+
 test('a new adapter changes nothing: A is uniform in ±1/√in, B is zero, and a seed draws other numbers', async () => {
   await using model = await caseModel('llama-minimal');
   const before = await logitsOf(model);

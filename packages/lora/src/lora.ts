@@ -1,4 +1,5 @@
 import { Model } from '@tessera/assembler';
+import type { SaveOptions } from '@tessera/assembler';
 import type { FileSink } from '@tessera/checkpoints';
 import { directorySink } from '@tessera/checkpoints';
 import type { Tensor } from '@tessera/tensor-core';
@@ -36,6 +37,8 @@ export interface LoraParts {
 export interface SaveLoraOptions {
   /** In place of its own tensors: what a trainer made of them. */
   readonly trained?: NamedTensors | undefined;
+  /** Element type of A and B in the file. @defaultValue 'fp32' */
+  readonly dtype?: SaveOptions['dtype'];
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -153,13 +156,19 @@ export class Lora {
     wanted.forEach(([, tensor], index) => device.write(tensor, values[index]!));
   }
 
-  /** Writes `adapter_config.json` and `adapter_model.safetensors`, in f32, to a directory (Node) or a sink, as PEFT does. */
-  async save(target: string | FileSink, { trained = this.tensors, signal }: SaveLoraOptions = {}): Promise<void> {
+  /**
+   * Writes `adapter_config.json` and `adapter_model.safetensors` to a directory (Node) or a sink, as PEFT does.
+   * @throws {@link UnsupportedOptionError} for an element type that is none
+   */
+  async save(
+    target: string | FileSink,
+    { trained = this.tensors, dtype, signal }: SaveLoraOptions = {},
+  ): Promise<void> {
     this.#checkAlive();
     const { model } = this.#parts;
     const sink = typeof target === 'string' ? directorySink(target) : target;
     const { settings, fanInFanOut } = this;
-    await writeAdapter(sink, { settings, fanInFanOut, tensors: trained, device: model.device, signal });
+    await writeAdapter(sink, { settings, fanInFanOut, tensors: trained, dtype, device: model.device, signal });
   }
 
   /** Frees A and B; the model stays as it is. Idempotent. */

@@ -1,3 +1,4 @@
+import type { SaveOptions } from '@tessera/assembler';
 import type { FileSink } from '@tessera/checkpoints';
 import type { ByPath } from './optimizers/update-rule.ts';
 
@@ -17,5 +18,14 @@ export interface Adapter {
    */
   apply(weights: ByPath, trained: ByPath): ByPath;
   /** Writes what was trained, in place of a model. */
-  save(sink: FileSink, call: { readonly trained: ByPath; readonly signal?: AbortSignal | undefined }): Promise<void>;
+  save(sink: FileSink, call: SaveAdapterCall): Promise<void>;
+}
+
+/** What an adapter saves. */
+export interface SaveAdapterCall {
+  readonly trained: ByPath;
+  /** Element type in the file. @defaultValue fp32 */
+  readonly dtype?: SaveOptions['dtype'];
+  /** Rejects with `signal.reason`; files that were written until then stay. */
+  readonly signal?: AbortSignal | undefined;
 }

@@ -2,7 +2,7 @@ export { createTrainer } from './create-trainer.ts';
 export type { Trainer, TrainingProgress } from './trainer.ts';
 export type { TrainerOptions, TrainerSettings } from './trainer-options.ts';
 export type { Evaluation, TrainCall, TrainingEvent } from './training-event.ts';
-export type { Adapter } from './adapter.ts';
+export type { Adapter, SaveAdapterCall } from './adapter.ts';
 export { batchOf, batchesOf } from './batch-source.ts';
 export type { BatchSource, TrainingBatch } from './batch-source.ts';
 export { scheduleFactor } from './schedule.ts';

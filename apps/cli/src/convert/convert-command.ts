@@ -9,6 +9,7 @@ import { writeLine } from '../terminal/write-text.ts';
 
 interface ConvertArguments {
   readonly dtype?: SaveOptions['dtype'];
+  readonly adapter?: string;
   readonly check?: boolean;
   readonly json?: boolean;
 }
@@ -18,7 +19,8 @@ Tensors keep their published names and layout; without --dtype also their elemen
 
 Examples:
   tessera convert ./my-model ./copy --check
-  tessera convert ./my-model ./half --dtype bf16`;
+  tessera convert ./my-model ./half --dtype bf16
+  tessera convert ./my-model ./merged --adapter ./my-adapter`;
 
 /** `tessera convert`: loads a checkpoint and saves it. */
 export function convertCommand(terminal: Terminal): Command {
@@ -27,6 +29,7 @@ export function convertCommand(terminal: Terminal): Command {
     .argument('<source>', 'directory of a checkpoint')
     .argument('<target>', 'directory to write')
     .option('--dtype <dtype>', 'element type of the saved weights: fp32, fp16 or bf16 (default: that of each tensor)')
+    .option('--adapter <source>', 'directory or address of a LoRA adapter, merged into the weights')
     .option('--check', 'compare the tensors of both directories byte by byte; fails where one differs')
     .option('--json', 'one line of JSON')
     .addHelpText('after', notes)
@@ -36,7 +39,14 @@ export function convertCommand(terminal: Terminal): Command {
 async function convert(source: string, target: string, given: ConvertArguments, terminal: Terminal): Promise<void> {
   if (given.check && given.dtype !== undefined)
     throw new UnsupportedOptionError('--check compares bytes, and --dtype changes them. Give one of them.');
-  const model = await loadModel(source, { device: 'cpu', dtype: 'auto' }, terminal);
+  if (given.check && given.adapter !== undefined)
+    throw new UnsupportedOptionError('--check compares bytes, and --adapter changes them. Give one of them.');
+  const { adapter } = given;
+  const model = await loadModel(
+    source,
+    { device: 'cpu', dtype: 'auto', ...(adapter !== undefined && { adapter }) },
+    terminal,
+  );
   try {
     await model.save(target, { signal: terminal.signal, ...(given.dtype && { dtype: given.dtype }) });
   } finally {

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { loadModel } from '../load-model.ts';
 import { defineCommand } from '../options/define-command.ts';
 import type { ModelOptions } from '../options/model-options.ts';
-import { addDeviceOptions, addModelOption } from '../options/model-options.ts';
+import { addAdapterOption, addDeviceOptions, addModelOption } from '../options/model-options.ts';
 import { integerArgument } from '../options/number-arguments.ts';
 import { readTextFile } from '../read-text-file.ts';
 import { showCount, showSeconds } from '../terminal/numbers.ts';
@@ -51,7 +51,7 @@ export function evalCommand(terminal: Terminal): Command {
       integerArgument(1),
     )
     .option('--stride <n>', 'tokens from one slice to the next (default: the context)', integerArgument(1));
-  return addDeviceOptions(command)
+  return addDeviceOptions(addAdapterOption(command))
     .option('--json', 'one line of JSON')
     .addHelpText('after', notes)
     .action((files: string[], given: EvalArguments) => evaluate(files, given, terminal));

@@ -7,6 +7,8 @@ import { integerArgument } from './number-arguments.ts';
 export interface ModelOptions extends DeviceOptions {
   readonly dtype?: string;
   readonly contextLength?: number;
+  /** Directory or address of an adapter, merged into the weights. */
+  readonly adapter?: string;
 }
 
 /** Adds `--model`, without which the command ends. Checked last, so that a mistyped option is told of first. */
@@ -17,9 +19,14 @@ export function addModelOption(command: Command): Command {
   });
 }
 
-/** Adds `--device`, `--dtype` and `--context-length`. Which devices and dtypes there are, the assembler knows. */
+/** Adds `--adapter`. */
+export function addAdapterOption(command: Command): Command {
+  return command.option('--adapter <source>', 'directory or address of a LoRA adapter, merged into the weights');
+}
+
+/** Adds `--adapter`, `--device`, `--dtype` and `--context-length`. Which devices and dtypes there are, the assembler knows. */
 export function addModelOptions(command: Command): Command {
-  return addDeviceOptions(command).option(
+  return addDeviceOptions(addAdapterOption(command)).option(
     '--context-length <n>',
     'positions of prompt and new tokens together (default: those of the checkpoint)',
     integerArgument(1),

@@ -6,9 +6,11 @@ import type { PublishedConfig } from '@tessera/plugin';
 import { ModelFormatError, UnsupportedOptionError } from '@tessera/tensor-core';
 import type { OptimizerOptions, Schedule } from '@tessera/training';
 import { readTextFile } from '../read-text-file.ts';
+import type { LoraRecipe } from './lora-recipe.ts';
+import { completeLora } from './lora-recipe.ts';
 
 /** What makes a training what it is: options of the command line, kept beside the model so that it can be continued. */
-export interface Recipe {
+export interface Recipe extends LoraRecipe {
   /** Directory or address of a model whose weights are trained on; absent: `spec` is. */
   readonly model?: string;
   /** A spec, or a published config.json, whose weights are drawn: as it is, or the file that holds it. */
@@ -102,6 +104,7 @@ export function completeRecipe(given: GivenRecipe): Recipe {
     recompute: recompute as Recipe['recompute'],
     ...(dtype !== undefined && { dtype: dtype as SavedDtype }),
     keep: keep as Recipe['keep'],
+    ...completeLora(given),
   };
 }
 
@@ -158,6 +161,10 @@ const names: Readonly<Record<keyof Recipe | 'tokens', true>> = {
   recompute: true,
   dtype: true,
   keep: true,
+  loraRank: true,
+  loraAlpha: true,
+  loraTargets: true,
+  rslora: true,
 };
 
 /** A recipe that somebody wrote: options by the names that `recipe.json` has, `about` for people. */

@@ -4,6 +4,7 @@ import type { Model } from '@tessera/assembler';
 import { directorySource, readTextIfPresent } from '@tessera/checkpoints';
 import type { FileSource } from '@tessera/checkpoints';
 import type { TextEncoderToIds } from '@tessera/data';
+import type { Lora } from '@tessera/lora';
 import type { Device } from '@tessera/tensor-core';
 import { CpuDevice, FeatureUnavailableError, NumericalError, UnsupportedOptionError } from '@tessera/tensor-core';
 import { createTrainer, resumeTraining, saveTraining } from '@tessera/training';
@@ -17,6 +18,7 @@ import type { Terminal } from '../terminal/terminal.ts';
 import { writeLine } from '../terminal/write-text.ts';
 import { drawModel } from './draw-model.ts';
 import { lossCurve, smoothed, sparkline } from './loss-curve.ts';
+import { loraOf } from './lora-recipe.ts';
 import { MetricsFile } from './metrics-file.ts';
 import { openTexts } from './open-texts.ts';
 import { openTokenizer } from './open-tokenizer.ts';
@@ -42,13 +44,14 @@ export async function runTraining(recipe: Recipe, options: RunOptions, terminal:
     const { model, encoder, tokenizer } = opened;
     const texts = await openTexts(recipe, encoder, { signal, status });
     status.clear();
-    await using trainer = await openTrainer(recipe, options, model, texts.train);
+    using lora = await loraOf(recipe, model);
+    await using trainer = await openTrainer(recipe, options, model, lora, texts.train);
     await mkdir(options.out, { recursive: true });
     await writeRecipe(options.out, recipe);
     const metrics = await MetricsFile.open(options.out, trainer.step);
     await writeLine(
       terminal.stderr,
-      `${showCount(model.memory.parameters)} parameters on ${device.name}, ${texts.tokens === Infinity ? 'stories without end' : `${showCount(texts.tokens)} tokens of text`}, step ${trainer.step} of ${recipe.steps}`,
+      `${showCount(model.memory.parameters)} parameters on ${device.name}, ${lora ? `${showCount(parametersOf(lora))} of an adapter, ` : ''}${texts.tokens === Infinity ? 'stories without end' : `${showCount(texts.tokens)} tokens of text`}, step ${trainer.step} of ${recipe.steps}`,
     );
     const save = async (isBest: boolean): Promise<void> => {
       const { dtype, keep } = recipe;
@@ -169,11 +172,12 @@ async function openModel(
 ): Promise<OpenedModel> {
   const { signal } = terminal;
   const given = recipe.tokenizer === undefined ? undefined : await openTokenizer(recipe.tokenizer, signal);
-  const source = options.resume ? options.out : recipe.model;
+  const isAdapter = recipe.loraRank !== undefined;
+  const source = options.resume && !isAdapter ? options.out : recipe.model;
   const model =
     source === undefined
       ? await drawModel(cliAssembler(), recipe.spec!, { device, seed: recipe.seed, signal }, given?.source)
-      : await loadModel(source, { device, dtype: 'fp32', precompile: false }, terminal);
+      : await loadModel(source, { device, dtype: isAdapter ? 'auto' : 'fp32', precompile: false }, terminal);
   const encoder = given?.encoder ?? model.text?.tokenizer;
   if (!encoder)
     throw new FeatureUnavailableError(
@@ -192,11 +196,13 @@ function openTrainer(
   recipe: Recipe,
   { out, resume }: RunOptions,
   model: Model,
+  adapter: Lora | undefined,
   batches: TrainerOptions['batches'],
 ): Promise<Trainer> {
   const { accumulate, recompute, seed } = recipe;
   const settings: TrainerOptions = {
     batches,
+    adapter,
     optimizer: optimizerOf(recipe),
     schedule: scheduleOf(recipe),
     clip: recipe.clip === 0 ? false : recipe.clip,
@@ -205,6 +211,10 @@ function openTrainer(
     seed,
   };
   return resume ? resumeTraining(model, out, settings) : createTrainer(model, settings);
+}
+
+function parametersOf({ tensors }: Lora): number {
+  return Object.values(tensors).reduce((total, { size }) => total + size, 0);
 }
 
 async function copyTokenizer(source: FileSource, out: string): Promise<void> {

@@ -3,6 +3,7 @@ import { defineCommand } from '../options/define-command.ts';
 import { addGpuOptions } from '../devices/gpu-options.ts';
 import { integerArgument, numberArgument } from '../options/number-arguments.ts';
 import type { Terminal } from '../terminal/terminal.ts';
+import { targetsArgument } from './lora-recipe.ts';
 import type { GivenRecipe } from './recipe.ts';
 import { completeRecipe, openRecipe, readRecipe } from './recipe.ts';
 import type { ReplayOptions } from './replay/replay.ts';
@@ -19,11 +20,13 @@ interface TrainArguments extends GivenRecipe, Omit<ReplayOptions, 'steps'>, Omit
 const notes = `
 The directory of --out is a model that generate, eval and other programs load. Beside it lie training.safetensors, from which
 --resume goes on exactly; recipe.json, the options; metrics.jsonl, a line for each step; and loss.svg. Ctrl-C saves.
+With --lora-rank it is an adapter as PEFT writes it, for --adapter of generate, chat, eval and convert; --model is only read.
 With --resume, options that are not given are those of the recipe. The end of each file is kept for validation.
 
 Examples:
   tessera train --recipe specs/story-llama.json --out ./stories
   tessera train --model ./my-model --data book.txt --steps 500 --out ./tuned
+  tessera train --model ./my-model --data book.txt --steps 500 --lora-rank 8 --lora-targets q_proj,v_proj --out ./adapter
   tessera train --spec config.json --tokenizer bytes --data *.txt --tokens 2e6 --optimizer muon --out ./new
   tessera train --resume --out ./new --steps 4000`;
 
@@ -62,6 +65,14 @@ export function trainCommand(terminal: Terminal): Command {
     .option('--recompute <what>', 'none, or layers: less memory for a third more work (default: none)')
     .option('--dtype <dtype>', 'element type of the saved weights: fp32, fp16 or bf16 (default: that of the model)')
     .option('--keep <which>', 'last, or best: the weights of the lowest validation loss (default: last)')
+    .option('--lora-rank <n>', 'train a LoRA adapter of this rank in place of the weights', integerArgument(1))
+    .option('--lora-alpha <x>', 'its changes are scaled by alpha / rank (default: the rank)', numberArgument)
+    .option(
+      '--lora-targets <names>',
+      'which maps it changes: q_proj,v_proj, or /a regular expression/ (default: all-linear)',
+      targetsArgument,
+    )
+    .option('--rslora', 'scale by alpha / √rank')
     .option('-o, --out <dir>', 'directory to write')
     .option('--resume', 'go on with the training in --out')
     .option('--replay <dir>', 'compare losses and gradient norms with trajectory.json of a directory')

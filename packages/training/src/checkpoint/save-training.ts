@@ -10,7 +10,10 @@ export const trainingFile = 'training.safetensors';
 
 /** What is saved, and how. */
 export interface SaveTrainingOptions {
-  /** Element type of the model's weights; what is continued from has 32 bits. @defaultValue that of the model */
+  /**
+   * Element type of the model's weights, or of the adapter's tensors; what is continued from has 32 bits.
+   * @defaultValue that of the model; of an adapter fp32
+   */
   readonly dtype?: SaveOptions['dtype'];
   /** Whether the model is written too; `false` keeps the one that is there, for example a better one. @defaultValue true */
   readonly model?: boolean;
@@ -44,7 +47,7 @@ export async function saveTraining(
     tensors.push({ name, dtype: 'F32', shape, bytes: fromFloat32(await readFloats(tensor, device), 'F32') });
   }
   const file = writeSafetensors(tensors, { metadata: { [recordKey]: JSON.stringify(record) } });
-  if (adapter && model) await adapter.save(sink, { trained: trainer.state.params, signal });
+  if (adapter && model) await adapter.save(sink, { trained: trainer.state.params, signal, dtype });
   else if (model) await trainer.view().save(sink, { signal, dtype });
   await sink.write('training.json', [new TextEncoder().encode(`${JSON.stringify(record, undefined, 2)}\n`)]);
   await sink.write(trainingFile, [file]);
