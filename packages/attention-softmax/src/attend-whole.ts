@@ -11,7 +11,7 @@ export function attendWhole(
   call: Call<AttentionConfig, AttentionParams>,
   { causal }: { readonly causal: boolean },
 ): { y: Tensor } {
-  const { params, config, positions, segments } = call;
+  const { params, config, positions, segments, random, training } = call;
   const { q, k, v } = projectQueryKeyValue(call);
   const o = attention({
     q,
@@ -24,6 +24,7 @@ export function attendWhole(
     causal,
     window: config.window,
     softCap: config.softCap,
+    ...(training && random && { dropout: { probability: config.dropout, key: random } }),
   });
   return { y: projectOutput(params, o) };
 }

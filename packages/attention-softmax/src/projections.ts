@@ -39,6 +39,11 @@ export interface AttentionConfig {
   readonly window?: number;
   /** c: scores become c · tanh(score / c). @defaultValue none */
   readonly softCap?: number;
+  /**
+   * In training: probability with which a weight of attention is left out. All weights of a layer, `[B, heads, T, T]`, are then
+   * in memory and kept for the way back, as without kernels of attention. @defaultValue 0
+   */
+  readonly dropout?: number;
 }
 
 /** Learned tensors of attention. H heads, G key and value heads of d elements. */
@@ -83,6 +88,7 @@ export const attentionConfig = fields<AttentionConfig>({
   scale: optional(number()),
   window: optional(int({ min: 1 })),
   softCap: optional(number({ min: 0 })),
+  dropout: number({ min: 0, max: 1, default: 0 }),
 }) as ReturnType<typeof fields<AttentionConfig>>;
 
 /** Sizes that follow from a config and the width of the model. */

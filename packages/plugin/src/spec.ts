@@ -36,6 +36,8 @@ export interface LayerSpec {
   readonly residual?: 'sequential' | 'parallel';
   /** Factor of what mixer and feed-forward add. @defaultValue 1 */
   readonly residualMultiplier?: number;
+  /** In training: probability with which an element of what mixer and feed-forward add is left out. @defaultValue 0 */
+  readonly residualDropout?: number;
 }
 
 /** Parts of a block in the order in which they stand, under the names that they have in a spec. */
@@ -62,6 +64,8 @@ export interface ModelSpec {
     readonly positions?: number;
     /** Token whose row of the table has no gradient from being read; a tied output map still has. Absent: none. */
     readonly paddingId?: number;
+    /** In training: probability with which an element of what the first layer reads is left out. @defaultValue 0 */
+    readonly dropout?: number;
   };
   readonly layers: readonly LayerSpec[];
   /** Norm before the output map. */
@@ -94,6 +98,7 @@ const layer: FieldsSchema<Required<LayerSpec>> = fields<LayerSpec>({
   feedForwardOutputNorm: optional(part),
   residual: oneOf(['sequential', 'parallel'], { default: 'sequential' }),
   residualMultiplier: number({ default: 1 }),
+  residualDropout: number({ min: 0, max: 1, default: 0 }),
 });
 
 /** Schema of {@link ModelSpec}; `modelSpecSchema.jsonSchema` is it as JSON Schema. */
@@ -106,6 +111,7 @@ export const modelSpecSchema: FieldsSchema<Required<ModelSpec>> = fields<ModelSp
       multiplier: number({ default: 1 }),
       positions: optional(int({ min: 1 })),
       paddingId: optional(int({ min: 0 })),
+      dropout: number({ min: 0, max: 1, default: 0 }),
     }),
   ) as Field<ModelSpec['embedding']>,
   layers: list(layer) as unknown as Field<readonly LayerSpec[]>,

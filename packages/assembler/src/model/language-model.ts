@@ -1,7 +1,22 @@
-import { linear, linearCrossEntropy } from '@tessera/ops';
+import { dropout, linear, linearCrossEntropy } from '@tessera/ops';
 import type { Call, Decoding, Links, ParamSpec, SequenceMixer, Site, StateSize } from '@tessera/plugin';
 import { constant, decodingOf, normal } from '@tessera/plugin';
-import { add, cast, div, expandDims, fromHost, gather, iota, mul, sub, tanh, trace, zeros } from '@tessera/tensor-core';
+import {
+  add,
+  at,
+  cast,
+  div,
+  expandDims,
+  fromHost,
+  gather,
+  iota,
+  mul,
+  randomBits,
+  sub,
+  tanh,
+  trace,
+  zeros,
+} from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
 import type { ResolvedModel } from '../stack/resolve.ts';
 import { stackMixer } from '../stack/stack-mixer.ts';
@@ -150,7 +165,18 @@ export class LanguageModelGraph {
 
   #stackCall(params: ModelParams, batch: TokenBatch, numbered: Tensor): Call<object, StackParams> {
     const { tokens, positions = numbered, ...rest } = batch;
-    return { ...rest, params: stackParamsOf(params), config: {}, x: this.#embed(params, tokens, positions), positions };
+    const x = this.#dropped(this.#embed(params, tokens, positions), batch);
+    return { ...rest, params: stackParamsOf(params), config: {}, x, positions };
+  }
+
+  /** What the first layer reads, in training without some elements. */
+  #dropped(x: Tensor, { random, training }: TokenBatch): Tensor {
+    const { embedding, layers } = this.resolved.spec;
+    const probability = embedding?.dropout ?? 0;
+    if (!training || !random || probability === 0) return x;
+    // The stack draws no more than four keys a layer.
+    const own = 4 * layers.length;
+    return dropout(x, { probability, key: at(randomBits(random, [own + 1, 2]), 0, own) });
   }
 
   #embed(params: ModelParams, tokens: Tensor, positions: Tensor): Tensor {

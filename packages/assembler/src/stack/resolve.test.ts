@@ -48,7 +48,7 @@ test.each<[string, unknown, string]>([
   [
     'a part of the layer that does not exist',
     withThirdLayer({ attention: { type: attention } } as LayerSpec),
-    'spec.layers.2.attention is not known; known are mixer, feedForward, mixerNorm, mixerOutputNorm, feedForwardNorm, feedForwardOutputNorm, residual, residualMultiplier.',
+    'spec.layers.2.attention is not known; known are mixer, feedForward, mixerNorm, mixerOutputNorm, feedForwardNorm, feedForwardOutputNorm, residual, residualMultiplier, residualDropout.',
   ],
   [
     'a residual of another kind',

@@ -30,6 +30,8 @@ export interface ResolvedLayer {
   readonly feedForwardOutputNorm: Resolved<AnyNorm> | undefined;
   readonly residual: 'sequential' | 'parallel';
   readonly residualMultiplier: number;
+  /** In training, of what mixer and feed-forward add. */
+  readonly residualDropout: number;
 }
 
 /** A model spec whose parts are known. */
@@ -90,6 +92,7 @@ function resolveLayer(
     feedForwardOutputNorm: norm(layer.feedForwardOutputNorm, 'feedForwardOutputNorm'),
     residual: layer.residual ?? 'sequential',
     residualMultiplier: layer.residualMultiplier ?? 1,
+    residualDropout: layer.residualDropout ?? 0,
   };
 }
 

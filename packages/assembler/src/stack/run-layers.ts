@@ -1,3 +1,4 @@
+import { dropout } from '@tessera/ops';
 import type { Call, Links } from '@tessera/plugin';
 import { InvalidSpecError, add, at, mul, randomBits } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
@@ -26,7 +27,8 @@ export function runLayers(
 ): { x: Tensor; links: Record<string, Tensor> } {
   const { links: _, random, ...shared } = call;
   // Each part draws from a stream of its own: with one key for all, their dropouts would be the same.
-  const keys = random && randomBits(random, [2 * layers.length, 2]);
+  const drops = call.training === true && layers.some(({ residualDropout }) => residualDropout > 0);
+  const keys = random && randomBits(random, [(drops ? 4 : 2) * layers.length, 2]);
   const links: Record<string, Tensor> = {};
   let { x } = call;
   layers.forEach((layer, index) => {
@@ -35,8 +37,12 @@ export function runLayers(
       if (!own) return value;
       return own.part.forward({ params: paramsOfPart(call.params, index, name, own), config: own.config, x: value });
     };
-    const join = (residual: Tensor, value: Tensor): Tensor =>
-      add(residual, layer.residualMultiplier === 1 ? value : mul(value, layer.residualMultiplier));
+    const join = (residual: Tensor, value: Tensor, half: 0 | 1): Tensor => {
+      const { residualMultiplier, residualDropout: probability } = layer;
+      const scaled = residualMultiplier === 1 ? value : mul(value, residualMultiplier);
+      if (!keys || !drops) return add(residual, scaled);
+      return add(residual, dropout(scaled, { probability, key: at(keys, 0, 2 * (layers.length + index) + half) }));
+    };
     const before = x;
     links[`${index}.x`] = before;
     if (layer.mixer) {
@@ -51,7 +57,7 @@ export function runLayers(
         ...(layer.mixer.links.length > 0 && { links: linksRead(layer, index, links) }),
       });
       for (const [name, value] of Object.entries(made.links ?? {})) links[`${index}.${name}`] = value;
-      x = join(x, norm('mixerOutputNorm', made.y));
+      x = join(x, norm('mixerOutputNorm', made.y), 0);
     }
     if (layer.feedForward) {
       const { y, aux } = layer.feedForward.part.forward({
@@ -62,7 +68,7 @@ export function runLayers(
         ...(keys && { random: at(keys, 0, 2 * index + 1) }),
       });
       if (aux) addLoss?.(aux);
-      x = join(x, norm('feedForwardOutputNorm', y));
+      x = join(x, norm('feedForwardOutputNorm', y), 1);
     }
   });
   links[`${layers.length}.x`] = x;

@@ -157,9 +157,15 @@ export class ConfigReader {
     for (const key of keys) this.#inert.add(key);
   }
 
-  /** Dropout probabilities: they change nothing in inference. */
-  training(...keys: readonly string[]): void {
-    for (const key of keys) this.optionalNumber(key, { min: 0, max: 1 });
+  /** A probability of dropout; undefined when nothing is dropped. */
+  dropout(key: string, fallback = 0): number | undefined {
+    const value = this.value(key) === undefined ? fallback : this.optionalNumber(key, { min: 0, max: 1 });
+    return value === 0 ? undefined : value;
+  }
+
+  /** Probabilities of dropout that the published code does not use. */
+  unusedDropout(...keys: readonly string[]): void {
+    for (const key of keys) this.dropout(key);
   }
 
   /** A sentence about something odd and harmless in a field. */

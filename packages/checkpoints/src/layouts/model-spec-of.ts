@@ -5,11 +5,12 @@ import type { PublishedLayer, PublishedModel } from './published-model.ts';
 /** The spec of a published model. Settings that are the default are left out. */
 export function modelSpecOf(model: PublishedModel): ModelSpec {
   const { vocabSize, dModel, maxPositions, embedding, head } = model;
-  const { multiplier = 1, positions, paddingId } = embedding;
+  const { multiplier = 1, positions, paddingId, dropout } = embedding;
   const read = {
     ...(multiplier !== 1 && { multiplier }),
     ...(positions && { positions: positions.rows }),
     ...(paddingId !== undefined && { paddingId }),
+    ...(dropout !== undefined && { dropout }),
   };
   return {
     vocabSize,
@@ -35,5 +36,6 @@ function layerSpecOf(layer: PublishedLayer): LayerSpec {
     ...(Object.fromEntries(parts) as LayerSpec),
     ...(layer.residual === 'parallel' && { residual: layer.residual }),
     ...((layer.residualMultiplier ?? 1) !== 1 && { residualMultiplier: layer.residualMultiplier as number }),
+    ...(layer.residualDropout !== undefined && { residualDropout: layer.residualDropout }),
   };
 }

@@ -29,6 +29,8 @@ export interface PublishedLayer {
   readonly feedForwardOutputNorm?: NamedPart;
   readonly residual?: 'sequential' | 'parallel';
   readonly residualMultiplier?: number;
+  /** In training, of what mixer and feed-forward add. */
+  readonly residualDropout?: number | undefined;
 }
 
 /** A whole published model: one declaration that spec and tensor rules both follow from. */
@@ -45,6 +47,8 @@ export interface PublishedModel {
     readonly positions?: { readonly name: string; readonly rows: number };
     /** Token whose row has no gradient from being read. */
     readonly paddingId?: number | undefined;
+    /** In training, of what the first layer reads. */
+    readonly dropout?: number | undefined;
   };
   /** Name of the list of layers, for example `layers`. */
   readonly layersName: string;

@@ -33,6 +33,7 @@ export function readGemma3Text(reader: ConfigReader, options: SpecOptions): Publ
     outputBias: bias,
     // Weights are stored minus 1.
     qkNorm: { over: 'head', eps, offset: 1 },
+    dropout: reader.dropout('attention_dropout'),
     scale: reader.number('query_pre_attn_scalar', 256, { min: 0, above: true }) ** -0.5,
   } as const;
   const feedForward = {
@@ -79,7 +80,6 @@ function readSlidingLayers(reader: ConfigReader, layers: number): readonly boole
 
 /** Fields that published files hold and the published code does not use. */
 function readUnused(reader: ConfigReader): void {
-  reader.training('attention_dropout');
   reader.inert(['_sliding_window_pattern', 'original_max_position_embeddings']);
   if (reader.optionalNumber('attn_logit_softcapping') !== undefined)
     reader.warn('attn_logit_softcapping', 'which has no effect in this family, here as in the published code.');

@@ -31,11 +31,21 @@ export const gptNeox: CheckpointLayout = makeLayout({
     const eps = reader.number('layer_norm_eps', 1e-5, { min: 0, max: 1 });
     const hidden = reader.int('intermediate_size', 24_576, { max: widest });
     const activation = readActivation(reader, 'hidden_act', 'gelu');
+    // Of what both halves add, and of the embedding.
+    const dropout = reader.dropout('hidden_dropout');
     const block: PublishedLayer = {
       mixerNorm: named(layerNormPart(eps), 'input_layernorm'),
       mixer: named(
         attentionPart(
-          { heads, kvHeads: heads, headDim, rotary, qkvBias: bias, outputBias: bias },
+          {
+            heads,
+            kvHeads: heads,
+            headDim,
+            rotary,
+            qkvBias: bias,
+            outputBias: bias,
+            dropout: reader.dropout('attention_dropout'),
+          },
           { fused: { name: 'query_key_value', order: 'heads' }, output: 'dense' },
         ),
         'attention',
@@ -43,6 +53,7 @@ export const gptNeox: CheckpointLayout = makeLayout({
       feedForwardNorm: named(layerNormPart(eps), 'post_attention_layernorm'),
       feedForward: named(densePart({ hidden, activation }, { up: 'dense_h_to_4h', down: 'dense_4h_to_h' }), 'mlp'),
       residual: reader.bool('use_parallel_residual', true) ? 'parallel' : 'sequential',
+      residualDropout: dropout,
     };
     // Not read beside the dictionary, and some files repeat the share there.
     const share = reader.optionalNumber('rotary_pct') ?? partial.default;
@@ -52,7 +63,7 @@ export const gptNeox: CheckpointLayout = makeLayout({
       ...sizes,
       maxPositions: readablePositions(reader, sizes.maxPositions, options, limit),
       prefixes: ['gpt_neox.', ''],
-      embedding: { name: 'embed_in.weight' },
+      embedding: { name: 'embed_in.weight', dropout },
       layersName: 'layers',
       layers: Array.from({ length: sizes.layers }, () => block),
       finalNorm: named(layerNormPart(eps), 'final_layer_norm'),
@@ -63,7 +74,7 @@ export const gptNeox: CheckpointLayout = makeLayout({
 
 /** Fields that published files hold and the published code does not use. */
 function readUnused(reader: ConfigReader): void {
-  reader.training('attention_dropout', 'hidden_dropout', 'attention_probs_dropout_prob', 'hidden_dropout_prob');
+  reader.unusedDropout('attention_probs_dropout_prob', 'hidden_dropout_prob');
   // `rotary_emb_base` holds the base; every key has its query.
   reader.inert(['rope_theta', 'num_key_value_heads', 'classifier_dropout', 'sliding_window']);
 }

@@ -35,7 +35,8 @@ export const gpt2: CheckpointLayout = makeLayout({
     const activation = readActivation(reader, 'activation_function', 'gelu_new');
     const scaled = reader.bool('scale_attn_weights', true);
     const byLayer = reader.bool('scale_attn_by_inverse_layer_idx', false);
-    reader.training('resid_pdrop', 'embd_pdrop', 'attn_pdrop');
+    // Absent fields are 0.1, not 0.
+    const [attentionDropout, residualDropout] = [reader.dropout('attn_pdrop', 0.1), reader.dropout('resid_pdrop', 0.1)];
     // How sums are rounded, and what other heads than the language model's do.
     reader.inert(['reorder_and_upcast_attn', 'n_ctx', 'summary_type', 'summary_use_proj', 'summary_activation']);
     reader.inert(['summary_proj_to_labels', 'summary_first_dropout']);
@@ -49,6 +50,7 @@ export const gpt2: CheckpointLayout = makeLayout({
             headDim,
             qkvBias: true,
             outputBias: true,
+            dropout: attentionDropout,
             // Scaled by the size of a head alone is what attention does by itself.
             ...(!(scaled && !byLayer) && { scale: (scaled ? headDim ** -0.5 : 1) / (byLayer ? layer + 1 : 1) }),
           },
@@ -58,13 +60,18 @@ export const gpt2: CheckpointLayout = makeLayout({
       ),
       feedForwardNorm: named(layerNormPart(eps), 'ln_2'),
       feedForward: named(densePart({ hidden, activation }, { up: 'c_fc', down: 'c_proj', transposed: true }), 'mlp'),
+      residualDropout,
     });
     return {
       vocabSize,
       dModel,
       maxPositions: positions,
       prefixes: ['transformer.', ''],
-      embedding: { name: 'wte.weight', positions: { name: 'wpe.weight', rows: positions } },
+      embedding: {
+        name: 'wte.weight',
+        positions: { name: 'wpe.weight', rows: positions },
+        dropout: reader.dropout('embd_pdrop', 0.1),
+      },
       layersName: 'h',
       layers: Array.from({ length: layers }, (_, layer) => layerAt(layer)),
       finalNorm: named(layerNormPart(eps), 'ln_f'),

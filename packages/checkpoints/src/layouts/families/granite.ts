@@ -26,6 +26,7 @@ export const granite: CheckpointLayout = makeLayout({
           qkvBias: bias,
           outputBias: bias,
           scale: reader.number('attention_multiplier', 1),
+          dropout: reader.dropout('attention_dropout'),
         },
         feedForward: readGated(reader, 11_008, { bias: true }),
         eps,
@@ -33,7 +34,6 @@ export const granite: CheckpointLayout = makeLayout({
       residualMultiplier: reader.number('residual_multiplier', 1),
     };
     readFullLayers(reader, sizes.layers);
-    reader.training('attention_dropout');
     reader.neutral('normalization_function', 'rmsnorm', null);
     reader.neutral('position_embedding_type', 'rope', null);
     return llamaModel(reader, {

@@ -16,12 +16,11 @@ export const llama: CheckpointLayout = makeLayout({
     const bias = reader.bool('attention_bias', false);
     const eps = readEps(reader, 1e-6);
     const block = llamaBlock({
-      attention: { ...heads, rotary, qkvBias: bias, outputBias: bias },
+      attention: { ...heads, rotary, qkvBias: bias, outputBias: bias, dropout: reader.dropout('attention_dropout') },
       feedForward: readGated(reader, 11_008, { bias: true }),
       eps,
     });
     readFullLayers(reader, sizes.layers);
-    reader.training('attention_dropout');
     reader.inert(['is_llama_config']);
     reader.neutral('rope_interleaved', false);
     return llamaModel(reader, {

@@ -15,8 +15,8 @@ export const mistral: CheckpointLayout = makeLayout({
     const { rotary, limit } = readRotary(reader, { ...heads, maxPositions: sizes.maxPositions }, options);
     const eps = readEps(reader, 1e-6);
     const window = reader.value('sliding_window') === undefined ? 4096 : reader.optionalInt('sliding_window');
-    const block = llamaBlock({ attention: { ...heads, rotary, window }, feedForward: readGated(reader, 14_336), eps });
-    reader.training('attention_dropout');
+    const attention = { ...heads, rotary, window, dropout: reader.dropout('attention_dropout') };
+    const block = llamaBlock({ attention, feedForward: readGated(reader, 14_336), eps });
     reader.neutral('attention_bias', false, null);
     reader.neutral('mlp_bias', false, null);
     readUniformLayers(reader, sizes.layers, window);

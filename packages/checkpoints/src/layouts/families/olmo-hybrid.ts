@@ -36,7 +36,14 @@ export const olmoHybrid: CheckpointLayout = makeLayout({
     const eps = readEps(reader, 1e-6);
     const gated = readGated(reader, 11_008);
     const feedForward = named(gatedPart(gated), 'mlp');
-    const attention = { ...heads, rotary, qkvBias: bias, outputBias: bias, qkNorm: { over: 'full', eps } } as const;
+    const attention = {
+      ...heads,
+      rotary,
+      qkvBias: bias,
+      outputBias: bias,
+      qkNorm: { over: 'full', eps },
+      dropout: reader.dropout('attention_dropout'),
+    } as const;
     const delta = readDeltaNet(reader, sizes.dModel, heads.heads, gated.activation);
     // A textual renaming gave norms of both kinds of layers the same two names; both generations of names are read.
     const full: PublishedLayer = {
@@ -51,7 +58,6 @@ export const olmoHybrid: CheckpointLayout = makeLayout({
       feedForwardNorm: named(rmsPart(eps), 'feedforward_layer_norm', 'post_attention_layernorm'),
       feedForward,
     };
-    reader.training('attention_dropout');
     // How training starts.
     reader.inert(['linear_a_log_min', 'linear_a_log_max', 'linear_dt_min', 'linear_dt_max', 'linear_dt_init_floor']);
     return llamaModel(reader, {

@@ -19,7 +19,14 @@ export const olmo2: CheckpointLayout = makeLayout({
     const { rotary, limit } = readRotary(reader, { ...heads, maxPositions: sizes.maxPositions }, options);
     const bias = reader.bool('attention_bias', false);
     const eps = readEps(reader, 1e-5);
-    const attention = { ...heads, rotary, qkvBias: bias, outputBias: bias, qkNorm: { over: 'full', eps } } as const;
+    const attention = {
+      ...heads,
+      rotary,
+      qkvBias: bias,
+      outputBias: bias,
+      qkNorm: { over: 'full', eps },
+      dropout: reader.dropout('attention_dropout'),
+    } as const;
     const block = {
       mixer: named(attentionPart(attention), 'self_attn'),
       mixerOutputNorm: named(rmsPart(eps), 'post_attention_layernorm'),
@@ -27,7 +34,6 @@ export const olmo2: CheckpointLayout = makeLayout({
       feedForwardOutputNorm: named(rmsPart(eps), 'post_feedforward_layernorm'),
     };
     readFullLayers(reader, sizes.layers);
-    reader.training('attention_dropout');
     reader.neutral('clip_qkv', null);
     return llamaModel(reader, {
       ...sizes,

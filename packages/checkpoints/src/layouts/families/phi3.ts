@@ -32,15 +32,20 @@ export const phi3: CheckpointLayout = makeLayout({
     );
     const eps = readEps(reader, 1e-5);
     const window = reader.optionalInt('sliding_window');
-    const attention = attentionPart({ ...heads, rotary, window }, { fused: { name: 'qkv_proj', order: 'parts' } });
+    const dropout = reader.dropout('attention_dropout');
+    const attention = attentionPart(
+      { ...heads, rotary, window, dropout },
+      { fused: { name: 'qkv_proj', order: 'parts' } },
+    );
     const feedForward = gatedPart(readGated(reader, 8192), { gateUp: 'gate_up_proj', down: 'down_proj' });
     const block = {
       mixerNorm: named(rmsPart(eps), 'input_layernorm'),
       mixer: named(attention, 'self_attn'),
       feedForwardNorm: named(rmsPart(eps), 'post_attention_layernorm'),
       feedForward: named(feedForward, 'mlp'),
+      residualDropout: reader.dropout('resid_pdrop'),
     };
-    reader.training('attention_dropout', 'resid_pdrop', 'embd_pdrop');
+    reader.unusedDropout('embd_pdrop');
     for (const key of ['attention_bias', 'mlp_bias', 'lm_head_bias']) reader.neutral(key, false, null);
     for (const key of ['full_attn_mod', 'interpolate_factor']) reader.neutral(key, 1, null);
     readUniformLayers(reader, sizes.layers, window);

@@ -15,7 +15,7 @@ export const qwen2: CheckpointLayout = makeLayout({
     const { rotary, limit } = readRotary(reader, { ...heads, maxPositions: sizes.maxPositions }, options);
     const eps = readEps(reader, 1e-6);
     const feedForward = readGated(reader, 22_016);
-    reader.training('attention_dropout');
+    const dropout = reader.dropout('attention_dropout');
     reader.neutral('use_mrope', false, null);
     // Not read by the published code: the biases are always there.
     reader.inert(['attention_bias']);
@@ -24,7 +24,7 @@ export const qwen2: CheckpointLayout = makeLayout({
       eps,
       maxPositions: readablePositions(reader, sizes.maxPositions, options, limit),
       layers: readQwenWindows(reader, sizes.layers).map((window) =>
-        llamaBlock({ attention: { ...heads, rotary, qkvBias: true, window }, feedForward, eps }),
+        llamaBlock({ attention: { ...heads, rotary, qkvBias: true, window, dropout }, feedForward, eps }),
       ),
     });
   },

@@ -16,8 +16,14 @@ export const qwen3: CheckpointLayout = makeLayout({
     const bias = reader.bool('attention_bias', false);
     const eps = readEps(reader, 1e-6);
     const feedForward = readGated(reader, 22_016);
-    const attention = { ...heads, rotary, qkvBias: bias, outputBias: bias, qkNorm: { over: 'head', eps } } as const;
-    reader.training('attention_dropout');
+    const attention = {
+      ...heads,
+      rotary,
+      qkvBias: bias,
+      outputBias: bias,
+      qkNorm: { over: 'head', eps },
+      dropout: reader.dropout('attention_dropout'),
+    } as const;
     return llamaModel(reader, {
       ...sizes,
       eps,

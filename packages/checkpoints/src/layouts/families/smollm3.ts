@@ -20,7 +20,7 @@ export const smollm3: CheckpointLayout = makeLayout({
     const feedForward = readGated(reader, 11_008, { bias: true });
     const rotated = readRotatedLayers(reader, sizes.layers);
     const windows = readWindows(reader, rotated);
-    reader.training('attention_dropout');
+    const dropout = reader.dropout('attention_dropout');
     reader.inert(['max_window_layers']);
     return llamaModel(reader, {
       ...sizes,
@@ -36,6 +36,7 @@ export const smollm3: CheckpointLayout = makeLayout({
             qkvBias: bias,
             outputBias: bias,
             window: windows[layer],
+            dropout,
           },
           feedForward,
           eps,

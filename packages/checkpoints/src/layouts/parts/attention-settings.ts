@@ -17,6 +17,8 @@ export interface AttentionSettings {
   readonly rotary?: RotarySettings | undefined;
   readonly scale?: number;
   readonly window?: number | undefined;
+  /** Of the weights, in training. */
+  readonly dropout?: number | undefined;
 }
 
 /** Sizes of heads. */
