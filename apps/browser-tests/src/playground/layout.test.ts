@@ -1,11 +1,12 @@
 import type { Report } from '@tessera/playground/protocol';
-import type { Browser, Worker } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { launchBrowser } from '../browser/launch-browser.ts';
 import type { ServedApp } from '../browser/serve-app.ts';
 import { PlaygroundPage } from './playground-page.ts';
 import type { Visit } from './playground-page.ts';
 import { servePlayground } from './serve-playground.ts';
+import { StagedWorker } from './staged-worker.ts';
 
 // The page with a worker that says what a test tells it to.
 
@@ -27,19 +28,12 @@ interface Staged {
 }
 
 async function open(visit: Visit = {}): Promise<Staged> {
-  let started: Promise<Worker>;
+  const worker = new StagedWorker<Report>();
   const opened = await PlaygroundPage.open(browser, app.address, {
     ...visit,
-    async prepare(page) {
-      started = page.waitForEvent('worker');
-      await page.route('**/worker-*.js', (route) => route.fulfill({ contentType: 'text/javascript', body: '' }));
-    },
+    prepare: (page) => worker.prepare(page, 'worker'),
   });
-  const worker = await started!;
-  return {
-    visit: opened,
-    say: (report) => worker.evaluate((message) => postMessage(message), report),
-  };
+  return { visit: opened, say: (report) => worker.say(report) };
 }
 
 const ready: Report = {

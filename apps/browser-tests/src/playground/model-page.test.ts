@@ -3,6 +3,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { launchBrowser } from '../browser/launch-browser.ts';
 import type { ServedApp } from '../browser/serve-app.ts';
+import { exposeDevice, loseDevice } from './lose-device.ts';
 import { PlaygroundPage } from './playground-page.ts';
 import { servePlayground } from './serve-playground.ts';
 
@@ -112,11 +113,6 @@ test('an error is a sentence, and the page goes on', async () => {
   expect(await visit.page.getByRole('alert').isHidden()).toBe(true);
 });
 
-/** Destroys the device of the model, as a crash of its driver would. */
-function loseDevice(): Promise<void> {
-  return visit.page.workers()[0]!.evaluate(() => (globalThis as unknown as { device: GPUDevice }).device.destroy());
-}
-
 async function expectLoss(): Promise<void> {
   await visit.until(() => visit.page.getByRole('alert').isVisible(), 'the loss is told');
   expect(await visit.text('problem-sentence')).toContain('The GPU device was lost');
@@ -124,18 +120,11 @@ async function expectLoss(): Promise<void> {
 }
 
 test('a device that is lost is told, in the middle of a text and in a pause, and the model can be loaded again', async () => {
-  // Whatever device the model gives a command to is within reach of the test from then on.
-  await visit.page.workers()[0]!.evaluate(() => {
-    const { createCommandEncoder } = GPUDevice.prototype;
-    GPUDevice.prototype.createCommandEncoder = function (...descriptor) {
-      Object.assign(globalThis, { device: this });
-      return createCommandEncoder.apply(this, descriptor);
-    };
-  });
+  await exposeDevice(visit);
   await visit.set({ Temperature: 0, 'Tokens at most': 400 });
   await visit.send.click();
   await visit.tokens(3);
-  await loseDevice();
+  await loseDevice(visit);
   await expectLoss();
   expect(await visit.text('continuation')).not.toBe('');
 
@@ -148,7 +137,7 @@ test('a device that is lost is told, in the middle of a text and in a pause, and
   await visit.ready();
   expect(greedy.text.startsWith(await visit.text('text'))).toBe(true);
 
-  await loseDevice();
+  await loseDevice(visit);
   await expectLoss();
 });
 

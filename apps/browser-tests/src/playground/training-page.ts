@@ -26,7 +26,8 @@ export class TrainingPage extends PlaygroundPage {
 
   /** Waits until a training can be started. */
   override async ready(): Promise<void> {
-    await this.until(() => this.button('Start training').isEnabled(), 'a training can be started');
+    const start = this.button('Start training');
+    await this.until(async () => (await start.isVisible()) && (await start.isEnabled()), 'a training can be started');
   }
 
   /** Steps that are done, as the page shows them. */
@@ -43,6 +44,21 @@ export class TrainingPage extends PlaygroundPage {
   /** Waits until a line at the end of the page says so. */
   async says(doing: string): Promise<void> {
     await this.until(async () => (await this.text('train-doing')) === doing, `it says “${doing}”`);
+  }
+
+  /** How many texts the model wrote. */
+  count(): Promise<number> {
+    return this.page.locator('#train-samples li').count();
+  }
+
+  /** Waits until so many texts are there, the last one perhaps not whole. */
+  async samples(count: number): Promise<void> {
+    await this.until(async () => (await this.count()) >= count, `${count} texts are there`);
+  }
+
+  /** The newest text, with the line above it. */
+  async sample(): Promise<string> {
+    return (await this.page.locator('#train-samples li').first().textContent()) ?? '';
   }
 
   /** Downloads the model. */

@@ -10,7 +10,7 @@ import type { Recipe, Tell, Texts } from '../protocol.ts';
 export interface OpenedTexts {
   /** What a tokenizer learns from. */
   readonly train: TextSource;
-  /** What the model is measured on; undefined where nothing can be kept apart. */
+  /** What the model is measured on; undefined where nothing is kept apart. */
   readonly kept: TextSource | undefined;
   /** True where `train` is only the beginning of what goes on without end. */
   readonly endless: boolean;
@@ -28,10 +28,9 @@ export interface Batches {
   readonly notice: string | undefined;
 }
 
-/** From other seeds come other stories: to train on, to learn a tokenizer from, to measure with. */
-const storySeeds = { train: 1, tokenizer: 1, kept: 2 } as const;
+/** From other seeds come other stories: to train on, and to measure with. */
+const storySeeds = { train: 1, kept: 2 } as const;
 const storiesForTokenizer = 2000;
-const storiesKept = 100;
 
 /** Batches that an evaluation takes at most. */
 const mostEvaluated = 4;
@@ -45,8 +44,8 @@ const noEnd = 'There is no loss of validation, since no end of the text can be k
 export async function openTexts(texts: Texts, signal: AbortSignal): Promise<OpenedTexts> {
   if (texts.type === 'stories')
     return {
-      train: storyTexts(storiesForTokenizer, { seed: storySeeds.tokenizer }),
-      kept: storyTexts(storiesKept, { seed: storySeeds.kept }),
+      train: storyTexts(storiesForTokenizer, { seed: storySeeds.train }),
+      kept: undefined,
       endless: true,
       notice: undefined,
     };
@@ -89,6 +88,11 @@ export async function openBatches(
   tell: Tell,
   signal: AbortSignal,
 ): Promise<Batches> {
+  if (endless) {
+    const of = (seed: number): TokenSource => storySource(encoder, { rows, context, seed });
+    const validation = await firstOf(of(storySeeds.kept), rows);
+    return { train: prefetch(of(storySeeds.train)), tokens: undefined, validation, notice: undefined };
+  }
   const encode = (texts: TextSource): Promise<TokenCorpus> =>
     encodeTexts(texts, encoder, {
       signal,
@@ -99,14 +103,12 @@ export async function openBatches(
           ratio: progress,
         }),
     });
-  const corpus = endless ? undefined : await encode(train);
-  const source = corpus
-    ? corpusSource(corpus, { rows, context, seed })
-    : storySource(encoder, { rows, context, seed: storySeeds.train });
+  const corpus = await encode(train);
+  const source = corpusSource(corpus, { rows, context, seed });
   const validation = kept ? await validationOf(() => encode(kept), { rows, context }) : [];
   return {
     train: prefetch(source),
-    tokens: corpus?.length,
+    tokens: corpus.length,
     validation,
     notice: validation.length === 0 ? (notice ?? noEnd) : undefined,
   };
@@ -118,13 +120,17 @@ async function validationOf(
   { rows, context }: { readonly rows: number; readonly context: number },
 ): Promise<TrainingBatch[]> {
   try {
-    const source = corpusSource(await encode(), { rows, context, seed: null, epochs: 1, rest: 'short' });
-    const batches: TrainingBatch[] = [];
-    for (let batch = await source.next(); batch && batches.length < mostEvaluated; batch = await source.next())
-      if (batch.rows === rows || batches.length === 0) batches.push(batch); // one size: nothing more to compile
-    return batches;
+    return await firstOf(corpusSource(await encode(), { rows, context, seed: null, epochs: 1, rest: 'short' }), rows);
   } catch (error) {
     if (isData(error)) return [];
     throw error;
   }
+}
+
+/** A few batches of one size, so that one program evaluates them; a single one may have fewer rows. */
+async function firstOf(source: TokenSource, rows: number): Promise<TrainingBatch[]> {
+  const batches: TrainingBatch[] = [];
+  for (let batch = await source.next(); batch && batches.length < mostEvaluated; batch = await source.next())
+    if (batch.rows === rows || batches.length === 0) batches.push(batch);
+  return batches;
 }

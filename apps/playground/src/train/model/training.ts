@@ -16,11 +16,12 @@ export class Asked extends Error {
   }
 }
 
-/** Tokens of a text that is written while the model learns. */
-const sampleTokens = 120;
+/** Tokens of a text that is written while the model learns: enough for a story. */
+const sampleTokens = 200;
 
-/** The steps are cut into so many parts; after each the model is measured, and after every fourth it writes. */
+/** The steps are cut into so many parts, of some steps at least; after each the model is measured, and after every fourth it writes. */
 const evaluations = 20;
+const leastSteps = 5;
 const evaluationsPerSample = 4;
 
 /** A training under way or paused. */
@@ -69,7 +70,7 @@ export class Training {
    */
   async run(signal: AbortSignal, stopWriting: () => AbortSignal): Promise<'paused' | 'ended'> {
     const { steps: until, batch, context } = this.#recipe;
-    const evaluateEvery = Math.ceil(until / evaluations);
+    const evaluateEvery = Math.max(leastSteps, Math.ceil(until / evaluations));
     const reports = new StepReports(this.#tell);
     try {
       for await (const { step, loss } of this.#trainer.train({ until, signal, settleEvery: evaluateEvery })) {

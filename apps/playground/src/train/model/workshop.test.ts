@@ -55,7 +55,7 @@ test('trains on stories: the loss falls, is measured beside, and texts come mean
   expect(losses()).toHaveLength(20);
   expect(losses().at(-1)).toBeLessThan(losses()[0]! - 0.5);
   expect(of('evaluated').at(-1)).toMatchObject({ step: 20, loss: expect.any(Number) });
-  expect(of('writing').map(({ step }) => step)).toEqual([4, 8, 12, 16, 20]);
+  expect(of('writing').map(({ step }) => step)).toEqual([20]);
   expect(told.at(-1)).toEqual({ type: 'ended', because: 'steps' });
 });
 
@@ -79,7 +79,7 @@ test('a pause goes on with the losses of a training that had none', async () => 
 
 test('what was stopped is packed as a checkpoint, and loads again with the same words', async () => {
   const { shop, told } = open((report) => {
-    if (report.type === 'evaluated' && report.step === 4) void shop.halt('stop');
+    if (report.type === 'evaluated' && report.step === 5) void shop.halt('stop');
   });
   await shop.train(recipe, { type: 'stories' });
   expect(told.at(-1)).toEqual({ type: 'ended', because: 'stop' });

@@ -49,7 +49,8 @@ function when({ step, speed }: Sample): string {
   const after = step === undefined ? 'At the end' : `After step ${step.toLocaleString('en-US')}`;
   if (!speed) return after;
   const { tokens, tokensPerSecond } = speed;
-  const rate = tokensPerSecond === undefined ? '' : ` · ${tokensPerSecond.toFixed(1)} tokens/s`;
+  const rate =
+    tokensPerSecond === undefined ? '' : ` · ${tokensPerSecond.toFixed(tokensPerSecond < 100 ? 1 : 0)} tokens/s`;
   return `${after} · ${tokens} ${tokens === 1 ? 'token' : 'tokens'}${rate}`;
 }
 

@@ -80,6 +80,7 @@ export function openTrainView(): OpenedView {
     ask({ type: 'train', recipe, texts });
   });
   listen(view.pause, 'click', () => {
+    if (state.halting) return;
     if (state.phase === 'paused') {
       happen({ type: 'continued' });
       ask({ type: 'continue' });
@@ -89,6 +90,7 @@ export function openTrainView(): OpenedView {
     }
   });
   listen(view.stop, 'click', () => {
+    if (state.halting) return;
     happen({ type: 'halting' });
     ask({ type: 'stop' });
   });
@@ -151,9 +153,10 @@ export function openTrainView(): OpenedView {
   return {
     mayLeave: mayLose,
     close() {
-      open.abort();
-      cancelAnimationFrame(drawing);
       worker.terminate();
+      cancelAnimationFrame(drawing);
+      view.show(initialTrainState, undefined);
+      open.abort();
     },
   };
 }

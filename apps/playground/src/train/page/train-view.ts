@@ -98,6 +98,13 @@ export class TrainView {
     this.#curvePlace.ariaLabel = curveInWords(state);
   }
 
+  /** Where the next key belongs. While it prepares that is no button: a key that is held down would cancel at once. */
+  #next(phase: TrainState['phase']): HTMLElement {
+    if (phase === 'preparing') return this.#run;
+    if (phase === 'gone') return this.again;
+    return [this.pause, this.download, this.start].find((button) => !button.hidden && !button.disabled) ?? this.prompt;
+  }
+
   #enable(state: TrainState): void {
     const { phase, halting, packing, writing, wanted } = state;
     const under = phase === 'preparing' || phase === 'training' || phase === 'paused';
@@ -108,10 +115,10 @@ export class TrainView {
         this.load.disabled = phase !== 'setup';
         write(this.pause, phase === 'paused' ? 'Continue' : 'Pause');
         this.pause.hidden = !under || phase === 'preparing';
-        this.pause.disabled = halting;
+        this.pause.ariaDisabled = String(halting);
         write(this.stop, phase === 'preparing' ? 'Cancel' : 'Stop');
         this.stop.hidden = !under;
-        this.stop.disabled = halting;
+        this.stop.ariaDisabled = String(halting);
         this.download.hidden = !still;
         this.download.disabled = packing;
         write(this.download, state.model ? `Download ${showBytes(4 * state.model.parameters)}` : 'Download');
@@ -121,7 +128,7 @@ export class TrainView {
         this.send.disabled = wanted || (writing && phase !== 'training') || halting;
         this.hush.disabled = !writing;
       },
-      () => [this.pause, this.download, this.start].find((button) => !button.hidden && !button.disabled) ?? this.prompt,
+      () => this.#next(phase),
     );
   }
 }
