@@ -3,6 +3,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { launchBrowser } from '../browser/launch-browser.ts';
 import type { ServedApp } from '../browser/serve-app.ts';
+import { PlaygroundPage } from './playground-page.ts';
 import type { Visit } from './playground-page.ts';
 import { servePlayground } from './serve-playground.ts';
 import { StagedWorker } from './staged-worker.ts';
@@ -184,5 +185,14 @@ test('numbers out of their range are not sent, and a preparation that fails come
   await visit.ready();
   expect(await visit.page.getByRole('alert').textContent()).toContain('There is no text to learn from.');
   expect(await visit.view.getByLabel('Layers').inputValue()).toBe('2');
+  await visit.close();
+});
+
+test('the view that writes loads nothing of this one', async () => {
+  const visit = await PlaygroundPage.open(browser, app.address);
+  await visit.ready();
+  const loaded = await visit.page.evaluate(() => performance.getEntriesByType('resource').map(({ name }) => name));
+  expect(loaded.some((name) => name.endsWith('.js'))).toBe(true);
+  expect(loaded.filter((name) => name.includes('train'))).toEqual([]);
   await visit.close();
 });
