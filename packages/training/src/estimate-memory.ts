@@ -14,7 +14,7 @@ import { traceTrainStep } from './step/train-step.ts';
 import type { TrainingState } from './step/training-state.ts';
 
 /** Memory that training takes on its device, bytes. */
-export interface TrainingMemory {
+interface TrainingMemory {
   /** What is trained, in f32. */
   readonly weights: number;
   /** What the optimiser remembers. */

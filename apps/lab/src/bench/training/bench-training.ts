@@ -18,7 +18,7 @@ import type { TrainingVariant } from './training-variant.ts';
 import { WatchedDevice } from './watched-device.ts';
 
 /** Figures of training steps; times are microseconds of a step. */
-export interface TrainingFigures {
+interface TrainingFigures {
   /** From the loss of one step to that of the next, by the clock of somebody who reads the events. */
   readonly step: Statistics;
   /** A whole run of as many steps, divided by them. */
