@@ -1,3 +1,6 @@
+import type { ChunkPlan } from './chunk-pass.wgsl.ts';
+import { valueRow } from './chunk-pass.wgsl.ts';
+
 /**
  * WGSL of the decays inside a chunk of C entries, for several elements of keys side by side. All of them are products of e^g, none
  * of which is above 1: nothing overflows, a gate of −∞ is a factor 0, and a strong gate does not wipe out the weak ones after it, as
@@ -127,4 +130,40 @@ export function upTo(x: string): string {
 /** WGSL of the products of what comes after each component of a vector. */
 export function after(x: string): string {
   return `vec4f(${x}.y * ${x}.z * ${x}.w, ${x}.z * ${x}.w, ${x}.w, 1.0)`;
+}
+
+/** WGSL of memory with e^{G_r} and e^{G_C − G_r} of each entry, of a head whose keys decay alike, beside that of alpha and table. */
+export function headDecayMemory(C: number): string {
+  return `${decayMemory(C, 1)}
+var<workgroup> toEntry: array<f32, ${C}>;
+var<workgroup> toChunkEnd: array<f32, ${C}>;`;
+}
+
+/** Bytes of {@link headDecayMemory}. */
+export function headDecayBytes(C: number): number {
+  return decayBytes(C, 1) + 8 * C;
+}
+
+/** WGSL that fills all of that from `g [B, T, H]`. Ends with a barrier. */
+export function fillHeadDecays(plan: ChunkPlan, lanes: number): string {
+  const { C, T } = plan;
+  const { slot } = decayTable(C);
+  return `for (var e = lane; e < ${C / 4}u; e += ${lanes}u) {
+    var x = vec4f(1.0);
+    for (var m = 0u; m < 4u; m++) {
+      let r = e * 4u + m;
+      if (t0 + r < ${T}u) { x[m] = ${factorOf(`g[${valueRow(plan, 'r')}]`)}; }
+    }
+    alpha[e] = x;
+  }
+  workgroupBarrier();
+  ${fillDecays(C, 1, lanes)}
+  for (var r = lane; r < ${C}u; r += ${lanes}u) {
+    let x = alpha[r / 4u];
+    let upTo = ${upTo('x')};
+    let after = ${after('x')};
+    toEntry[r] = upTo[r % 4u] * factors[${slot.blockFromStart('(r / 16u)')}] * factors[${slot.fromBlockStart('(r / 4u)')}];
+    toChunkEnd[r] = after[r % 4u] * factors[${slot.toBlockEnd('(r / 4u)')}] * factors[${slot.blockToEnd('(r / 16u)')}];
+  }
+  workgroupBarrier();`;
 }

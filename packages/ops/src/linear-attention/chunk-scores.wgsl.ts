@@ -7,6 +7,9 @@ import {
   decayTable,
   factorOf,
   fillDecays,
+  fillHeadDecays,
+  headDecayBytes,
+  headDecayMemory,
   upTo,
 } from './chunk-decays.wgsl.ts';
 import type { Bound, ChunkPlan } from './chunk-pass.wgsl.ts';
@@ -20,6 +23,7 @@ import {
   triangleSlots,
   writeTriangle,
 } from './chunk-triangle.wgsl.ts';
+import { zeroSums } from './tile-products.wgsl.ts';
 
 /** Elements of keys that are in workgroup memory at a time. */
 const depth = 8;
@@ -28,7 +32,7 @@ const depth = 8;
 export function chunkScoresBytes({ C, decay }: Pick<ChunkPlan, 'C' | 'decay'>): number {
   const slab = 16 * depth * decayStride(C);
   if (decay === 'none') return 2 * slab;
-  return decay === 'scalar' ? 2 * slab + decayBytes(C, 1) + 8 * C : 5 * slab + decayBytes(C, depth);
+  return decay === 'scalar' ? 2 * slab + headDecayBytes(C) : 5 * slab + decayBytes(C, depth);
 }
 
 /** Buffers of {@link chunkScores}. Those that are absent from the variant are not bound. */
@@ -61,7 +65,6 @@ export function chunkScores(plan: ChunkPlan, from: ScoresBuffers): KernelPass {
   const perKey = decay === 'vector';
   const width = perKey ? K : 1;
   const parts = delta ? 2 : 1;
-  const keyDepth = perKey ? depth : 1;
   const slab = (name: string): string => `var<workgroup> ${name}: array<vec4f, ${depth * stride}>;`;
   const valid = `t0 + r < ${T}u`;
   // Four elements of an entry, from vectors of four entries.
@@ -88,28 +91,11 @@ export function chunkScores(plan: ChunkPlan, from: ScoresBuffers): KernelPass {
   ${decay === 'none' ? '' : triangleSlots(C)}
   ${
     decay === 'scalar'
-      ? `for (var e = lane; e < ${tiles}u; e += ${lanes}u) {
-    var x = vec4f(1.0);
-    for (var m = 0u; m < 4u; m++) {
-      let r = e * 4u + m;
-      if (${valid}) { x[m] = ${factorOf(`g[${valueRow(plan, 'r')}]`)}; }
-    }
-    alpha[e] = x;
-  }
-  workgroupBarrier();
-  ${fillDecays(C, 1, lanes)}
-  for (var r = lane; r < ${C}u; r += ${lanes}u) {
-    let x = alpha[r / 4u];
-    let upTo = ${upTo('x')};
-    let after = ${after('x')};
-    toEntry[r] = upTo[r % 4u] * ${fromStart.map((name) => `factors[${name}]`).join(' * ')};
-    toChunkEnd[r] = after[r % 4u] * ${toEnd.map((name) => `factors[${name}]`).join(' * ')};
-  }
-  if (lane == 0u) { whole[chunk] = factors[${slot.whole}]; }
-  workgroupBarrier();`
+      ? `${fillHeadDecays(plan, lanes)}
+  if (lane == 0u) { whole[chunk] = factors[${slot.whole}]; }`
       : ''
   }
-  ${zero('p')} ${delta ? zero('m') : ''}
+  ${zeroSums('p', ...(delta ? ['m'] : []))}
   for (var k0 = 0u; k0 < ${K}u; k0 += ${depth}u) {
     for (var e = lane; e < ${(C * depth) / 4}u; e += ${lanes}u) {
       let r = e / ${depth / 4}u;
@@ -178,11 +164,8 @@ export function chunkScores(plan: ChunkPlan, from: ScoresBuffers): KernelPass {
       ...(decay === 'none' ? [] : [{ name: 'whole', from: from.whole }]),
     ],
     lanes,
-    declarations: `${decay === 'none' ? '' : decayMemory(C, keyDepth)}
-${['query', 'key', ...(perKey ? ['queryFrom', 'keyFrom', 'keyTo'] : [])].map(slab).join('\n')}
-${decay === 'scalar' ? `var<workgroup> toEntry: array<f32, ${C}>; var<workgroup> toChunkEnd: array<f32, ${C}>;` : ''}`,
+    declarations: `${decay === 'none' ? '' : perKey ? decayMemory(C, depth) : headDecayMemory(C)}
+${['query', 'key', ...(perKey ? ['queryFrom', 'keyFrom', 'keyTo'] : [])].map(slab).join('\n')}`,
     body,
   });
 }
-
-const zero = (name: string): string => [0, 1, 2, 3].map((r) => `var ${name}${r} = vec4f(0.0);`).join(' ');

@@ -71,13 +71,13 @@ export function decayTriangle(C: number, ...names: readonly string[]): string {
       .join('\n    ')}
   } else {
     let other = alpha[j];
-    let columns = vec4f(other.y * other.z * other.w, other.z * other.w, other.w, 1.0) * (factors[slot0] * factors[slot1] * factors[slot2]);
+    let faded = vec4f(other.y * other.z * other.w, other.z * other.w, other.w, 1.0) * (factors[slot0] * factors[slot1] * factors[slot2]);
     let start = vec4f(own.x, own.x * own.y, own.x * own.y * own.z, own.x * own.y * own.z * own.w);
     ${names
       .map((name) =>
         scaled(
           name,
-          rows.map((row) => `start.${row} * columns`),
+          rows.map((row) => `start.${row} * faded`),
         ),
       )
       .join('\n    ')}

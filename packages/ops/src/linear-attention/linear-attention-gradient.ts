@@ -20,6 +20,7 @@ import { stateAfter, writesOf } from './chunk-step.ts';
 import { fromChunks, toChunks } from './entries-by-chunk.ts';
 import type { LinearAttentionVariant } from './linear-attention-call.ts';
 import { operandsOf, sizesOf } from './linear-attention-call.ts';
+import { gradientKernel } from './linear-attention-gradient.wgsl.ts';
 import type { Decays } from './within-chunk.ts';
 import {
   chainDecays,
@@ -95,6 +96,7 @@ export const linearAttentionGradientOp: Op<Attributes> = {
       ...(dbeta ? [fromChunks(dbeta, T)] : []),
     ];
   },
+  kernels: [gradientKernel],
   cost(inputs, outputs, { decay, delta }) {
     const { B, T, H, K, V } = sizesOf(inputs);
     const elements = [...inputs, ...outputs].reduce((total, { shape }) => total + sizeOf(shape), 0);
