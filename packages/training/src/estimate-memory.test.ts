@@ -26,6 +26,7 @@ class SmallDevice extends BesideDevice {
   capacity = Infinity;
   /** Bytes of programs. */
   programs = 0;
+  refusesUploads = false;
   #refused = false;
 
   planMemory({ types, inputs, outputs }: Graph): ProgramMemory {
@@ -47,6 +48,11 @@ class SmallDevice extends BesideDevice {
   override allocate(type: TensorType): Tensor {
     this.#take(sizeOf(type.shape) * 4);
     return super.allocate(type);
+  }
+
+  override upload(...given: Parameters<CpuDevice['upload']>): Tensor {
+    if (this.refusesUploads) this.#refused = true;
+    return super.upload(...given);
   }
 
   override async read(tensor: Tensor): Promise<HostArray> {
@@ -174,6 +180,21 @@ test('what a device refuses to allocate is told with what it has room for', asyn
   });
   for await (const { step } of trainer.train({ until: 2 })) expect(step).toBeGreaterThan(0);
   expect((await trainer.evaluate([batchOf(rows.slice(0, 1))])).loss).toBeGreaterThan(0);
+});
+
+test('weights and optimiser state that a device refuses are told with its words, and nothing is left on it', async () => {
+  const device = new SmallDevice();
+  await using model = await assembler.assemble(spec, { device, seed: 1 });
+  const before = device.allocatedBytes;
+  device.refusesUploads = true;
+  await expect(createTrainer(model, options())).rejects.toMatchObject({
+    code: 'OUT_OF_MEMORY',
+    message: expect.stringMatching(
+      /and the device does not give it \(memory of a program: .* for 1 MiB\)\. Train an adapter/,
+    ),
+    facts: { weights: expect.any(Number), optimizer: expect.any(Number) },
+  });
+  expect(device.allocatedBytes).toBe(before);
 });
 
 test('where nothing fits, that is said', async () => {

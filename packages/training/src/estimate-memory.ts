@@ -79,7 +79,9 @@ export function checkStateMemory(form: TrainingState, memoryLimit: number | unde
 
 /** What an error that came while the state was placed is told as. */
 export function whilePlacingState(error: unknown, form: TrainingState): unknown {
-  return tellsOfMemory(error) ? stateRefusal(form, 'which the device does not have', {}, error) : error;
+  return tellsOfMemory(error)
+    ? stateRefusal(form, `and the device does not give it (${told(error)})`, {}, error)
+    : error;
 }
 
 function stateRefusal(form: TrainingState, why: string, facts: object, cause?: unknown): OutOfMemoryError {
@@ -106,7 +108,7 @@ async function refusal(
   const why =
     memoryLimit !== undefined && total > memoryLimit
       ? `and the limit is ${show(memoryLimit)}`
-      : `and the device does not give it (${(cause as Error).message.replace(/\.( Use .*)?$/, '')})`;
+      : `and the device does not give it (${told(cause)})`;
   const mend =
     fits.length > 0
       ? `What fits: ${fits.map((each) => inWords(each, step, recompute)).join('; or ')}.`
@@ -239,6 +241,11 @@ function inOrder({ types, inputs, constants, nodes, outputs }: Graph): ProgramMe
 
 function donating({ form }: TrainStep): CompileOptions {
   return { donate: treeLeaves(form).map((_, index) => index) };
+}
+
+/** What went wrong in the words of the device, without what it says would help. */
+function told(cause: unknown): string {
+  return (cause as Error).message.replace(/\.( Use .*)?$/s, '');
 }
 
 /** True for what devices throw when a value or a program is too large for them. */
