@@ -1,5 +1,6 @@
 import { attention, linearAttentionChunked, linearAttentionRecurrent, gatedFeedForward, layerNorm, linear, rmsNorm } from '@tessera/ops'; // prettier-ignore
-import { argmax, matmul } from '@tessera/tensor-core';
+import type { LinearAttentionCall } from '@tessera/ops';
+import { argmax, matmul, pullBack } from '@tessera/tensor-core';
 import type { DType, Tensor, TensorType } from '@tessera/tensor-core';
 
 /** A graph of a size that is compiled and never run in software. */
@@ -61,29 +62,44 @@ function attentionCase({
   };
 }
 
-function deltaRuleCases(T: number, H: number, K: number, V: number): LargeCase[] {
-  const inputs = [f32(1, T, H, K), f32(1, T, H, K), f32(1, T, H, V), f32(1, T, H), f32(1, T, H), f32(1, H, K, V)];
-  const call = ([q, k, v, g, beta, S]: readonly Tensor[]): Parameters<typeof linearAttentionRecurrent>[0] => ({
-    q: q!,
-    k: k!,
-    v: v!,
-    g: g!,
-    beta: beta!,
-    S: S!,
-  });
-  const size = `${T} entries, ${H} heads of ${K} × ${V}`;
-  return [
-    {
-      name: `the gated delta rule step by step, ${size}`,
-      inputs,
-      build: (...x) => Object.values(linearAttentionRecurrent(call(x))),
-    },
-    ...[32, 64].map((chunk): LargeCase => ({
-      name: `the gated delta rule by chunks of ${chunk}, ${size}`,
-      inputs,
-      build: (...x) => Object.values(linearAttentionChunked(call(x), { chunk })),
-    })),
-  ];
+/** Every variant of linear attention: a token, and a prompt by chunks with its gradient. */
+function linearAttentionCases(T: number, H: number, K: number, V: number): LargeCase[] {
+  return (['none', 'scalar', 'vector'] as const).flatMap((decay) =>
+    [false, true].flatMap((delta): LargeCase[] => {
+      const inputs = [
+        f32(1, T, H, K),
+        f32(1, T, H, K),
+        f32(1, T, H, V),
+        f32(1, H, K, V),
+        ...(decay === 'none' ? [] : [decay === 'scalar' ? f32(1, T, H) : f32(1, T, H, K)]),
+        ...(delta ? [f32(1, T, H)] : []),
+      ];
+      const call = ([q, k, v, S, ...rest]: readonly Tensor[]): LinearAttentionCall => ({
+        q: q!,
+        k: k!,
+        v: v!,
+        S: S!,
+        g: decay === 'none' ? undefined : rest[0]!,
+        beta: delta ? rest.at(-1)! : undefined,
+      });
+      const name = `${T} entries, ${H} heads of ${K} × ${V}, ${decay} decay${delta ? ', delta rule' : ''}`;
+      return [
+        {
+          name: `linear attention step by step, ${name}`,
+          inputs,
+          build: (...x) => Object.values(linearAttentionRecurrent(call(x))),
+        },
+        ...[32, 64].map((chunk): LargeCase => ({
+          name: `linear attention by chunks of ${chunk} and its gradient, ${name}`,
+          inputs,
+          build(...x) {
+            const { o, S } = linearAttentionChunked(call(x), { chunk });
+            return [o, S, ...(pullBack([o, S], [o, S], x) as Tensor[])];
+          },
+        })),
+      ];
+    }),
+  );
 }
 
 /** Shapes of models, and sizes at both sides of the conditions under which a kernel is taken. */
@@ -134,8 +150,7 @@ export const largeCases: readonly LargeCase[] = [
     inputs: [f32(n > 255 ? 100 : 70_000, n), f32(n), f32(n)],
     build: (x, w, b) => [rmsNorm(x!, w!, { eps: 1e-6 }), layerNorm(x!, w!, b!, { eps: 1e-5 })],
   })),
-  ...deltaRuleCases(1, 16, 128, 128),
-  ...deltaRuleCases(2048, 16, 128, 128),
-  ...deltaRuleCases(130, 4, 64, 256),
-  ...deltaRuleCases(64, 2, 62, 30),
+  ...linearAttentionCases(2048, 16, 128, 128),
+  ...linearAttentionCases(130, 4, 64, 256),
+  ...linearAttentionCases(64, 2, 62, 30),
 ];

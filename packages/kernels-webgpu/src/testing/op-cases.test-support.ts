@@ -1,7 +1,9 @@
 import {
+  ancestors,
   attention,
   linearAttentionChunked,
   linearAttentionRecurrent,
+  linearAttentionTree,
   gatedRmsNorm,
   l2Normalize,
   layerNorm,
@@ -13,6 +15,7 @@ import {
   shortConvolutions,
   unitLowerInverse,
 } from '@tessera/ops';
+import type { LinearAttentionCall } from '@tessera/ops';
 import { abs, fromHost, greater, pullBack, mul, neg, sigmoid } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
 import { draws } from './compare.test-support.ts';
@@ -26,19 +29,25 @@ const counted = (B: number, n: number, value: (i: number) => number): Tensor =>
 
 const tables = rotaryTables(rotaryFrequencies(8, 10_000, { type: 'default' }));
 
-const deltaRuleInputs = [
+/** Operands of linear attention: of the delta rule with a decay of each head, or added values with a decay of each element of a key. */
+const linearAttentionInputs = [
   draws([2, 9, 2, 4]),
   draws([2, 9, 2, 4], 2),
   draws([2, 9, 2, 6], 3),
+  draws([2, 2, 4, 6], 6),
   draws([2, 9, 2], 4),
   draws([2, 9, 2], 5),
-  draws([2, 2, 4, 6], 6),
+  draws([2, 9, 2, 4], 7),
 ];
 
-/** The call of a delta rule: keys of length 1, a decay, and β in (0, 1). */
-function deltaRuleCall(inputs: readonly Tensor[]): Parameters<typeof linearAttentionRecurrent>[0] {
-  const [q, k, v, g, beta, S] = inputs;
-  return { q: q!, k: l2Normalize(k!), v: v!, g: neg(abs(g!)), beta: sigmoid(beta!), S: S! };
+/** Both calls: keys of length 1, log decays up to 0, and β in (0, 1). */
+function linearAttentionCalls(inputs: readonly Tensor[]): LinearAttentionCall[] {
+  const [q, k, v, S, g, beta, perKey] = inputs as readonly [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
+  const shared = { q, k: l2Normalize(k), v, S };
+  return [
+    { ...shared, g: neg(abs(g)), beta: sigmoid(beta) },
+    { ...shared, g: neg(abs(perKey)) },
+  ];
 }
 
 /** Graphs of the ops of `@tessera/ops`, each with a kernel where it has one. */
@@ -130,14 +139,23 @@ export const opCases: readonly GraphCase[] = [
       (['half', 'interleaved'] as const).map((order) => rotary(x!, rotaryAngles(tables, positions!), order)),
   },
   {
-    name: 'the gated delta rule, step by step',
-    inputs: deltaRuleInputs,
-    build: (...x) => Object.values(linearAttentionRecurrent(deltaRuleCall(x))),
+    name: 'linear attention, step by step',
+    inputs: linearAttentionInputs,
+    build: (...x) => linearAttentionCalls(x).flatMap((call) => Object.values(linearAttentionRecurrent(call))),
   },
   {
-    name: 'the gated delta rule, by chunks',
-    inputs: deltaRuleInputs,
-    build: (...x) => Object.values(linearAttentionChunked(deltaRuleCall(x), { chunk: 4 })),
+    name: 'linear attention, by chunks',
+    inputs: linearAttentionInputs,
+    build: (...x) =>
+      linearAttentionCalls(x).flatMap((call) => Object.values(linearAttentionChunked(call, { chunk: 4 }))),
+  },
+  {
+    name: 'linear attention over a tree',
+    inputs: linearAttentionInputs,
+    build: (...x) => {
+      const parents = counted(2, 9, (i) => [-1, 0, 0, 1, 1, 2, 3, 6, 5][i]!);
+      return linearAttentionCalls(x).map((call) => linearAttentionTree({ ...call, ancestors: ancestors(parents) }));
+    },
   },
   {
     name: 'inverses of unit lower triangular matrices',
