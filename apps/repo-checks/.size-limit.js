@@ -11,7 +11,7 @@ const budgets = {
   data: '15.5 kB',
   feedforward: '0.6 kB',
   'kernels-webgpu': '25 kB',
-  lora: '4.5 kB',
+  lora: '6.3 kB',
   norms: '0.5 kB',
   ops: '24 kB',
   plugin: '3.7 kB',

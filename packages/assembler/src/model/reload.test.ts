@@ -1,4 +1,5 @@
-import { CpuDevice } from '@tessera/tensor-core';
+import { memorySink, memorySource } from '@tessera/checkpoints';
+import { CpuDevice, mul } from '@tessera/tensor-core';
 import { expect, test } from 'vitest';
 import { caseDirectory, assembler, filesOf, hybridModel, smallSpec, someIds } from '../test-models.test-data.ts';
 import { Model } from './model.ts';
@@ -57,4 +58,45 @@ test('a model that was put together by hand has no weights to reload', async () 
   const model = new Model({ graph, device, params, estimate, ownsDevice: false, loadMs: 0 });
   await expect(model.reload()).rejects.toThrow('reload: the weights of this model were handed in, and are not kept');
   expect(model.spec.dModel).not.toBe(smallSpec.dModel);
+});
+
+test('weights can be written over, rounded to how they are kept; they are not reloaded then', async () => {
+  await using model = await assembler.load(filesOf(caseDirectory('llama-minimal')), { device: 'cpu', dtype: 'bf16' });
+  const path = 'layers.0.mixer.q_proj';
+  const { size } = model.params[path]!;
+  const { logits } = await model.forward([[1, 2]]);
+  model.overwrite(path, new Float32Array(size).fill(1 + 2 ** -9));
+  expect((await model.forward([[1, 2]])).logits).not.toEqual(logits);
+  expect(new Set(await model.device.read(model.params[path]!))).toEqual(new Set([0x3f80]));
+  expect(() => model.overwrite(path, new Float32Array(3))).toThrow(
+    `overwrite: 3 numbers for ${path}, expected the ${size} of its own weights.`,
+  );
+  expect(() => model.overwrite('layers.9.x', new Float32Array(3))).toThrow('expected a parameter of the model.');
+  await expect(model.reload()).rejects.toThrow('reload: the weights of this model were handed in');
+});
+
+test('a model over weights of something else frees programs alone, and saves what is only recorded', async () => {
+  const device = new CpuDevice();
+  await using owner = await assembler.load(filesOf(caseDirectory('llama-minimal')), { device, dtype: 'fp32' });
+  const { graph, params, memory: estimate } = owner;
+  const path = 'layers.0.mixer.q_proj';
+  const doubled = { ...params, [path]: mul(params[path]!, 2) };
+  const view = new Model({
+    graph,
+    device,
+    params: doubled,
+    ownsWeights: false,
+    estimate,
+    ownsDevice: false,
+    loadMs: 0,
+  });
+  const { allocatedBytes } = device;
+  const { logits } = await view.forward([[1, 2]]);
+  const sink = memorySink();
+  await view.save(sink);
+  await view.dispose();
+  expect(device.allocatedBytes).toBe(allocatedBytes);
+  await using saved = await assembler.load(memorySource(sink.files), { device: 'cpu' });
+  expect((await saved.forward([[1, 2]])).logits).toEqual(logits);
+  expect((await owner.forward([[1, 2]])).logits).not.toEqual(logits);
 });
