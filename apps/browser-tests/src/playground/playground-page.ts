@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { Browser, Locator, Page } from 'playwright-core';
 
 /** How long something may take that must come; a guard against hanging on a machine that is busy. */
-const patience = 90_000;
+const patience = 240_000;
 
 /** What a visit begins with. */
 export interface Visit {

@@ -13,6 +13,9 @@ import { TrainingPage } from './training-page.ts';
 
 const steps = 18;
 
+/** For tests in which some eighty shaders are compiled, on a machine that is busy. */
+const long = 300_000;
+
 let browser: Browser;
 let app: ServedApp;
 let visit: TrainingPage;
@@ -29,7 +32,7 @@ afterAll(async () => {
   await app?.close();
 });
 
-test('trains on WebGPU, and the curve shows that the loss falls', async () => {
+test('trains on WebGPU, step by step', { timeout: long }, async () => {
   expect(await visit.text('device')).toMatch(/^WebGPU · \S/);
   await exposeDevice(visit);
   await visit.choose({ Width: '16', Tokens: 'Bytes' });
@@ -40,27 +43,32 @@ test('trains on WebGPU, and the curve shows that the loss falls', async () => {
   expect(await visit.text('train-summary')).toMatch(/^Softmax attention, 2 layers of width 16 · 10\.\d k parameters/);
 });
 
-test('a pause keeps everything where it is, and the model can be asked meanwhile', async () => {
-  await visit.button('Pause').click();
-  await visit.says('Paused');
-  const paused = await visit.steps();
-  expect(paused).toBeLessThan(steps);
-  await visit.prompt.fill('Once');
-  await visit.prompt.press('Enter');
-  await visit.samples(1);
-  await visit.says('Paused');
-  expect(await visit.sample()).toMatch(new RegExp(`^After step ${paused} · \\d+ tokens? .*Once`));
-  expect(await visit.steps()).toBe(paused);
-  await visit.button('Continue').click();
-  await visit.says('All steps are done');
-  expect(await visit.steps()).toBe(steps);
-  const [, first, last, validation] = /from ([\d.]+) .* to ([\d.]+) at step 18; of validation ([\d.]+)/
-    .exec((await visit.page.getByRole('img').getAttribute('aria-label'))!)!
-    .map(Number);
-  expect(first).toBeGreaterThan(5);
-  expect(last).toBeLessThan(first! - 1);
-  expect(validation).toBeLessThan(first! - 1);
-});
+test(
+  'a pause keeps everything where it is, and at the end the curve shows that the loss fell',
+  { timeout: long },
+  async () => {
+    await visit.button('Pause').click();
+    await visit.says('Paused');
+    const paused = await visit.steps();
+    expect(paused).toBeLessThan(steps);
+    await visit.prompt.fill('Once');
+    await visit.prompt.press('Enter');
+    await visit.samples(1);
+    await visit.says('Paused');
+    expect(await visit.sample()).toMatch(new RegExp(`^After step ${paused} · \\d+ tokens? .*Once`));
+    expect(await visit.steps()).toBe(paused);
+    await visit.button('Continue').click();
+    await visit.reach(steps);
+    await visit.says('All steps are done');
+    expect(await visit.steps()).toBe(steps);
+    const [, first, last, validation] = /from ([\d.]+) .* to ([\d.]+) at step 18; of validation ([\d.]+)/
+      .exec((await visit.page.getByRole('img').getAttribute('aria-label'))!)!
+      .map(Number);
+    expect(first).toBeGreaterThan(5);
+    expect(last).toBeLessThan(first! - 1);
+    expect(validation).toBeLessThan(first! - 1);
+  },
+);
 
 test('what was trained is downloaded as a checkpoint that others read', async () => {
   const download = await visit.download();

@@ -38,7 +38,8 @@ export class TrainingPage extends PlaygroundPage {
 
   /** Waits until so many steps are done. */
   async reach(step: number): Promise<void> {
-    await this.until(async () => (await this.steps()) >= step, `step ${step} is done`);
+    for (let next = 1; next <= step; next = (await this.steps()) + 1)
+      await this.until(async () => (await this.steps()) >= next, `step ${next} is done`);
   }
 
   /** Waits until a line at the end of the page says so. */
