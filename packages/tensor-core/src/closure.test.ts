@@ -6,6 +6,8 @@ import { replay } from './graph.ts';
 import { values } from './nested.reference.ts';
 import { add, exp, mul } from './primitives/elementwise.ts';
 import { iota, sort } from './primitives/index-ops.ts';
+import { matmul } from './primitives/matmul.ts';
+import { permuteOp, transpose } from './primitives/view.ts';
 import { placeholder, tensor } from './tensor.ts';
 
 const scalar = { shape: [], dtype: 'f32' } as const;
@@ -30,6 +32,19 @@ describe('traceClosure', () => {
     expect(graph.constants).toEqual([weights]);
     expect(captured).toEqual([resident]);
     expect([...(await read(captured[0]!))]).toEqual([1, 2]);
+  });
+
+  test('turns what a device holds inside, where that takes no copy', async () => {
+    const device = new CpuDevice();
+    const weight = device.upload(Float32Array.of(1, 2, 3, 4, 5, 6), { shape: [2, 3], dtype: 'f32' });
+    const { graph, captured } = traceClosure(
+      (x) => [matmul(x!, transpose(weight)), matmul(exp(x!), transpose(weight))],
+      [{ shape: [1, 3], dtype: 'f32' }],
+    );
+    expect(captured).toEqual([weight]);
+    expect(graph.nodes.filter(({ op }) => op.id === permuteOp.id)).toHaveLength(1);
+    const [product] = replay(graph, [tensor([[1, 0, 2]]), weight]);
+    expect([...(await read(product!))]).toEqual([7, 16]);
   });
 
   test('captures ops without inputs, once', () => {

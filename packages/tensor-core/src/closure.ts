@@ -1,7 +1,8 @@
 import type { Graph } from './graph.ts';
 import { graphOf } from './graph.ts';
 import type { TensorType } from './op.ts';
-import type { Tensor } from './tensor.ts';
+import { permuteOp } from './primitives/view.ts';
+import type { Tensor, TensorSource } from './tensor.ts';
 import { placeholder } from './tensor.ts';
 
 /** A traced function with what it read from outside made explicit. */
@@ -70,11 +71,17 @@ function substitute(
   const nodes = new Map<object, object>();
   const replace = (tensor: Tensor): Tensor => {
     if (!dependent.has(tensor)) {
+      if (isTurnedWeight(tensor)) return turned(tensor);
       const input = captured.get(tensor);
       if (input) needed.add(tensor);
       return input ?? tensor;
     }
     return rebuilt.get(tensor) ?? tensor;
+  };
+  const turned = ({ source: { node, index }, ...type }: TurnedWeight): Tensor => {
+    const [weight] = node.inputs as [Tensor];
+    const Copy = weight.constructor as typeof Tensor;
+    return new Copy(type, { kind: 'node', node: { ...node, inputs: [replace(weight)] }, index });
   };
   const { order } = dependence(outputs, new Set());
   for (const tensor of order) {
@@ -89,4 +96,14 @@ function substitute(
     rebuilt.set(tensor, new Copy(tensor, { kind: 'node', node, index: source.index }));
   }
   return outputs.map(replace);
+}
+
+type TurnedWeight = Tensor & { readonly source: Extract<TensorSource, { kind: 'node' }> };
+
+/** A turned view of what lies on a device: outside it would be stored as a copy, inside it costs nothing. */
+function isTurnedWeight(tensor: Tensor): tensor is TurnedWeight {
+  const { source } = tensor;
+  return (
+    source.kind === 'node' && source.node.op.id === permuteOp.id && source.node.inputs[0]!.source.kind === 'resident'
+  );
 }

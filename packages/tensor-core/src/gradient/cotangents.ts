@@ -55,7 +55,10 @@ export function cotangentsOf(
     const rule = ruleOf(node.op);
     if (!rule) continue;
     const call = { inputs: node.inputs, outputs: made, cotangents, attributes: node.attributes };
-    const flows = rule(call as unknown as GradientCall<never>, pullBack);
+    const needed = node.inputs.map(
+      (input) => leaves.has(input) || (input.source.kind === 'node' && order.has(input.source.node)),
+    );
+    const flows = rule(call as unknown as GradientCall<never>, pullBack, needed);
     node.inputs.forEach((input, position) => {
       const cotangent = flows[position];
       if (cotangent) accumulate(input, cotangent, node.op.id);

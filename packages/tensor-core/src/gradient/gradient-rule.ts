@@ -8,8 +8,12 @@ export type PullBack = (
   wrt: readonly Tensor[],
 ) => (Tensor | undefined)[];
 
-/** Gives one cotangent for each input of a call, undefined where nothing flows. */
+/**
+ * Gives one cotangent for each input of a call, undefined where nothing flows. Those of inputs that are not needed are dropped;
+ * most cost nothing unless they are read, but a loop computes what it carries.
+ */
 export type GradientRule<A extends object = never> = (
   call: GradientCall<A>,
   pullBack: PullBack,
+  needed: readonly boolean[],
 ) => readonly (Tensor | undefined)[];

@@ -208,6 +208,40 @@ describe('loops', () => {
   });
 });
 
+test.each([
+  ['step by step', 2],
+  ['by chunks', 1200],
+])('a loop sums up no gradient of a weight that nobody asks about, %s', async (_, D) => {
+  const device = new t.CpuDevice();
+  const weight = device.upload(new Uint16Array(3 * D), { shape: [3, D], dtype: 'bf16' });
+  const loss = (x: Tensor, carry: Tensor, w: Tensor): Tensor => {
+    const { outputs } = t.scan({
+      carry,
+      sequences: x,
+      step: (sum, row) => ({ carry: t.add(sum, row), output: t.matmul(t.reshape(row, [1, D]), t.transpose(w)) }),
+    });
+    return t.sum(outputs);
+  };
+  const types = [
+    [9, D],
+    [D, D],
+    [3, D],
+  ].map((shape) => ({ shape, dtype: 'f32' as const }));
+  const sums = (asked: number[]): number => {
+    const graph = trace((...inputs) => {
+      const [x, carry, own] = inputs as [Tensor, Tensor, Tensor];
+      const w = asked.includes(2) ? own : weight;
+      return t.gradOf(loss(x, carry, w), asked.map((index) => inputs[index]!)); // prettier-ignore
+    }, types);
+    const ofWeight = [`3,${D}`, `${D},3`];
+    return graph.nodes.filter(
+      ({ op, outputs }) =>
+        op.id === t.scanOp.id && outputs.some((output) => ofWeight.includes(graph.types[output]!.shape.join())),
+    ).length;
+  };
+  expect([sums([0]), sums([0, 2])]).toEqual([0, 1]);
+});
+
 test('a gradient can be differentiated: an inner step of gradient descent', async () => {
   await expectGradient(
     (w, x, y) => {

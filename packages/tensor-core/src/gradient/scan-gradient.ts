@@ -21,6 +21,8 @@ interface Stretch {
   readonly carries: readonly Tensor[];
   readonly sequences: readonly Tensor[];
   readonly captured: readonly Tensor[];
+  /** Which captured values have a cotangent: floats that somebody asks about. */
+  readonly flowing: readonly boolean[];
   /** Of the carries after the last step. */
   readonly dCarries: readonly (Tensor | undefined)[];
   readonly dOutputs: readonly (Tensor | undefined)[];
@@ -40,15 +42,18 @@ interface Flows {
 export function scanGradient(
   { inputs, cotangents, attributes }: GradientCall<ScanAttributes>,
   pullBack: PullBack,
+  needed: readonly boolean[],
 ): readonly (Tensor | undefined)[] {
   const { carries, sequences, length, counted, reverse } = attributes;
   const first = counted ? 1 : 0;
+  const captured = inputs.slice(first + carries + sequences);
   const stretch: Stretch = {
     attributes,
     count: counted ? inputs[0]! : undefined,
     carries: inputs.slice(first, first + carries),
     sequences: inputs.slice(first + carries, first + carries + sequences),
-    captured: inputs.slice(first + carries + sequences),
+    captured,
+    flowing: captured.map((each, i) => isFloat(each) && needed[first + carries + sequences + i]!),
     dCarries: cotangents.slice(0, carries),
     dOutputs: cotangents.slice(carries),
   };
@@ -60,7 +65,7 @@ export function scanGradient(
 
 /** Keeps the carry before every step, then walks back. */
 function throughSteps(stretch: Stretch, pullBack: PullBack): Flows {
-  const { attributes, count, carries, sequences, captured, dCarries, dOutputs } = stretch;
+  const { attributes, count, carries, sequences, captured, flowing, dCarries, dOutputs } = stretch;
   const { body, length, reverse } = attributes;
   const way = { length, ...(count && { count }) };
   const before = scan({
@@ -75,10 +80,11 @@ function throughSteps(stretch: Stretch, pullBack: PullBack): Flows {
   }).outputs;
   const zero = (like: Tensor): Tensor => zeros(like.shape);
   const floats = (list: readonly Tensor[]): Tensor[] => list.filter(isFloat);
+  const read = captured.filter((_, i) => flowing[i]);
   const { carry, outputs } = scan({
     carry: {
       d: carries.flatMap((c, i) => (isFloat(c) ? [dCarries[i] ?? zero(c)] : [])),
-      captured: floats(captured).map(zero),
+      captured: read.map(zero),
     },
     sequences: { before, element: sequences, d: dOutputs.filter((d) => d !== undefined) },
     ...way,
@@ -89,7 +95,7 @@ function throughSteps(stretch: Stretch, pullBack: PullBack): Flows {
       const ofCarries = own.map((c) => (isFloat(c) ? state.d[next++] : undefined));
       next = 0;
       const ofOutputs = dOutputs.map((given) => (given ? d[next++] : undefined));
-      const leaves = [...floats(own), ...floats(element), ...floats(captured)];
+      const leaves = [...floats(own), ...floats(element), ...read];
       const pulled = pullBack(results, [...ofCarries, ...ofOutputs], leaves).map((c, i) => c ?? zero(leaves[i]!));
       const mine = state.d.length;
       const elements = floats(element).length;
@@ -105,19 +111,24 @@ function throughSteps(stretch: Stretch, pullBack: PullBack): Flows {
   return {
     carries: spread(carries, carry.d),
     sequences: spread(sequences, outputs),
-    captured: spread(captured, carry.captured),
+    captured: place(flowing, carry.captured),
   };
 }
 
 /** Values at the places of floats. */
 function spread(like: readonly Tensor[], values: readonly Tensor[]): (Tensor | undefined)[] {
+  return place(like.map(isFloat), values);
+}
+
+/** Values at their places, holes elsewhere. */
+function place(places: readonly boolean[], values: readonly Tensor[]): (Tensor | undefined)[] {
   let next = 0;
-  return like.map((each) => (isFloat(each) ? values[next++] : undefined));
+  return places.map((is) => (is ? values[next++] : undefined));
 }
 
 /** Keeps the carry before every chunk of about √T steps, and walks back chunk by chunk. */
 function throughChunks(stretch: Stretch, pullBack: PullBack): Flows {
-  const { attributes, count, carries, captured, dCarries } = stretch;
+  const { attributes, count, carries, captured, flowing, dCarries } = stretch;
   const { body, length: T, reverse } = attributes;
   const length = Math.ceil(Math.sqrt(T));
   const chunks = Math.ceil(T / length);
@@ -152,7 +163,7 @@ function throughChunks(stretch: Stretch, pullBack: PullBack): Flows {
   const { carry, outputs } = scan({
     carry: {
       d: carries.flatMap((c, i) => (isFloat(c) ? [dCarries[i] ?? zero(c)] : [])),
-      captured: captured.filter(isFloat).map(zero),
+      captured: captured.filter((_, i) => flowing[i]).map(zero),
     },
     sequences: { starts, sequences, number, d: dOutputs.filter((d) => d !== undefined) },
     reverse: true,
@@ -165,6 +176,7 @@ function throughChunks(stretch: Stretch, pullBack: PullBack): Flows {
           carries: element.starts,
           sequences: element.sequences,
           captured,
+          flowing,
           dCarries: spread(carries, state.d),
           dOutputs: dOutputs.map((d) => (d ? element.d[next++] : undefined)),
         },
@@ -183,6 +195,6 @@ function throughChunks(stretch: Stretch, pullBack: PullBack): Flows {
   return {
     carries: spread(carries, carry.d),
     sequences: spread(sequences, outputs.map(join)),
-    captured: spread(captured, carry.captured),
+    captured: place(flowing, carry.captured),
   };
 }
