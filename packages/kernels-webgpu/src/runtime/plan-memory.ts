@@ -10,8 +10,9 @@ export interface MemoryPlan {
 }
 
 /**
- * Gives temporaries that are never needed at the same time one buffer. What a loop touches lives through all of it. Outputs
- * have buffers of their own, and two temporaries of one dispatch never share.
+ * Gives temporaries that are never needed at the same time one buffer. What a loop shares with what is around it lives through
+ * all of its turns; what only a turn touches is made anew in each. Outputs have buffers of their own, and two temporaries of one
+ * dispatch never share.
  */
 export function planMemory({ steps, outputs }: CompiledGraph): MemoryPlan {
   const lives = new Map<Slot, { first: number; last: number }>();
@@ -21,6 +22,7 @@ export function planMemory({ steps, outputs }: CompiledGraph): MemoryPlan {
     if (life) life.last = Math.max(life.last, last);
     else lives.set(slot, { first, last });
   };
+  const uses = usesOf(steps);
   let time = 0;
   const visit = (list: readonly Step[]): void => {
     for (const step of list) {
@@ -30,11 +32,11 @@ export function planMemory({ steps, outputs }: CompiledGraph): MemoryPlan {
         continue;
       }
       const start = time;
-      const inside = slotsOf(step.steps);
+      const inside = usesOf(step.steps);
       visit(step.steps);
-      for (const slot of inside) {
+      for (const [slot, count] of inside) {
         const life = lives.get(slot);
-        if (!life) continue;
+        if (!life || count === uses.get(slot)) continue;
         life.first = Math.min(life.first, start);
         life.last = Math.max(life.last, time - 1);
       }
@@ -56,6 +58,10 @@ export function planMemory({ steps, outputs }: CompiledGraph): MemoryPlan {
   return { places, sizes };
 }
 
-function slotsOf(steps: readonly Step[]): Set<Slot> {
-  return new Set(steps.flatMap((step) => (step.kind === 'dispatch' ? step.slots : [...slotsOf(step.steps)])));
+/** How often each slot is bound, each turn of a loop being the same one. */
+function usesOf(steps: readonly Step[], uses = new Map<Slot, number>()): Map<Slot, number> {
+  for (const step of steps)
+    if (step.kind === 'repeat') usesOf(step.steps, uses);
+    else for (const slot of step.slots) uses.set(slot, (uses.get(slot) ?? 0) + 1);
+  return uses;
 }
