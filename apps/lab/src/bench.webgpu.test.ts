@@ -42,7 +42,7 @@ test('a dry run goes through every section, finds everything right, and gives no
     'over a cache',
     'Norms',
     'Elementwise',
-    'delta rule',
+    'Linear attention',
   ])
     expect(text).toMatch(new RegExp(`^##+ .*${title}`, 'm'));
   expect(text).toMatch(/^\| f16 \| checked, no figures .* \de-\d \|$/m); // the model and the error of its logits

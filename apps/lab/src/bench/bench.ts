@@ -1,6 +1,7 @@
 import type { WebGpuDevice } from '@tessera/kernels-webgpu';
 import { attentionCases, decodeCases } from './cases/attention.ts';
 import { deltaRuleCases } from './cases/delta-rule.ts';
+import { linearAttentionCases } from './cases/linear-attention.ts';
 import { gemvCases } from './cases/gemv.ts';
 import { mapCases } from './cases/maps.ts';
 import { matmulCases } from './cases/matmul.ts';
@@ -65,6 +66,7 @@ export function casesOf(scale: Scale): KernelCase[] {
     ...matmulCases(scale),
     ...attentionCases(scale),
     ...deltaRuleCases(scale),
+    ...linearAttentionCases(scale),
     ...normCases(scale),
     ...mapCases(scale),
   ];

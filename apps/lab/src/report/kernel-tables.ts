@@ -13,7 +13,7 @@ const titles: Readonly<Record<Group, string>> = {
   decode: 'Attention of one query over a cache',
   norms: 'Norms and softmax',
   maps: 'Elementwise expressions',
-  'delta-rule': 'Gated delta rule',
+  'delta-rule': 'Linear attention',
 };
 
 const columns = ['GPU', 'wall', 'host', 'dispatches', 'clock', 'GB/s', 'TFLOP/s', 'bound by', 'of roof'];
