@@ -1,5 +1,5 @@
 import type { CpuKernel, Op } from '@tessera/tensor-core';
-import { ShapeError, apply, scan, zeros } from '@tessera/tensor-core';
+import { ShapeError, apply, scan } from '@tessera/tensor-core';
 import { outputsOf, stateAfter, writesOf } from './chunk-step.ts';
 import { fromChunks, toChunks } from './entries-by-chunk.ts';
 import type { LinearAttentionCall, LinearAttentionResult, LinearAttentionVariant } from './linear-attention-call.ts';
@@ -10,10 +10,10 @@ import {
   operandsOf,
   variantOf,
 } from './linear-attention-call.ts';
-import { linearAttentionGradientOp } from './linear-attention-gradient.ts';
+import { gradientByChunks } from './linear-attention-gradient.ts';
 import { chunkedKernel } from './linear-attention-chunked.wgsl.ts';
 import { loopsOverEntries } from './linear-attention-loops.ts';
-import { chainDecays, repeatHeads, sumHeads } from './within-chunk.ts';
+import { chainDecays, repeatHeads } from './within-chunk.ts';
 
 /** Attributes of {@link linearAttentionChunkedOp}. */
 export interface ChunkedAttributes extends LinearAttentionVariant {
@@ -60,12 +60,7 @@ export const linearAttentionChunkedOp: Op<ChunkedAttributes> = {
     return [fromChunks(outputs.o, T), carry.S];
   },
   kernels: [loops, chunkedKernel],
-  gradient({ inputs, outputs, cotangents, attributes }) {
-    const P = inputs[0]!.shape[2]!;
-    const given = outputs.map((output, index) => cotangents[index] ?? zeros(output.shape));
-    const [dq, dk, ...rest] = apply(linearAttentionGradientOp, [...inputs, ...given], attributes);
-    return [sumHeads(dq!, P), sumHeads(dk!, P), ...rest];
-  },
+  gradient: (call) => gradientByChunks(call, call.attributes.chunk),
   cost: costOfLinearAttention,
 };
 

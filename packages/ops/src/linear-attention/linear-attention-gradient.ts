@@ -1,6 +1,7 @@
-import type { Op, Tensor } from '@tessera/tensor-core';
+import type { GradientCall, Op, Tensor } from '@tessera/tensor-core';
 import {
   add,
+  apply,
   cumsum,
   expandDims,
   greater,
@@ -14,6 +15,7 @@ import {
   sum,
   transpose,
   where,
+  zeros,
 } from '@tessera/tensor-core';
 import type { ChunkEntries } from './chunk-step.ts';
 import { stateAfter, writesOf } from './chunk-step.ts';
@@ -30,6 +32,7 @@ import {
   repeatHeads,
   scatterDecayed,
   scores,
+  sumHeads,
   weaken,
 } from './within-chunk.ts';
 
@@ -105,6 +108,17 @@ export const linearAttentionGradientOp: Op<Attributes> = {
     return { bytes: 4 * elements, flops: B * T * H * each * K * V };
   },
 };
+
+/** Gradient of linear attention in any form of a chain, by chunks of C entries. */
+export function gradientByChunks(
+  { inputs, outputs, cotangents, attributes: { decay, delta } }: GradientCall<LinearAttentionVariant>,
+  C: number,
+): readonly (Tensor | undefined)[] {
+  const P = inputs[0]!.shape[2]!;
+  const given = outputs.map((output, index) => cotangents[index] ?? zeros(output.shape));
+  const [dq, dk, ...rest] = apply(linearAttentionGradientOp, [...inputs, ...given], { decay, delta, chunk: C });
+  return [sumHeads(dq!, P), sumHeads(dk!, P), ...rest];
+}
 
 interface ChunkGradientCall {
   readonly chunk: ChunkEntries;

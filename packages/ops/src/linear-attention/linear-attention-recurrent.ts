@@ -8,6 +8,7 @@ import {
   operandsOf,
   variantOf,
 } from './linear-attention-call.ts';
+import { gradientByChunks } from './linear-attention-gradient.ts';
 import { loopsOverEntries } from './linear-attention-loops.ts';
 import { recurrentKernel } from './linear-attention-recurrent.wgsl.ts';
 import { forgetsAll, repeatHeads } from './within-chunk.ts';
@@ -41,6 +42,8 @@ export const linearAttentionRecurrentOp: Op<LinearAttentionVariant> = {
     return [reshape(timeFirst(outputs.o), v.shape), carry.S];
   },
   kernels: [loopsOverEntries, recurrentKernel],
+  // Entry by entry the way back is a long one, and it would keep or compute again the state before each.
+  gradient: (call) => gradientByChunks(call, call.inputs[0]!.shape[1]! > 16 ? 64 : 16),
   cost: costOfLinearAttention,
 };
 
