@@ -74,8 +74,9 @@ await train('training', { query: '?device=webgpu', viewport: desktop }, async (p
 await train('training-phone', { query: '?device=cpu', viewport: phone, dark: true }, async (page) => {
   await page.ready();
   await page.choose({ Width: '64', Tokens: '512' });
-  await page.set({ Layers: 2, Context: 96, Batch: 8, Steps: 250, 'Learning rate': 0.01 });
+  await page.set({ Layers: 2, Context: 96, Batch: 8, Steps: 120, 'Learning rate': 0.01 });
   await page.button('Start training').click();
+  await page.reach(120);
   await page.says('All steps are done');
 });
 
