@@ -23,13 +23,13 @@ import { writeAdapter } from './peft/write-adapter.ts';
 export type NamedTensors = Readonly<Record<string, Tensor>>;
 
 /** What a {@link Lora} is made of. */
-export interface LoraParts {
+interface LoraParts {
   readonly model: Model;
   readonly modules: ModuleList;
   /** Modules that are changed. */
   readonly chosen: readonly LinearModule[];
   readonly settings: LoraSettings;
-  /** A and B of each, by {@link tensorName}; f32, on the device of the model. */
+  /** A and B of each, by `tensorName`; f32, on the device of the model. */
   readonly tensors: NamedTensors;
 }
 
