@@ -37,8 +37,10 @@ export interface RegroupRule {
   /** Rows of each published tensor. */
   readonly rows: readonly number[];
   readonly ours: readonly string[];
-  /** Rows of each of ours. */
+  /** Rows of each of ours in a block. */
   readonly sizes: readonly number[];
+  /** The rows of all published tensors are that many blocks, each split alike (interleaved heads). @defaultValue 1 */
+  readonly blocks?: number;
   /** Axis of length 1 of the published tensors that ours lack. */
   readonly squeezed?: number;
 }

@@ -34,7 +34,7 @@ const attends = { attention_dropout: 0.25 };
 
 /** Where transformers 5.17 drops for each family, with all of its fields set. */
 const cases: readonly [modelType: string, fields: object, expected: object][] = [
-  ...['llama', 'qwen2', 'qwen3', 'mistral', 'granite', 'smollm3', 'olmo2', 'gemma3_text'].map(
+  ...['llama', 'qwen2', 'qwen3', 'mistral', 'granite', 'smollm3', 'olmo2', 'gemma3_text', 'minicpm3'].map(
     (modelType): [string, object, object] => [modelType, attends, { ...none, attention: every(0.25) }],
   ),
   ['gemma3', { text_config: { ...small, ...attends } }, { ...none, attention: every(0.25) }],

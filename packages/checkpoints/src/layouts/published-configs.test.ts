@@ -62,6 +62,22 @@ const configs: readonly (readonly [string, PublishedConfig])[] = [
       use_cache: true, vocab_size: 50_432,
     },
   ],
+  [
+    'a minicpm3 with lists of factors for each pair of its shared key',
+    {
+      architectures: ['MiniCPM3ForCausalLM'], attention_bias: false, attention_dropout: 0, bos_token_id: 1,
+      auto_map: { AutoConfig: 'configuration_minicpm.MiniCPM3Config' }, dim_model_base: 256, eos_token_id: [2, 73_440],
+      hidden_act: 'silu', hidden_size: 2560, initializer_range: 0.1, intermediate_size: 6400, kv_lora_rank: 256,
+      max_position_embeddings: 32_768, model_type: 'minicpm3', num_attention_heads: 40, num_hidden_layers: 62,
+      num_key_value_heads: 40, q_lora_rank: 768, qk_nope_head_dim: 64, qk_rope_head_dim: 32, rms_norm_eps: 1e-5,
+      rope_scaling: {
+        long_factor: Array.from({ length: 16 }, (_, pair) => 1 + pair / 4), original_max_position_embeddings: 32_768,
+        short_factor: Array.from({ length: 16 }, (_, pair) => 1 + pair / 4), type: 'longrope',
+      },
+      scale_depth: 1.4, scale_emb: 12, torch_dtype: 'bfloat16', transformers_version: '4.41.0', use_cache: true,
+      vocab_size: 73_448,
+    },
+  ],
 ]; // prettier-ignore
 
 test.each(configs)('%s is read', (_, config) => {

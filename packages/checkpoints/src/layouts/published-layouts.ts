@@ -7,6 +7,7 @@ import { gptNeox } from './families/gpt-neox.ts';
 import { granite } from './families/granite.ts';
 import { lfm2 } from './families/lfm2.ts';
 import { llama } from './families/llama.ts';
+import { minicpm3 } from './families/minicpm3.ts';
 import { mistral } from './families/mistral.ts';
 import { olmo2 } from './families/olmo2.ts';
 import { olmoHybrid } from './families/olmo-hybrid.ts';
@@ -22,6 +23,7 @@ export const publishedLayouts: readonly CheckpointLayout[] = [
   qwen2,
   qwen3,
   mistral,
+  minicpm3,
   gemma3Text,
   gemma3,
   gpt2,

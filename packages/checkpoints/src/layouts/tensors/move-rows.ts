@@ -13,7 +13,7 @@ export interface RowRun {
 
 /** The runs of rows of a rule: each row of the published tensors and each of ours is in exactly one. */
 export function rowRuns(rule: SplitRule | RegroupRule): readonly RowRun[] {
-  const blocks = rule.kind === 'split' ? (rule.blocks ?? 1) : 1;
+  const { blocks = 1 } = rule;
   const borders = rule.kind === 'regroup' ? rule.rows : undefined;
   const runs: RowRun[] = [];
   let published = 0;

@@ -10,19 +10,20 @@ export function oursShapes(rule: TensorRule, published: (name: string) => Shape)
   const shapes = publishedNames(rule).map((name) => inner(rule, name, published(name)));
   if (rule.kind === 'copy') return [];
   if (rule.kind === 'rename') return shapes;
-  const wanted = rule.kind === 'split' ? [(rule.blocks ?? 1) * sum(rule.sizes)] : rule.rows;
+  const { blocks = 1 } = rule;
+  const rows = blocks * sum(rule.sizes);
+  const wanted = rule.kind === 'split' ? [rows] : rule.rows;
   const rest = shapes[0]?.slice(1) ?? [];
   for (const [index, name] of publishedNames(rule).entries()) {
     const fitting = [wanted[index] as number, ...rest];
     if (!sameShape(shapes[index] as Shape, fitting)) throw wrongShape(name, published(name), outer(rule, fitting));
   }
   // A regroup keeps the rows in all, which its rows and its sizes may not agree on.
-  if (rule.kind === 'regroup' && sum(rule.rows) !== sum(rule.sizes))
+  if (rule.kind === 'regroup' && sum(rule.rows) !== rows)
     throw new ModelFormatError(
-      `tensors ${rule.published.map(quote).join(', ')} have ${sum(rule.rows)} rows in all, expected ${sum(rule.sizes)}. ${belong}`,
-      { facts: { tensors: rule.published, rows: rule.rows, expected: sum(rule.sizes) } },
+      `tensors ${rule.published.map(quote).join(', ')} have ${sum(rule.rows)} rows in all, expected ${rows}. ${belong}`,
+      { facts: { tensors: rule.published, rows: rule.rows, expected: rows } },
     );
-  const blocks = rule.kind === 'split' ? (rule.blocks ?? 1) : 1;
   return rule.sizes.map((size) => [blocks * size, ...rest]);
 }
 

@@ -54,9 +54,9 @@ const ruleWithShapes: fc.Arbitrary<{ rule: TensorRule; shapes: readonly (readonl
       };
     }),
   fc
-    .record({ sizes, cuts: fc.array(fc.nat(20), { maxLength: 3 }), columns })
-    .map(({ sizes: parts, cuts, columns: width }) => {
-      const total = sum(parts);
+    .record({ sizes, cuts: fc.array(fc.nat(20), { maxLength: 3 }), columns, blocks: fc.integer({ min: 1, max: 3 }) })
+    .map(({ sizes: parts, cuts, columns: width, blocks }) => {
+      const total = blocks * sum(parts);
       const borders = [0, ...cuts.map((cut) => Math.min(cut, total)).toSorted((a, b) => a - b), total];
       const rows = borders.slice(1).map((border, index) => border - (borders[index] as number));
       return {
@@ -66,6 +66,7 @@ const ruleWithShapes: fc.Arbitrary<{ rule: TensorRule; shapes: readonly (readonl
           rows,
           ours: parts.map((_, index) => `o${index}`),
           sizes: parts,
+          blocks,
           squeezed: 1,
         } as const,
         shapes: rows.map((count) => [count, 1, width]),
