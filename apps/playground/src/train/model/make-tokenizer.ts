@@ -15,7 +15,7 @@ export interface MadeTokenizer {
 }
 
 /** Bytes and the end of a text: what every tokenizer begins with, and one of bytes consists of. */
-export const byteVocabulary = 257;
+const byteVocabulary = 257;
 
 /**
  * Learns pieces of words from texts, and tells how far it is. A vocabulary of {@link byteVocabulary} leaves nothing to learn:

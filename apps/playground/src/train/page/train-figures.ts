@@ -3,7 +3,7 @@ import { runningMean } from './curve-data.ts';
 import type { TrainState } from './train-state.ts';
 
 /** Names of what mixes positions. */
-export const mixingNames: Readonly<Record<Mixing, string>> = {
+const mixingNames: Readonly<Record<Mixing, string>> = {
   attention: 'Softmax attention',
   'gated-delta-net': 'Gated DeltaNet',
   hybrid: 'Hybrid',
