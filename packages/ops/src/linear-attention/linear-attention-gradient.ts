@@ -1,4 +1,4 @@
-import type { GradientCall, Op, Tensor } from '@tessera/tensor-core';
+import type { CpuKernel, GradientCall, Op, Tensor } from '@tessera/tensor-core';
 import {
   add,
   apply,
@@ -22,6 +22,7 @@ import { stateAfter, writesOf } from './chunk-step.ts';
 import { fromChunks, toChunks } from './entries-by-chunk.ts';
 import type { LinearAttentionVariant } from './linear-attention-call.ts';
 import { operandsOf, sizesOf } from './linear-attention-call.ts';
+import { gradientLoops } from './linear-attention-gradient-loops.ts';
 import { gradientKernel } from './linear-attention-gradient.wgsl.ts';
 import type { Decays } from './within-chunk.ts';
 import {
@@ -37,6 +38,9 @@ import {
 } from './within-chunk.ts';
 
 type Attributes = LinearAttentionVariant & { readonly chunk: number };
+
+/** As forward, loops pay where each key decays on its own. */
+const loops: CpuKernel<Attributes> = { ...gradientLoops, when: ({ attributes }) => attributes.decay === 'vector' };
 
 /**
  * Op: cotangents of the operands of linear attention, by chunks. Inputs: those operands, and the cotangents of the output
@@ -99,7 +103,7 @@ export const linearAttentionGradientOp: Op<Attributes> = {
       ...(dbeta ? [fromChunks(dbeta, T)] : []),
     ];
   },
-  kernels: [gradientKernel],
+  kernels: [loops, gradientKernel],
   cost(inputs, outputs, { decay, delta }) {
     const { B, T, H, K, V } = sizesOf(inputs);
     const elements = [...inputs, ...outputs].reduce((total, { shape }) => total + sizeOf(shape), 0);
