@@ -1,10 +1,10 @@
+import { projectOutput, projectQueryKeyValue } from '@tessera/head-projections';
 import { attention } from '@tessera/ops';
 import type { Call } from '@tessera/plugin';
 import { validEntries } from '@tessera/plugin';
 import { equal, expandDims, where } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
-import { projectOutput, projectQueryKeyValue } from './projections.ts';
-import type { AttentionConfig, AttentionParams } from './projections.ts';
+import type { AttentionConfig, AttentionParams } from './attention-config.ts';
 
 /** Attention over a whole sequence: entries that do not count and other documents are not seen. */
 export function attendWhole(

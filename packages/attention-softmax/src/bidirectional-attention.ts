@@ -1,8 +1,9 @@
+import { headParams } from '@tessera/head-projections';
 import type { MixerFactory } from '@tessera/plugin';
 import { defineMixer } from '@tessera/plugin';
 import { attendWhole } from './attend-whole.ts';
-import { attentionConfig, attentionParams } from './projections.ts';
-import type { AttentionConfig, AttentionParams } from './projections.ts';
+import { attentionConfig } from './attention-config.ts';
+import type { AttentionConfig, AttentionParams } from './attention-config.ts';
 
 /**
  * Softmax attention in both directions, for encoders. With a window a position sees others at a distance below it, before
@@ -14,7 +15,7 @@ export const bidirectionalAttention: MixerFactory<AttentionConfig, AttentionPara
     contract: 'sequence-mixer/1',
     name: '@tessera/attention-softmax:bidirectional-attention',
     config: attentionConfig,
-    params: attentionParams,
+    params: headParams,
     forward: (call) => attendWhole(call, { causal: false }),
   },
 );

@@ -5,8 +5,8 @@ import { softmaxAttention } from './softmax-attention.ts';
 
 export { softmaxAttention } from './softmax-attention.ts';
 export { bidirectionalAttention } from './bidirectional-attention.ts';
-export type { AttentionConfig, AttentionParams, QueryKeyNormConfig } from './projections.ts';
-export type { RotaryConfig } from './rotary-config.ts';
+export type { AttentionConfig, AttentionParams } from './attention-config.ts';
+export type { QueryKeyNormConfig, RotaryConfig } from '@tessera/head-projections';
 export type { KeyValueCache } from './key-value-cache.ts';
 
 /** The mixers of this package. */

@@ -1,4 +1,4 @@
-import type { AttentionConfig } from './projections.ts';
+import type { AttentionConfig } from './attention-config.ts';
 
 /** Settings of attention that the laws are put to. */
 export const configs: readonly [string, AttentionConfig][] = [

@@ -1,11 +1,12 @@
+import { headParams, headSizes, projectOutput, projectQueryKeyValue } from '@tessera/head-projections';
 import { attention } from '@tessera/ops';
 import type { CachePolicy, MixerFactory } from '@tessera/plugin';
 import { contiguousCache, defineMixer, windowCache } from '@tessera/plugin';
 import { attendWhole } from './attend-whole.ts';
 import { appendToCache, cacheBytes, commitCache, emptyCache, treeMask } from './key-value-cache.ts';
 import type { KeyValueCache } from './key-value-cache.ts';
-import { attentionConfig, attentionParams, headSizes, projectOutput, projectQueryKeyValue } from './projections.ts';
-import type { AttentionConfig, AttentionParams } from './projections.ts';
+import { attentionConfig } from './attention-config.ts';
+import type { AttentionConfig, AttentionParams } from './attention-config.ts';
 
 function policyOf(config: Required<AttentionConfig>, given: CachePolicy | undefined): CachePolicy {
   const window = config.window as number | undefined;
@@ -23,7 +24,7 @@ export const softmaxAttention: MixerFactory<AttentionConfig, AttentionParams, Ke
   contract: 'sequence-mixer/1',
   name: '@tessera/attention-softmax:softmax-attention',
   config: attentionConfig,
-  params: attentionParams,
+  params: headParams,
   forward: (call) => attendWhole(call, { causal: true }),
   decoding: {
     trees: true,

@@ -17,8 +17,8 @@ export interface QueryKeyNormConfig {
   readonly offset?: number;
 }
 
-/** Settings that causal and bidirectional attention share. */
-export interface AttentionConfig {
+/** Settings of queries, keys and values in heads. */
+export interface HeadsConfig {
   /** Query heads. */
   readonly heads: number;
   /** Key and value heads: `heads` for multi-head, fewer for grouped, 1 for multi-query. @defaultValue heads */
@@ -33,21 +33,17 @@ export interface AttentionConfig {
   readonly qkNorm?: QueryKeyNormConfig;
   /** @defaultValue none: positions come from elsewhere, or not at all */
   readonly rotary?: RotaryConfig;
-  /** Factor of the dot products. @defaultValue headDim^−½ */
-  readonly scale?: number;
-  /** A position sees others at a distance below this. @defaultValue no limit */
-  readonly window?: number;
-  /** c: scores become c · tanh(score / c). @defaultValue none */
-  readonly softCap?: number;
-  /**
-   * In training: probability with which a weight of attention is left out. All weights of a layer, `[B, heads, T, T]`, are then
-   * in memory and kept for the way back, as without kernels of attention. @defaultValue 0
-   */
-  readonly dropout?: number;
 }
 
-/** Learned tensors of attention. H heads, G key and value heads of d elements. */
-export interface AttentionParams {
+/** Sizes of heads. */
+export interface HeadSizes {
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+}
+
+/** Learned tensors of the projections. H heads, G key and value heads of d elements. */
+export interface HeadParams {
   /** `[H · d, D]` */
   readonly q_proj: Tensor;
   /** `[G · d, D]` */
@@ -70,8 +66,8 @@ export interface AttentionParams {
   readonly k_norm?: Tensor;
 }
 
-/** Schema of {@link AttentionConfig}. */
-export const attentionConfig = fields<AttentionConfig>({
+/** Fields of {@link HeadsConfig}, to be spread into those of a mixer. */
+export const headFields: { readonly [K in keyof HeadsConfig]-?: Field<HeadsConfig[K]> } = {
   heads: int({ min: 1 }),
   kvHeads: optional(int({ min: 1 })),
   headDim: optional(int({ min: 1 })),
@@ -85,18 +81,14 @@ export const attentionConfig = fields<AttentionConfig>({
     }),
   ) as Field<QueryKeyNormConfig | undefined>,
   rotary: optional(rotaryConfig) as Field<RotaryConfig | undefined>,
-  scale: optional(number()),
-  window: optional(int({ min: 1 })),
-  softCap: optional(number({ min: 0 })),
-  dropout: number({ min: 0, max: 1, default: 0 }),
-}) as ReturnType<typeof fields<AttentionConfig>>;
+};
 
-/** Sizes that follow from a config and the width of the model. */
-export function headSizes(
-  config: Required<AttentionConfig>,
-  dModel: number,
-): { heads: number; kvHeads: number; headDim: number } {
-  const heads = config.heads;
+/**
+ * Sizes that follow from a config and the width of the model.
+ * @throws {@link InvalidSpecError} when the width or the heads do not divide
+ */
+export function headSizes(config: Required<HeadsConfig>, dModel: number): HeadSizes {
+  const { heads } = config;
   const kvHeads = (config.kvHeads as number | undefined) ?? heads;
   const headDim = (config.headDim as number | undefined) ?? dModel / heads;
   if (!Number.isInteger(headDim))
@@ -111,13 +103,13 @@ export function headSizes(
 }
 
 /** Shapes of the learned tensors. */
-export function attentionParams({
+export function headParams({
   config,
   dModel: D,
 }: {
-  config: Required<AttentionConfig>;
-  dModel: number;
-}): ParamSpecs<AttentionParams> {
+  readonly config: Required<HeadsConfig>;
+  readonly dModel: number;
+}): ParamSpecs<HeadParams> {
   const { heads: H, kvHeads: G, headDim: d } = headSizes(config, D);
   const normWeight = (heads: number): ParamSpecs<{ w: Tensor }>['w'] => ({
     shape: [config.qkNorm?.over === 'full' ? heads * d : d],
@@ -136,10 +128,12 @@ export function attentionParams({
 
 /** Queries `[B, n, H, d]`, keys and values `[B, n, G, d]`, normalised and rotated. */
 export function projectQueryKeyValue(call: {
-  params: AttentionParams;
-  config: Required<AttentionConfig>;
-  x: Tensor;
-  positions: Tensor;
+  readonly params: HeadParams;
+  readonly config: Required<HeadsConfig>;
+  /** `[B, n, D]` */
+  readonly x: Tensor;
+  /** `[B, n]`, i32 */
+  readonly positions: Tensor;
 }): { q: Tensor; k: Tensor; v: Tensor } {
   const { params, config, x, positions } = call;
   const [B, n, D] = x.shape as [number, number, number];
@@ -163,7 +157,7 @@ export function projectQueryKeyValue(call: {
 }
 
 /** Output map of the heads, `[B, n, H, d]` → `[B, n, D]`. */
-export function projectOutput(params: AttentionParams, o: Tensor): Tensor {
+export function projectOutput(params: HeadParams, o: Tensor): Tensor {
   const [B, n, H, d] = o.shape as [number, number, number, number];
   return linear(reshape(o, [B, n, H * d]), params.o_proj, params.o_bias);
 }
