@@ -4,12 +4,14 @@ import { ModelFormatError, UnsupportedOptionError } from '@tessera/tensor-core';
 import type { Command } from 'commander';
 import { loadModel } from '../load-model.ts';
 import { defineCommand } from '../options/define-command.ts';
+import { integerArgument } from '../options/number-arguments.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { writeLine } from '../terminal/write-text.ts';
 
 interface ConvertArguments {
   readonly dtype?: SaveOptions['dtype'];
   readonly adapter?: string;
+  readonly maxShardBytes?: number;
   readonly check?: boolean;
   readonly json?: boolean;
 }
@@ -30,6 +32,7 @@ export function convertCommand(terminal: Terminal): Command {
     .argument('<target>', 'directory to write')
     .option('--dtype <dtype>', 'element type of the saved weights: fp32, fp16 or bf16 (default: that of each tensor)')
     .option('--adapter <source>', 'directory or address of a LoRA adapter, merged into the weights')
+    .option('--max-shard-bytes <n>', 'most bytes of weights in a file (default: 5e9)', integerArgument(1))
     .option('--check', 'compare the tensors of both directories byte by byte; fails where one differs')
     .option('--json', 'one line of JSON')
     .addHelpText('after', notes)
@@ -48,7 +51,8 @@ async function convert(source: string, target: string, given: ConvertArguments, 
     terminal,
   );
   try {
-    await model.save(target, { signal: terminal.signal, ...(given.dtype && { dtype: given.dtype }) });
+    const { dtype, maxShardBytes } = given;
+    await model.save(target, { signal: terminal.signal, dtype, maxShardBytes });
   } finally {
     await model.dispose();
   }

@@ -67,8 +67,8 @@ export interface StorySourceOptions {
 }
 
 /**
- * Batches of stories, made when they are asked for and stored nowhere. A window begins with the id that ends a text, as if a story came before it, and
- * holds stories that no other window has, each followed by that id; the last one is cut off.
+ * Batches of stories, made when they are asked for and stored nowhere. A window holds stories that no other window has, each followed by the id that ends a
+ * text; the last one is cut off. Every other window begins with that id, as if a story came before it: a model learns to begin with it and without it.
  *
  * @throws {@link UnsupportedOptionError} if the encoder has no `eosId`, or a number is out of range.
  */
@@ -82,8 +82,8 @@ export function storySource(encoder: TextEncoderToIds, options: StorySourceOptio
     throw new UnsupportedOptionError('The tokenizer names no end of a text, which stands between stories.');
 
   const fillWindow = (window: number, tokens: Int32Array, segments: Int32Array | undefined): void => {
-    tokens[0] = eosId;
-    let at = 1;
+    let at = 0;
+    if (window % 2 === 0) tokens[at++] = eosId;
     for (let number = 0; at <= T; number++) {
       const ids = encoder.encode(storyAt(window * (T + 1) + number, seed).text); // a story has more than a token
       for (let i = 0; i <= ids.length && at <= T; i++, at++) {
@@ -95,7 +95,7 @@ export function storySource(encoder: TextEncoderToIds, options: StorySourceOptio
   return countedSource(
     {
       name: `stories of seed ${seed}`,
-      identity: `stories 1 ${JSON.stringify([B, T, seed, packing, encoder.vocabSize, eosId])}`,
+      identity: `stories 2 ${JSON.stringify([B, T, seed, packing, encoder.vocabSize, eosId])}`,
       rows: B,
       context: T,
       vocabSize: encoder.vocabSize,
