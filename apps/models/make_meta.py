@@ -6,7 +6,7 @@ tests nor CI run it. `tessera verify apps/models/*` compares Tessera with it.
     python make_meta.py --texts shakespeare.txt speeches.txt   # all models; the texts are those of llama-4m
 
 * `golden.safetensors`  `input_ids` I64 [1, 48]; `logits` F32 [1, 48, vocab]; `greedy_prompt` I64 [1, n] and `greedy_ids`
-                        I64 [1, n + 40], each token from a whole forward pass, no cache;
+                        I64 [1, n + 64], each token from a whole forward pass, no cache;
 * `meta.json`           parameters; prompt and greedy text; `val_loss`: mean loss over the end of each text that training did
                         not see (its last 5 % of characters, from the next newline on), in windows of 512 tokens,
                         the rest that fills none left out.
@@ -24,7 +24,7 @@ from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 HERE = Path(__file__).resolve().parent
-LENGTH, NEW, CONTEXT = 48, 40, 512
+LENGTH, NEW, CONTEXT = 48, 64, 512
 
 MODELS = {
     'llama-4m': {'prompt': 'ROMEO:\n', 'text': 'KING RICHARD:\nNow is the winter of our discontent made glorious summer by this son of York; and all the clouds that hung upon our house in the deep bosom of the ocean buried. And I have been there before the people and the world.'},

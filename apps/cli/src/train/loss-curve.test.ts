@@ -27,6 +27,13 @@ test('a curve has the losses of training and of evaluations between its axes', (
   expect(svg).toContain('points="624.0,217.0"');
 });
 
+test('a curve of many steps has its peaks, and few points', () => {
+  const metrics = Array.from({ length: 9000 }, (_, index) => ({ step: index + 1, loss: index === 4321 ? 9 : 2 }));
+  const [points] = /(?<=points=")[^"]*/.exec(lossCurve(metrics, 'long'))!;
+  expect(points.split(' ').length).toBeLessThanOrEqual(600);
+  expect(points.match(/,16\.0/g)).toHaveLength(1);
+});
+
 test('a line of text shows the way of the losses', () => {
   expect(sparkline([8, 4, 1])).toBe('█▄▁');
   expect(sparkline([2])).toBe('▁');

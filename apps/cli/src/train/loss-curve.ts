@@ -2,6 +2,20 @@ import type { Metric } from './metrics-file.ts';
 
 const [width, height, left, bottom, top] = [640, 320, 48, 36, 16];
 
+type Point = readonly [step: number, loss: number];
+
+/** Of each run of many points the lowest and the highest: what a picture of this width can show. */
+function outline(points: readonly Point[], most = 600): readonly Point[] {
+  if (points.length <= most) return points;
+  const runs = most / 2;
+  return Array.from({ length: runs }, (_, run) => {
+    const part = points.slice(Math.floor((run * points.length) / runs), Math.floor(((run + 1) * points.length) / runs));
+    const lowest = part.reduce((a, b) => (b[1] < a[1] ? b : a));
+    const highest = part.reduce((a, b) => (b[1] > a[1] ? b : a));
+    return lowest[0] < highest[0] ? [lowest, highest] : lowest === highest ? [lowest] : [highest, lowest];
+  }).flat();
+}
+
 /** A running mean of the losses, which shows where they go. */
 export function smoothed(losses: readonly number[], weight: number): number[] {
   let [mean, whole] = [0, 0];
@@ -22,10 +36,12 @@ export function lossCurve(metrics: readonly Metric[], title: string): string {
   const x = (step: number): string => (left + ((step - 1) / (last - 1)) * (width - left - 16)).toFixed(1);
   const y = (loss: number): string =>
     (top + ((most - loss) / Math.max(most - least, 1e-9)) * (height - top - bottom)).toFixed(1);
-  const line = (points: readonly (readonly [number, number])[], style: string): string =>
+  const line = (points: readonly Point[], style: string): string =>
     points.length === 0
       ? ''
-      : `<polyline fill="none" ${style} points="${points.map(([step, loss]) => `${x(step)},${y(loss)}`).join(' ')}"/>`;
+      : `<polyline fill="none" ${style} points="${outline(points)
+          .map(([step, loss]) => `${x(step)},${y(loss)}`)
+          .join(' ')}"/>`;
   const mean = smoothed(
     trained.map(({ loss }) => loss!),
     0.95,
