@@ -4,7 +4,7 @@ import { zipSync } from 'fflate';
 
 const readme = `A small language model, trained in the Tessera playground.
 
-  tessera generate <this folder> "Once"
+  tessera generate --model <this folder> --prompt "Once"
 
 Python, where its layout is known to transformers:
 
