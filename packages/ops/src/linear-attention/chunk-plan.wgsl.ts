@@ -32,13 +32,19 @@ export function planOf(
   return { ...sizes, decay, delta, C, N: Math.ceil(sizes.T / C), capabilities };
 }
 
+/** Whether a device can bind a buffer of so many numbers. */
+export function fitsBuffer(numbers: number, { limits }: GpuCapabilities): boolean {
+  return 4 * numbers <= Math.min(limits['maxStorageBufferBindingSize'] ?? 2 ** 27, limits['maxBufferSize'] ?? 2 ** 28);
+}
+
 /** Whether a device can run a call by passes over its chunks. */
 export function goesByChunks(
   call: Pick<KernelCall<Attributes>, 'inputs' | 'attributes'>,
   capabilities: GpuCapabilities,
 ): boolean {
-  const { C, N, K, V, delta } = planOf(call, capabilities);
+  const { C, N, B, H, K, V, delta } = planOf(call, capabilities);
   return (
+    fitsBuffer(N * B * H * Math.max(K * V, C * K, C * V, 2 * C * C), capabilities) &&
     call.inputs.every(({ dtype, shape }) => dtype === 'f32' && sizeOf(shape) > 0) &&
     C % 4 === 0 &&
     C <= longestChunk &&

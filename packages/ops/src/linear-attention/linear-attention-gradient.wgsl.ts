@@ -8,6 +8,7 @@ import {
 } from './chunk-keys-gradient.wgsl.ts';
 import type { Attributes } from './chunk-plan.wgsl.ts';
 import {
+  fitsBuffer,
   goesByChunks,
   inputsOfPasses,
   left,
@@ -28,12 +29,15 @@ import { chunkScoresGradient, chunkScoresGradientBytes, chunkWrittenGradient } f
 export const gradientKernel: WebGpuPassesKernel<Attributes> = {
   backend: 'webgpu',
   name: 'by chunks',
-  when: (capabilities, call) =>
-    goesByChunks(call, capabilities) &&
-    Math.max(
-      chunkScoresGradientBytes(planOf(call, capabilities)),
-      chunkKeysGradientBytes(planOf(call, capabilities)),
-    ) <= workgroupBytes(capabilities),
+  when(capabilities, call) {
+    const plan = planOf(call, capabilities);
+    const { N, B, H, K } = plan;
+    return (
+      goesByChunks(call, capabilities) &&
+      fitsBuffer(N * B * H * handedRows(plan) * K, capabilities) &&
+      Math.max(chunkScoresGradientBytes(plan), chunkKeysGradientBytes(plan)) <= workgroupBytes(capabilities)
+    );
+  },
   passes(call, capabilities) {
     const plan = planOf(call, capabilities);
     const { N, B, H, K, V, C, decay, delta } = plan;
