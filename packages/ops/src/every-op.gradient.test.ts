@@ -4,12 +4,19 @@ import { grad, read, square, sum, tensor } from '@tessera/tensor-core';
 import { describe, expect, test } from 'vitest';
 import { attentionCases } from './attention-gradient-cases.test-support.ts';
 import { expertsGradientCases } from './experts/experts-cases.test-support.ts';
+import { latentAttentionCases } from './latent-attention-cases.test-support.ts';
 import { linearAttentionGradientCases } from './linear-attention/linear-attention-gradient-cases.test-support.ts';
 import { gradientCases } from './gradient-cases.test-support.ts';
 import { nested, opsOf, wrongGradients } from './gradient-check.test-support.ts';
 import { linear } from './linear.ts';
 
-const cases = [...gradientCases, ...attentionCases, ...linearAttentionGradientCases, ...expertsGradientCases];
+const cases = [
+  ...gradientCases,
+  ...attentionCases,
+  ...latentAttentionCases,
+  ...linearAttentionGradientCases,
+  ...expertsGradientCases,
+];
 
 describe('a gradient is what differences in double precision give, by kernels, definitions and primitives alike', () => {
   test.each(cases.map((one) => [one.name, one] as const))('%s', async (_, one) => {

@@ -1,0 +1,96 @@
+import type { KernelCall, KernelPass, WebGpuPassesKernel } from '@tessera/tensor-core';
+import type { Attributes, Sizes } from './attention.wgsl.ts';
+import { joinSource, lanes, layoutOf, partSource, sharedBytes } from './attention-decode.wgsl.ts';
+import type { CacheAccess } from './attention-decode.wgsl.ts';
+import type { LatentAttentionAttributes } from './latent-attention.ts';
+import { workgroupBytes } from './quads.wgsl.ts';
+
+type Call = KernelCall<LatentAttentionAttributes>;
+
+/** With more queries a form that makes keys and values of the latents is the better one. */
+const mostQueries = 128;
+
+function sizesOf({ inputs, outputs: [o], attributes }: Call): Sizes {
+  const [B, n, H, K] = inputs[0]!.shape as [number, number, number, number];
+  return { B, n, H, K, S: inputs[3]!.shape[1]!, G: attributes.groups, V: o!.shape[3]! };
+}
+
+/**
+ * Attention over latents, split over the cache as that over keys and values is. A row is read for its key and again, from
+ * nearer memory, for its value.
+ */
+export const latentAttentionKernel: WebGpuPassesKernel<LatentAttentionAttributes> = {
+  backend: 'webgpu',
+  name: 'rows as keys and values, split over the cache',
+  when(capabilities, call) {
+    const sizes = sizesOf(call);
+    const { B, n, H, K, S, V } = sizes;
+    return (
+      [0, 1].every((input) => call.inputs[input]!.dtype === 'f32') &&
+      B * n * H * S * K * V > 0 &&
+      [K, V, call.attributes.sharedDim].every((width) => width % 4 === 0) &&
+      n <= mostQueries &&
+      V <= 4 * lanes &&
+      sharedBytes(sizes) + 4 * lanes <= workgroupBytes(capabilities)
+    );
+  },
+  passes(call) {
+    const sizes = sizesOf(call);
+    const { B, n, H, G, V } = sizes;
+    const layout = layoutOf(sizes);
+    const inputs: KernelPass['bindings'] = call.inputs.map((_, index) => ({ of: 'input', index }));
+    const output = { of: 'output', index: 0, write: true } as const;
+    const sums = { of: 'temporary', index: 0 } as const;
+    const statistics = { of: 'temporary', index: 1 } as const;
+    const { scale, window, masked } = call.attributes;
+    const attributes: Attributes = { scale, window, masked, causal: true, softCap: 0 };
+    const source = partSource(sizes, layout, attributes, rowsAsBoth(sizes, call));
+    const grid = [layout.parts, G * layout.blocks, B] as const;
+    if (layout.parts === 1) return { temporaries: [], passes: [{ source, grid, bindings: [...inputs, output] }] };
+    const written = [
+      { ...sums, write: true },
+      { ...statistics, write: true },
+    ];
+    return {
+      temporaries: [
+        { dtype: 'f32', shape: [B * n * H, layout.parts, V] },
+        { dtype: 'f32', shape: [B * n * H, layout.parts, 2] },
+      ],
+      passes: [
+        { source, grid, bindings: [...inputs, ...written] },
+        { source: joinSource(sizes, layout), grid: [H, n, B], bindings: [sums, statistics, output] },
+      ],
+    };
+  },
+};
+
+/** One buffer, in which a row holds the latents of all groups and the shared key. Where a row is, each lane finds out for one. */
+function rowsAsBoth({ S, G, K, V }: Sizes, { inputs, attributes }: Call): CacheAccess {
+  const { sharedDim: R, paged, masked } = attributes;
+  const [pages, page] = inputs[1]!.shape as [number, number];
+  const width = (G * V + R) / 4;
+  const row = paged
+    ? `min(u32(max(table[b * ${S / page}u + s / ${page}u], 0)), ${pages - 1}u) * ${page}u + s % ${page}u`
+    : `b * ${S}u + s`;
+  const names = [
+    ['q', 'vec4f'],
+    ['rows', 'vec4f'],
+    ['queryPositions', 'i32'],
+    ['keyPositions', 'i32'],
+    ...(paged ? [['table', 'i32']] : []),
+    ...(masked ? [['mask', 'u32']] : []),
+  ];
+  return {
+    bindings: names
+      .map(([name, type], index) => `@group(0) @binding(${index}) var<storage, read> ${name}: array<${type}>;`)
+      .join('\n'),
+    next: names.length,
+    memory: `var<workgroup> places: array<u32, ${lanes}>;`,
+    place: `places[lane] = (${row}) * ${width}u;`,
+    key: [
+      { buffer: 'rows', first: `places[lane] + kv * ${V / 4}u`, quads: (K - R) / 4 },
+      { buffer: 'rows', first: `places[lane] + ${(G * V) / 4}u`, quads: R / 4 },
+    ].filter(({ quads }) => quads > 0),
+    value: (inTile) => `rows[places[${inTile}] + kv * ${V / 4}u + quad]`,
+  };
+}
