@@ -12,6 +12,8 @@ export const nets: readonly [string, GatedDeltaNetConfig][] = [
     'negative eigenvalues, no convolution to speak of',
     { keyHeads: 3, keyDim: 4, valueDim: 4, negativeEigenvalues: true, convolution: 1 },
   ],
+  ['no convolution and no gate', { keyHeads: 1, keyDim: 4, valueDim: 3, convolution: 0, outputGate: false }],
+  ['biases of the convolutions', { keyHeads: 1, keyDim: 4, valueDim: 3, convolution: 4, convolutionBias: true }],
   ['another activation', { keyHeads: 1, keyDim: 4, valueDim: 4, convolutionActivation: 'identity', normEps: 1e-3 }],
 ];
 

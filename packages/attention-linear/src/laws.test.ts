@@ -8,17 +8,16 @@ import { shortConvolution } from './short-convolution/short-convolution.ts';
 // The laws step over 1 to 17 entries at once: both sides of the switch from recurrence to chunks.
 
 describe.each(nets)('%s', (_, config) => {
-  describeMixer(gatedDeltaNet, config, 12, { test, segments: false });
+  describeMixer(gatedDeltaNet, config, 12, { test });
 });
 
 describe.each(convolutions)('%s', (_, config) => {
-  describeMixer(shortConvolution, config, 12, { test, segments: false });
+  describeMixer(shortConvolution, config, 12, { test });
 });
 
 describe('from definitions alone, in double precision', () => {
   const options = {
     test,
-    segments: false,
     devices: [new CpuDevice({ precision: 'f64', definitionsOnly: true })],
     tolerance: 1e-12,
   };

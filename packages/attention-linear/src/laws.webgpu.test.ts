@@ -13,7 +13,7 @@ const all = takesAll('the laws of two settings of Gated DeltaNet, and of all mix
 
 for (const without of all ? [[], ['subgroups']] : [[]]) {
   const device = await requestWebGpu({ gpu, without });
-  const options = { test, segments: false, devices: [device!], reference: new CpuDevice() };
+  const options = { test, devices: [device!], reference: new CpuDevice() };
 
   describe.each(all ? nets : nets.slice(0, 2))(
     `%s${without.map((feature) => `, without ${feature}`).join('')}`,

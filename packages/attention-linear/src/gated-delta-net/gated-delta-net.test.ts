@@ -69,9 +69,8 @@ test.each<[string, GatedDeltaNetConfig]>([
 });
 
 test('value heads that do not share key heads evenly are refused', () => {
-  const config = validate(gatedDeltaNet.config, { ...small, valueHeads: 3 }, 'config');
-  expect(() => gatedDeltaNet.params({ config, ...site })).toThrow(
-    'gated-delta-net: valueHeads is 3, expected a multiple of keyHeads = 2, since value heads share key heads evenly.',
+  expect(() => validate(gatedDeltaNet.config, { ...small, valueHeads: 3 }, 'layers.2.mixer.config')).toThrow(
+    'layers.2.mixer.config.valueHeads is 3, expected a multiple of keyHeads = 2, since each of those is shared by as many; set 2 or 4.',
   );
 });
 

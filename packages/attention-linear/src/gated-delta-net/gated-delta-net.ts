@@ -1,31 +1,18 @@
 import type { ActivationName } from '@tessera/ops';
-import {
-  activationNames,
-  linearAttentionChunked,
-  linearAttentionRecurrent,
-  gatedRmsNorm,
-  linear,
-  shortConvolutions,
-  softplus,
-} from '@tessera/ops';
-import type { Call, MixerFactory } from '@tessera/plugin';
-import {
-  bool,
-  constant,
-  defineMixer,
-  fields,
-  int,
-  linearWeight,
-  normal,
-  number,
-  oneOf,
-  optional,
-  refuseSegments,
-  zeroInvalid,
-} from '@tessera/plugin';
-import { InvalidSpecError, add, exp, mul, neg, reshape, sigmoid, zeros } from '@tessera/tensor-core';
+import { activationNames, linear, softplus } from '@tessera/ops';
+import type { MixerFactory } from '@tessera/plugin';
+import { bool, constant, fields, int, linearWeight, number, oneOf, optional } from '@tessera/plugin';
 import type { Tensor } from '@tessera/tensor-core';
-import { alignEntries } from '../align-entries.ts';
+import { add, exp, mul, neg, sigmoid } from '@tessera/tensor-core';
+import { checked, sharedEvenly } from '../layer/checked.ts';
+import { convolveStreams } from '../layer/convolve-streams.ts';
+import { decayRates, decaySteps } from '../layer/decay-parameters.ts';
+import { headOutput } from '../layer/head-output.ts';
+import { recurrence } from '../layer/recurrence.ts';
+import type { RecurrentCall } from '../layer/recurrent-mixer.ts';
+import { recurrentMixer } from '../layer/recurrent-mixer.ts';
+import type { TapParams } from '../layer/tap-parameters.ts';
+import { historyRows, tapParams, tapsOf } from '../layer/tap-parameters.ts';
 
 /** Settings of {@link gatedDeltaNet}. */
 export interface GatedDeltaNetConfig {
@@ -37,18 +24,22 @@ export interface GatedDeltaNetConfig {
   readonly keyDim: number;
   /** V, elements of a value. */
   readonly valueDim: number;
-  /** J, taps of the convolutions over queries, keys and values. @defaultValue 4 */
+  /** J, taps of the convolutions over queries, keys and values; 0: none. @defaultValue 4 */
   readonly convolution?: number;
-  /** After the convolutions. @defaultValue 'silu' */
+  /** The convolutions have biases. @defaultValue false */
+  readonly convolutionBias?: boolean;
+  /** After the convolutions, or where they would be. @defaultValue 'silu' */
   readonly convolutionActivation?: ActivationName;
   /** β in (0, 2) instead of (0, 1), so that the state may flip sign along a key. @defaultValue false */
   readonly negativeEigenvalues?: boolean;
+  /** Whether the output is gated. @defaultValue true */
+  readonly outputGate?: boolean;
   /** Of the norm of the output. @defaultValue 1e-5 */
   readonly normEps?: number;
 }
 
 /** Learned tensors of {@link gatedDeltaNet}. P key heads, H value heads. */
-export interface GatedDeltaNetParams {
+export interface GatedDeltaNetParams extends TapParams {
   /** `[P · K, D]` */
   readonly q_proj: Tensor;
   /** `[P · K, D]` */
@@ -60,11 +51,9 @@ export interface GatedDeltaNetParams {
   /** `[H, D]`: the writing strength. */
   readonly b_proj: Tensor;
   /** `[H · V, D]`: the output gate. */
-  readonly g_proj: Tensor;
+  readonly g_proj?: Tensor;
   /** `[D, H · V]` */
   readonly o_proj: Tensor;
-  /** `[2 P · K + H · V, J]`: over queries, keys and values. */
-  readonly conv: Tensor;
   /** `[H]` */
   readonly A_log: Tensor;
   /** `[H]` */
@@ -86,77 +75,37 @@ interface Sizes {
   readonly H: number;
   readonly K: number;
   readonly V: number;
-  readonly J: number;
 }
 
-function sizesOf({
-  keyHeads: P,
-  valueHeads,
-  keyDim: K,
-  valueDim: V,
-  convolution: J,
-}: Required<GatedDeltaNetConfig>): Sizes {
-  const H = (valueHeads as number | undefined) ?? P;
-  if (H % P !== 0)
-    throw new InvalidSpecError(
-      `gated-delta-net: valueHeads is ${H}, expected a multiple of keyHeads = ${P}, since value heads share key heads evenly.`,
-      { facts: { keyHeads: P, valueHeads: H } },
-    );
-  return { P, H, K, V, J };
+function sizesOf({ keyHeads: P, valueHeads, keyDim: K, valueDim: V }: Required<GatedDeltaNetConfig>): Sizes {
+  return { P, H: (valueHeads as number | undefined) ?? P, K, V };
 }
 
-const name = '@tessera/attention-linear:gated-delta-net';
-
-/** Up to here one entry after another is less work than products of matrices over a chunk. */
-const longestStepByRecurrence = 16;
-
-/** One call over rows that go on from a state. */
 function run(
-  call: Call<GatedDeltaNetConfig, GatedDeltaNetParams>,
+  { params: p, config, x, entries }: RecurrentCall<GatedDeltaNetConfig, GatedDeltaNetParams>,
   state: GatedDeltaNetState,
 ): { y: Tensor; state: GatedDeltaNetState } {
-  refuseSegments(name, call);
-  const { params: p, config, lengths } = call;
-  const { P, H, K, V } = sizesOf(config);
-  const [B, n] = call.x.shape as [number, number, number];
-  const rows = alignEntries(call, n);
-  const x = rows.align(call.x);
-  const unit = { eps: 1e-6 };
+  const { P, H, K } = sizesOf(config);
+  const activation = config.convolutionActivation;
   const {
     y: [q, k, v],
     history,
-  } = shortConvolutions({
-    x: [linear(x, p.q_proj), linear(x, p.k_proj), linear(x, p.v_proj)],
-    weight: p.conv,
-    history: state.conv,
-    lengths,
-    activation: config.convolutionActivation,
-    streams: [
-      { heads: P, normalize: { scale: K ** -0.5, ...unit } },
-      { heads: P, normalize: { scale: 1, ...unit } },
-      { heads: H },
+  } = convolveStreams(
+    [
+      { x: linear(x, p.q_proj), heads: P, activation, normalize: { scale: K ** -0.5, eps: 1e-6 } },
+      { x: linear(x, p.k_proj), heads: P, activation, normalize: { scale: 1, eps: 1e-6 } },
+      { x: linear(x, p.v_proj), heads: H, activation },
     ],
-  });
+    tapsOf(p),
+    state.conv,
+    entries,
+  );
   const beta = mul(sigmoid(linear(x, p.b_proj)), config.negativeEigenvalues ? 2 : 1);
   const g = neg(mul(exp(p.A_log), softplus(add(linear(x, p.a_proj), p.dt_bias))));
-  const rule = n <= longestStepByRecurrence ? linearAttentionRecurrent : linearAttentionChunked;
-  const { o, S } = rule({
-    q: q!,
-    k: k!,
-    v: v!,
-    // Decay 1 and strength 0 leave the state alone.
-    g: zeroInvalid(g, rows.valid),
-    beta: zeroInvalid(beta, rows.valid),
-    S: state.S,
-  });
-  const gate = reshape(linear(x, p.g_proj), [B, n, H, V]);
-  const gated = gatedRmsNorm(o, p.o_norm, gate, { eps: config.normEps });
-  return { y: rows.restore(linear(reshape(gated, [B, n, H * V]), p.o_proj)), state: { conv: history, S } };
-}
-
-function emptyState(config: Required<GatedDeltaNetConfig>, batch: number): GatedDeltaNetState {
-  const { P, H, K, V, J } = sizesOf(config);
-  return { conv: zeros([batch, J - 1, 2 * P * K + H * V]), S: zeros([batch, H, K, V]) };
+  const { o, S } = recurrence({ q: q!, k: k!, v: v!, g, beta, S: state.S }, entries);
+  const gate = p.g_proj && ({ x: linear(x, p.g_proj), activation: 'silu' } as const);
+  const norm = { weight: p.o_norm, eps: config.normEps };
+  return { y: headOutput(o, { o_proj: p.o_proj, norm, gate }), state: { conv: history, S } };
 }
 
 /**
@@ -166,56 +115,46 @@ function emptyState(config: Required<GatedDeltaNetConfig>, batch: number): Gated
  * convolution, q and k are L2-normalised, g_t = −e^A softplus(x W_a + b), and the output is normalised and gated.
  * @see Yang et al. 2024, arXiv:2412.06464; negative eigenvalues: Grazzi et al. 2024, arXiv:2411.12537.
  */
-export const gatedDeltaNet: MixerFactory<GatedDeltaNetConfig, GatedDeltaNetParams, GatedDeltaNetState> = defineMixer({
-  contract: 'sequence-mixer/1',
-  name,
-  config: fields<GatedDeltaNetConfig>({
-    keyHeads: int({ min: 1 }),
-    valueHeads: optional(int({ min: 1 })),
-    keyDim: int({ min: 1 }),
-    valueDim: int({ min: 1 }),
-    convolution: int({ min: 1, default: 4 }),
-    convolutionActivation: oneOf(activationNames, { default: 'silu' }),
-    negativeEigenvalues: bool({ default: false }),
-    normEps: number({ min: 0, default: 1e-5 }),
-  }),
+export const gatedDeltaNet: MixerFactory<GatedDeltaNetConfig, GatedDeltaNetParams, GatedDeltaNetState> = recurrentMixer<
+  GatedDeltaNetConfig,
+  GatedDeltaNetParams,
+  GatedDeltaNetState
+>({
+  name: '@tessera/attention-linear:gated-delta-net',
+  config: checked(
+    fields<GatedDeltaNetConfig>({
+      keyHeads: int({ min: 1 }),
+      valueHeads: optional(int({ min: 1 })),
+      keyDim: int({ min: 1 }),
+      valueDim: int({ min: 1 }),
+      convolution: int({ min: 0, default: 4 }),
+      convolutionBias: bool({ default: false }),
+      convolutionActivation: oneOf(activationNames, { default: 'silu' }),
+      negativeEigenvalues: bool({ default: false }),
+      outputGate: bool({ default: true }),
+      normEps: number({ min: 0, default: 1e-5 }),
+    }),
+    (config) => sharedEvenly(config, 'keyHeads', 'valueHeads'),
+  ),
   params({ config, dModel: D }) {
-    const { P, H, K, V, J } = sizesOf(config);
+    const { P, H, K, V } = sizesOf(config);
     return {
       q_proj: linearWeight(P * K, D),
       k_proj: linearWeight(P * K, D),
       v_proj: linearWeight(H * V, D),
       a_proj: linearWeight(H, D),
       b_proj: linearWeight(H, D),
-      g_proj: linearWeight(H * V, D),
+      ...(config.outputGate && { g_proj: linearWeight(H * V, D) }),
       o_proj: linearWeight(D, H * V),
-      conv: { shape: [2 * P * K + H * V, J], init: normal(J ** -0.5), precise: true },
-      // Decay rates spread over (0, 16) and steps log-uniform in [0.001, 0.1], as published.
-      A_log: {
-        shape: [H],
-        init: { kind: 'custom', values: (uniform) => uniform.map((u) => Math.log(Math.max(16 * u, 1e-4))) },
-      },
-      dt_bias: {
-        shape: [H],
-        init: {
-          kind: 'custom',
-          values: (uniform) =>
-            uniform.map((u) => {
-              const dt = Math.max(1e-4, Math.exp(u * (Math.log(0.1) - Math.log(0.001)) + Math.log(0.001)));
-              return dt + Math.log(-Math.expm1(-dt)); // inverse of softplus
-            }),
-        },
-      },
+      ...tapParams(2 * P * K + H * V, config),
+      A_log: decayRates(H, 0),
+      dt_bias: decaySteps(H),
       o_norm: { shape: [V], init: constant(1) },
     };
   },
-  forward: (call) => ({ y: run(call, emptyState(call.config, call.x.shape[0]!)).y }),
-  decoding: {
-    memory({ config, batch }) {
-      const { P, H, K, V, J } = sizesOf(config);
-      return { growth: 'constant', bytes: 4 * batch * ((J - 1) * (2 * P * K + H * V) + H * K * V) };
-    },
-    init: ({ config, batch }) => emptyState(config, batch),
-    step: (call) => run(call, call.state),
+  state({ config }) {
+    const { P, H, K, V } = sizesOf(config);
+    return { conv: [historyRows(config.convolution), 2 * P * K + H * V], S: [H, K, V] };
   },
+  run,
 });

@@ -1,20 +1,10 @@
 import { linear } from '@tessera/ops';
-import type { Call, MixerFactory } from '@tessera/plugin';
-import {
-  bias,
-  bool,
-  defineMixer,
-  fields,
-  int,
-  linearWeight,
-  normal,
-  refuseSegments,
-  zeroInvalid,
-} from '@tessera/plugin';
-import { mul, split, zeros } from '@tessera/tensor-core';
+import type { MixerFactory } from '@tessera/plugin';
+import { bias, bool, fields, int, linearWeight, normal } from '@tessera/plugin';
+import { mul, split } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
-import { alignEntries } from '../align-entries.ts';
-import { convolveOn } from '../convolution-state.ts';
+import { convolve } from '../layer/convolve-streams.ts';
+import { recurrentMixer } from '../layer/recurrent-mixer.ts';
 
 /** Settings of {@link shortConvolution}. */
 export interface ShortConvolutionConfig {
@@ -46,31 +36,14 @@ export interface ShortConvolutionState {
   readonly conv: Tensor;
 }
 
-const name = '@tessera/attention-linear:short-convolution';
-
-function run(
-  call: Call<ShortConvolutionConfig, ShortConvolutionParams>,
-  state: ShortConvolutionState,
-): { y: Tensor; state: ShortConvolutionState } {
-  refuseSegments(name, call);
-  const { params, lengths } = call;
-  const [, n, D] = call.x.shape as [number, number, number];
-  const rows = alignEntries(call, n);
-  const [b, c, z] = split(linear(rows.align(call.x), params.in_proj, params.in_bias), 2, [D, D, D]);
-  const input = zeroInvalid(mul(b!, z!), rows.valid);
-  const { y, history } = convolveOn(input, params.conv, state.conv, lengths, params.conv_bias);
-  return { y: rows.restore(linear(mul(c!, y), params.out_proj, params.out_bias)), state: { conv: history } };
-}
-
 /**
  * Gated short convolution, as in LFM2: [b, c, z] = x W_in; y = (c ⊙ conv(b ⊙ z)) W_out with a depthwise causal convolution of
  * a few taps and no activation.
  * @see Liquid AI 2025, "LFM2 technical report", arXiv:2511.23404.
  */
 export const shortConvolution: MixerFactory<ShortConvolutionConfig, ShortConvolutionParams, ShortConvolutionState> =
-  defineMixer({
-    contract: 'sequence-mixer/1',
-    name,
+  recurrentMixer<ShortConvolutionConfig, ShortConvolutionParams, ShortConvolutionState>({
+    name: '@tessera/attention-linear:short-convolution',
     config: fields<ShortConvolutionConfig>(
       { kernel: int({ min: 1, default: 3 }), bias: bool({ default: false }) },
       { default: {} },
@@ -81,12 +54,11 @@ export const shortConvolution: MixerFactory<ShortConvolutionConfig, ShortConvolu
       out_proj: linearWeight(D, D),
       ...(biased && { in_bias: bias(3 * D), conv_bias: bias(D), out_bias: bias(D) }),
     }),
-    forward: (call) => ({
-      y: run(call, { conv: zeros([call.x.shape[0]!, call.config.kernel - 1, call.x.shape[2]!]) }).y,
-    }),
-    decoding: {
-      memory: ({ config, dModel, batch }) => ({ growth: 'constant', bytes: 4 * batch * (config.kernel - 1) * dModel }),
-      init: ({ config, dModel, batch }) => ({ conv: zeros([batch, config.kernel - 1, dModel]) }),
-      step: (call) => run(call, call.state),
+    state: ({ config: { kernel }, dModel }) => ({ conv: [kernel - 1, dModel] }),
+    run({ params: p, x, entries }, state) {
+      const D = x.shape[2]!;
+      const [b, c, z] = split(linear(x, p.in_proj, p.in_bias), 2, [D, D, D]);
+      const { y, history } = convolve(mul(b!, z!), { weight: p.conv, bias: p.conv_bias }, state.conv, entries);
+      return { y: linear(mul(c!, y), p.out_proj, p.out_bias), state: { conv: history } };
     },
   });
