@@ -8,6 +8,7 @@ import {
   matmul,
   reshape,
   showShape,
+  sizeOf,
   transpose,
 } from '@tessera/tensor-core';
 import { expertLinearKernel } from './expert-linear.wgsl.ts';
@@ -17,28 +18,27 @@ export const expertLinearOp: Op<Record<never, never>> = {
   id: '@tessera/ops:expert-linear',
   infer([x, weight, experts]) {
     const [rows, K] = x!.shape as [number, number];
-    const [P] = experts!.shape as [number];
+    const P = sizeOf(experts!.shape);
     const fits =
       x!.shape.length === 2 &&
       x!.dtype === 'f32' &&
       weight!.shape.length === 3 &&
       weight!.shape[2] === K &&
       ['f32', 'f16', 'bf16'].includes(weight!.dtype) &&
-      experts!.shape.length === 1 &&
       experts!.dtype === 'i32' &&
       (rows === 0 ? P === 0 : P % rows === 0);
     if (!fits)
       throw new ShapeError(
         `expertLinear: x ${x!.dtype}${showShape(x!.shape)}, weight ${weight!.dtype}${showShape(weight!.shape)} and experts ${experts!.dtype}${showShape(experts!.shape)} do not fit: ` +
-          `expected f32[rows, in], [E, out, in] in f32, f16 or bf16, and i32[a multiple of rows].`,
+          `expected f32[rows, in], [E, out, in] in f32, f16 or bf16, and i32 experts, of each row equally many.`,
         { facts: { x: x!.shape, weight: weight!.shape, experts: experts!.shape } },
       );
     return [{ shape: [P, weight!.shape[1]!], dtype: 'f32' }];
   },
   definition([x, weight, experts]) {
     const [rows, K] = x!.shape as [number, number];
-    const P = experts!.shape[0]!;
-    const own = gather(weight!, experts!); // [P, out, in]
+    const P = experts!.size;
+    const own = gather(weight!, reshape(experts!, [P])); // [P, out, in]
     const repeated = reshape(broadcastTo(expandDims(x!, 1), [rows, rows === 0 ? 0 : P / rows, K]), [P, 1, K]);
     return [reshape(matmul(repeated, transpose(own)), [P, weight!.shape[1]!])];
   },
@@ -55,7 +55,7 @@ export const expertLinearOp: Op<Record<never, never>> = {
  * read, once a row.
  * @param x - `[rows, in]`, f32
  * @param weight - `[E, out, in]`; f32, f16 or bf16
- * @param experts - expert of each result, 0 … E − 1, `[P]`, i32; P is a multiple of `rows`, and P / rows results after one another are of the same row
+ * @param experts - expert of each result, 0 … E − 1, `[rows, k]` or all P = rows · k of them in one axis, i32
  * @returns `[P, out]`, accumulated in at least f32
  * @throws {@link ShapeError} when these do not fit
  */

@@ -34,12 +34,12 @@ var<workgroup> part: array<vec4f, ${lanes}>;
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let p = group.y;
   let n0 = group.x * ${columns}u;
-  let from = (p / ${P / rows}u) * ${K}u;
-  let base = u32(experts[p]) * ${N * K}u;
+  let first = (p / ${P / rows}u) * ${K}u;
+  let base = min(u32(experts[p]), ${inputs[1]!.shape[0]! - 1}u) * ${N * K}u;
   var sum = vec4f(0.0);
   for (var k = 4u * lane; k < ${K}u; k += ${4 * lanes}u) {
     let inside = ${aligned ? 'vec4<bool>(true)' : `vec4u(k) + vec4u(0u, 1u, 2u, 3u) < vec4u(${K}u)`};
-    let own = select(vec4f(0.0), x_four(from + k), inside);
+    let own = select(vec4f(0.0), x_four(first + k), inside);
     ${each((c) => `{ let w = select(vec4f(0.0), weight_four(base + min(n0 + ${c}u, ${N - 1}u) * ${K}u + k), inside); sum[${c}] += dot(own, w); }`)}
   }
   part[lane] = sum;

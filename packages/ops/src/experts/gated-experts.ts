@@ -36,16 +36,15 @@ export function gatedExperts({ x, experts, weights, gate, up, down, activation }
   const [n, k] = experts.shape as [number, number];
   const D = x.shape[1]!;
   const pairs = n * k;
-  const chosen = reshape(experts, [pairs]);
   const inner = (map: (weight: Tensor) => Tensor): Tensor => mul(activations[activation](map(gate)), map(up));
   const outputs = (): Tensor => {
     if (pairs <= mostPairsAlone)
       return expertLinear(
-        inner((weight) => expertLinear(x, weight, chosen)),
+        inner((weight) => expertLinear(x, weight, experts)),
         down,
-        chosen,
+        experts,
       );
-    const { order, places, offsets } = groupByExpert(chosen, gate.shape[0]!);
+    const { order, places, offsets } = groupByExpert(experts, gate.shape[0]!);
     const rows = permuteRows(reshape(broadcastTo(expandDims(x, 1), [n, k, D]), [pairs, D]), order, places);
     const made = groupedLinear(
       inner((weight) => groupedLinear(rows, weight, offsets)),

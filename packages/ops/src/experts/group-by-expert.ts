@@ -11,8 +11,10 @@ import {
   gather,
   iota,
   mul,
+  reshape,
   scatterSet,
   showShape,
+  sizeOf,
   sum,
   zeros,
 } from '@tessera/tensor-core';
@@ -46,16 +48,18 @@ const countingSort: CpuKernel<GroupAttributes> = {
 export const groupByExpertOp: Op<GroupAttributes> = {
   id: '@tessera/ops:group-by-expert',
   infer([given], { experts: E }) {
-    if (given!.shape.length !== 1 || given!.dtype !== 'i32')
-      throw new ShapeError(`groupByExpert: experts are ${given!.dtype}${showShape(given!.shape)}, expected i32[rows].`);
-    return [given!.shape, given!.shape, [E + 1]].map((shape) => ({ shape, dtype: 'i32' }));
+    if (given!.dtype !== 'i32')
+      throw new ShapeError(`groupByExpert: experts are ${given!.dtype}${showShape(given!.shape)}, expected i32.`);
+    const rows = [sizeOf(given!.shape)];
+    return [rows, rows, [E + 1]].map((shape) => ({ shape, dtype: 'i32' }));
   },
-  definition([given], { experts: E }) {
-    const P = given!.shape[0]!;
-    const isOf = cast(equal(expandDims(given!, 1), expandDims(iota([E]), 0)), 'i32'); // [P, E]
+  definition([experts], { experts: E }) {
+    const P = experts!.size;
+    const given = reshape(experts!, [P]);
+    const isOf = cast(equal(expandDims(given, 1), expandDims(iota([E]), 0)), 'i32'); // [P, E]
     const offsets = concat([zeros([1], 'i32'), cumsum(sum(isOf, { axis: 0 }), 0)], 0);
     const rank = sum(mul(isOf, cumsum(isOf, 0, { exclusive: true })), { axis: 1 });
-    const places = add(gather(offsets, given!), rank);
+    const places = add(gather(offsets, given), rank);
     return [scatterSet(zeros([P], 'i32'), places, iota([P])), places, offsets];
   },
   kernels: [countingSort, groupByExpertKernel],
@@ -73,7 +77,7 @@ export interface ExpertGroups {
 
 /**
  * Rows grouped by expert; rows of one expert stay in order.
- * @param experts - expert of each row, 0 … E − 1, `[P]`, i32
+ * @param experts - expert of each row, 0 … E − 1, P in all in any shape, i32
  * @param count - E
  */
 export function groupByExpert(experts: Tensor, count: number): ExpertGroups {

@@ -1,4 +1,5 @@
 import type { WebGpuDispatchKernel } from '@tessera/tensor-core';
+import { sizeOf } from '@tessera/tensor-core';
 import type { GroupAttributes } from './group-by-expert.ts';
 import { mostPerAxis } from './folded-grid.wgsl.ts';
 
@@ -11,10 +12,10 @@ const lanes = 128;
 export const groupByExpertKernel: WebGpuDispatchKernel<GroupAttributes> = {
   backend: 'webgpu',
   name: 'a workgroup an expert',
-  when: (_, { inputs, attributes }) => inputs[0]!.shape[0]! > 0 && attributes.experts <= mostPerAxis,
+  when: (_, { inputs, attributes }) => sizeOf(inputs[0]!.shape) > 0 && attributes.experts <= mostPerAxis,
   grid: ({ attributes }) => [attributes.experts, 1, 1],
   source({ inputs, attributes: { experts: E } }) {
-    const P = inputs[0]!.shape[0]!;
+    const P = sizeOf(inputs[0]!.shape);
     const piece = Math.ceil(P / lanes);
     return `@group(0) @binding(0) var<storage, read> experts: array<i32>;
 @group(0) @binding(1) var<storage, read_write> order: array<i32>;
