@@ -1,4 +1,4 @@
-import { attention, linearAttentionChunked, linearAttentionRecurrent, gatedFeedForward, layerNorm, linear, rmsNorm } from '@tessera/ops'; // prettier-ignore
+import { attention, latentAttention, linearAttentionChunked, linearAttentionRecurrent, gatedFeedForward, layerNorm, linear, rmsNorm } from '@tessera/ops'; // prettier-ignore
 import type { LinearAttentionCall } from '@tessera/ops';
 import { argmax, matmul, pullBack } from '@tessera/tensor-core';
 import type { DType, Tensor, TensorType } from '@tessera/tensor-core';
@@ -57,6 +57,39 @@ function attentionCase({
         keyPositions: keyPositions!,
         ...(mask && { mask }),
         ...options,
+      }),
+    ],
+  };
+}
+
+/** Attention over latents: n queries of H heads, G latents of V of which a key has K, R of the shared key, in pages where they have a size. */
+function latentCase(
+  n: number,
+  [H, G]: readonly [number, number],
+  [K, V, R]: readonly number[],
+  page?: number,
+): LargeCase {
+  const S = 4096;
+  const width = G * V! + R!;
+  return {
+    name: `attention of ${n} queries over latents, ${H}/${G} heads of ${K} of ${V} and ${R}${page === undefined ? '' : `, pages of ${page}`}`,
+    inputs: [
+      f32(1, n, H, K! + R!),
+      page === undefined ? f32(1, S, width) : f32(S / page, page, width),
+      i32(1, n),
+      i32(1, S),
+      ...(page === undefined ? [] : [i32(1, S / page)]),
+    ],
+    build: (q, rows, queryPositions, keyPositions, table) => [
+      latentAttention({
+        q: q!,
+        rows: rows!,
+        groups: G,
+        sharedDim: R!,
+        queryPositions: queryPositions!,
+        keyPositions: keyPositions!,
+        table,
+        scale: 1,
       }),
     ],
   };
@@ -138,6 +171,9 @@ export const largeCases: readonly LargeCase[] = [
   ),
   ...[64, 128, 256].flatMap((K) => [1, 8, 9, 512].map((n) => attentionCase({ n, S: 2048, K }))),
   attentionCase({ n: 1, S: 20_000, K: 64 }),
+  latentCase(1, [16, 1], [512, 512, 64]),
+  latentCase(4, [16, 2], [256, 256, 64], 1),
+  latentCase(4, [32, 8], [64, 128, 64], 64),
   attentionCase({ n: 2, S: 128, K: 64, B: 3, masked: true }),
   attentionCase({ n: 40, S: 129, K: 64, B: 3, masked: true }),
   attentionCase({ n: 4, S: 300, K: 64, window: 128, softCap: 30 }),

@@ -6,6 +6,7 @@ import {
   linearAttentionTree,
   gatedRmsNorm,
   l2Normalize,
+  latentAttention,
   layerNorm,
   rmsNorm,
   rotary,
@@ -74,6 +75,53 @@ export const opCases: readonly GraphCase[] = [
       attention({ q: q!, k: k!, v: v!, queryPositions: queryPositions!, keyPositions: keyPositions!, ...options }),
     ],
   })),
+  ...(
+    [
+      ['one latent for all heads', 1, 70, 4, 1, 16, 16, 4, {}],
+      ['two latents, rows split over the cache, in pages of 1', 4, 300, 6, 2, 8, 8, 4, { page: 1, window: 150 }],
+      [
+        'keys that are a part of values, in pages of 7, under a mask',
+        3,
+        280,
+        4,
+        2,
+        4,
+        12,
+        8,
+        { page: 7, masked: true },
+      ],
+      ['more queries than a step has, no shared key', 20, 40, 2, 1, 8, 8, 0, { page: 20 }],
+      ['widths that are not four at a time', 1, 9, 2, 1, 6, 6, 2, { page: 3 }],
+    ] as const
+  ).map(([name, n, S, H, G, K, V, R, options]): GraphCase => {
+    const { page, window, masked }: { page?: number; window?: number; masked?: boolean } = options;
+    const pages = S / (page ?? S);
+    return {
+      name: `attention over latents: ${name}`,
+      inputs: [
+        draws([2, n, H, K + R]),
+        page === undefined ? draws([2, S, G * V + R], 2) : draws([pages + 2, page, G * V + R], 2),
+        counted(2, n, (i) => S - n + i),
+        counted(2, S, (i) => (i % 11 === 3 ? -1 : i)),
+        draws([2, n, S], 5),
+      ],
+      build: (q, rows, queryPositions, keyPositions, m) => [
+        latentAttention({
+          q: q!,
+          rows: rows!,
+          groups: G,
+          sharedDim: R,
+          queryPositions: queryPositions!,
+          keyPositions: keyPositions!,
+          // Pages out of order, some of them shared by both rows of the batch.
+          ...(page !== undefined && { table: counted(2, pages, (i) => (i * 5 + 2) % (pages + 2)) }),
+          ...(masked && { mask: greater(m!, -0.5) }),
+          ...(window !== undefined && { window }),
+          scale: (K + R) ** -0.5,
+        }),
+      ],
+    };
+  }),
   ...(
     [
       [1, 70, 4, 2, 8, 12, {}],
