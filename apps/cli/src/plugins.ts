@@ -1,8 +1,9 @@
 import { linearAttention } from '@tessera/attention-linear';
 import { softmax } from '@tessera/attention-softmax';
 import { feedForward } from '@tessera/feedforward';
+import { mixtureOfExperts } from '@tessera/feedforward-moe';
 import { norms } from '@tessera/norms';
 import type { Plugin } from '@tessera/plugin';
 
 /** The families that the command knows. A model that needs another one is refused with the name of its package. */
-export const plugins: readonly Plugin[] = [softmax, linearAttention, feedForward, norms];
+export const plugins: readonly Plugin[] = [softmax, linearAttention, feedForward, mixtureOfExperts, norms];
