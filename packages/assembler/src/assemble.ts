@@ -5,7 +5,7 @@ import { checkMemory, estimateMemory } from './model/estimate.ts';
 import { initialWeights } from './model/initial-weights.ts';
 import { LanguageModelGraph } from './model/language-model.ts';
 import { Model } from './model/model.ts';
-import type { ReloadOptions, Residence } from './model/model.ts';
+import type { ModelParts, ReloadOptions, Residence } from './model/model.ts';
 import { stepLengths } from './model/step-lengths.ts';
 import { checkWeightDtype, storageOf, toStorage } from './model/weight-dtype.ts';
 import type { WeightDtype } from './model/weight-dtype.ts';
@@ -32,12 +32,16 @@ export interface AssembleOptions {
 
 const optionNames = ['device', 'dtype', 'seed', 'memoryLimit', 'signal'] as const;
 
-/** Makes a model with weights drawn from a seed. */
+/**
+ * Makes a model with weights drawn from a seed.
+ * @param about - what else the model knows of itself
+ */
 export async function assembleModel(
   given: ModelSpecInput,
   registry: Registry,
   options: AssembleOptions,
   choose: ChooseDevice,
+  about: (graph: LanguageModelGraph) => Pick<ModelParts, 'origin' | 'text'> = () => ({}),
 ): Promise<Model> {
   const started = performance.now();
   checkOptionNames(options, optionNames, 'assemble');
@@ -68,7 +72,7 @@ export async function assembleModel(
     }
   };
   const again = (given: ReloadOptions): Promise<Residence> => settle(given, performance.now());
-  return new Model({ graph, ...(await settle({ signal }, started)), settle: again });
+  return new Model({ graph, ...about(graph), ...(await settle({ signal }, started)), settle: again });
 }
 
 async function drawWeights(

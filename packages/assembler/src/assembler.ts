@@ -1,8 +1,10 @@
 import type { FileSourceInput } from '@tessera/checkpoints';
 import { nativeLayout, publishedLayouts } from '@tessera/checkpoints';
-import type { CheckpointLayout, Plugin } from '@tessera/plugin';
+import type { CheckpointLayout, Plugin, PublishedConfig } from '@tessera/plugin';
 import { assembleModel } from './assemble.ts';
 import type { AssembleOptions } from './assemble.ts';
+import { assemblePublished } from './assemble-published.ts';
+import type { AssemblePublishedOptions } from './assemble-published.ts';
 import { capabilityTable } from './capability-table.ts';
 import type { MixerCapabilities } from './capability-table.ts';
 import type { Backends, ChooseDevice } from './devices.ts';
@@ -38,6 +40,13 @@ export interface Assembler {
    */
   assemble(spec: ModelSpecInput, options?: AssembleOptions): Promise<Model>;
   /**
+   * A new model of a published `config.json` with weights drawn from a seed. It is saved in that layout, so that others load it.
+   * @param config - the fields of `config.json`
+   * @throws {@link UnsupportedArchitectureError} naming a `model_type` or a field that is not understood
+   * @throws as {@link Assembler.assemble}
+   */
+  assemblePublished(config: PublishedConfig, options?: AssemblePublishedOptions): Promise<Model>;
+  /**
    * Loads a checkpoint.
    *
    * {@includeCode ../examples/load.ts#load}
@@ -68,6 +77,7 @@ export function createAssembler({ plugins, layouts, backends = {} }: AssemblerOp
   const choose: ChooseDevice = (option) => chooseDevice(option, backends);
   return {
     assemble: (spec, options = {}) => assembleModel(spec, registry, options, choose),
+    assemblePublished: (config, options = {}) => assemblePublished(config, registry, known, options, choose),
     load: (source, options = {}) => loadModel(source, registry, known, options, choose),
     open: (source, options = {}) => openCheckpoint(source, registry, known, options),
     capabilities: () => capabilityTable(registry.mixers),

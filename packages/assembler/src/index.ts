@@ -1,6 +1,7 @@
 export { createAssembler } from './assembler.ts';
 export type { Assembler, AssemblerOptions } from './assembler.ts';
 export type { AssembleOptions } from './assemble.ts';
+export type { AssemblePublishedOptions } from './assemble-published.ts';
 export type { LayerSpecInput, MixerInput, ModelSpecInput } from './model-spec-input.ts';
 export type { Backends, DeviceOption } from './devices.ts';
 export type { LoadOptions } from './loading/load.ts';

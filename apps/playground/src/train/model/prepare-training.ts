@@ -1,8 +1,9 @@
+import { memorySource } from '@tessera/checkpoints';
 import type { Device } from '@tessera/tensor-core';
 import { createTrainer } from '@tessera/training';
 import type { OptimizerOptions } from '@tessera/training';
 import type { Recipe, Tell, Texts } from '../protocol.ts';
-import { drawModel } from './draw-model.ts';
+import { trainingAssembler } from './assembler.ts';
 import { makeTokenizer } from './make-tokenizer.ts';
 import { openBatches, openTexts } from './open-texts.ts';
 import { publishedConfig } from './published-config.ts';
@@ -23,10 +24,12 @@ export async function prepareTraining(
   tell({ type: 'preparing', doing: 'Drawing the first weights', ratio: undefined });
   const { steps, seed } = recipe;
   // The trainer works on a copy; what was drawn is let go at once.
-  await using drawn = await drawModel(publishedConfig(recipe, made.tokenizer.vocabSize), made, {
+  await using drawn = await trainingAssembler.assemblePublished(publishedConfig(recipe, made.tokenizer.vocabSize), {
     device,
     seed,
     signal,
+    files: memorySource(made.files),
+    text: { tokenizer: made.tokenizer, chatTemplate: undefined },
   });
   const trainer = await createTrainer(drawn, {
     batches: batches.train,
