@@ -1,4 +1,4 @@
-import { memorySource } from '@tessera/checkpoints';
+import { memorySink, memorySource } from '@tessera/checkpoints';
 import { expect, test } from 'vitest';
 import { assembler } from './test-models.test-data.ts';
 
@@ -17,13 +17,9 @@ const config = {
 test('a new model of a published config is saved in that layout, with the files given along', async () => {
   const files = memorySource({ 'tokenizer.json': new TextEncoder().encode('{}') });
   await using drawn = await assembler.assemblePublished(config, { device: 'cpu', seed: 3, files });
-  const saved: Record<string, Uint8Array<ArrayBuffer>> = {};
-  await drawn.save({
-    name: 'memory',
-    write: async (path, parts) => {
-      saved[path] = new Uint8Array(await new Blob([...parts]).arrayBuffer());
-    },
-  });
+  const sink = memorySink();
+  await drawn.save(sink);
+  const saved = Object.fromEntries(sink.files);
   expect(Object.keys(saved).toSorted()).toEqual(['config.json', 'model.safetensors', 'tokenizer.json']);
   expect(JSON.parse(new TextDecoder().decode(saved['config.json']))).toEqual(config);
   expect(new TextDecoder().decode(saved['model.safetensors'])).toContain('model.layers.0.self_attn.q_proj.weight');
