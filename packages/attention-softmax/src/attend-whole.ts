@@ -1,10 +1,11 @@
-import { projectOutput, projectQueryKeyValue } from '@tessera/head-projections';
+import { projectQueryKeyValue } from '@tessera/head-projections';
 import { attention } from '@tessera/ops';
 import type { Call } from '@tessera/plugin';
 import { validEntries } from '@tessera/plugin';
 import { equal, expandDims, where } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
 import type { AttentionConfig, AttentionParams } from './attention-config.ts';
+import { gatedOutput } from './gated-output.ts';
 
 /** Attention over a whole sequence: entries that do not count and other documents are not seen. */
 export function attendWhole(
@@ -26,7 +27,7 @@ export function attendWhole(
     softCap: config.softCap,
     ...(training && random && { dropout: { probability: config.dropout, key: random } }),
   });
-  return { y: projectOutput(params, o) };
+  return { y: gatedOutput(params, call.x, o) };
 }
 
 /** True where two entries are of one document, `[B, T, T]`. */

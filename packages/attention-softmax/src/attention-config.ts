@@ -1,6 +1,7 @@
 import type { HeadParams, HeadsConfig } from '@tessera/head-projections';
 import { headFields } from '@tessera/head-projections';
-import { fields, int, number, optional } from '@tessera/plugin';
+import { bool, fields, int, number, optional } from '@tessera/plugin';
+import type { Tensor } from '@tessera/tensor-core';
 
 /** Settings that causal and bidirectional attention share. */
 export interface AttentionConfig extends HeadsConfig {
@@ -10,6 +11,8 @@ export interface AttentionConfig extends HeadsConfig {
   readonly window?: number;
   /** c: scores become c · tanh(score / c). @defaultValue none */
   readonly softCap?: number;
+  /** Each element of what the heads give is multiplied by σ(x W_gᵀ), with a bias where `qkvBias` is true. @defaultValue false */
+  readonly outputGate?: boolean;
   /**
    * In training: probability with which a weight of attention is left out. All weights of a layer, `[B, heads, T, T]`, are then
    * in memory and kept for the way back, as without kernels of attention. @defaultValue 0
@@ -18,7 +21,12 @@ export interface AttentionConfig extends HeadsConfig {
 }
 
 /** Learned tensors of attention. H heads, G key and value heads of d elements. */
-export type AttentionParams = HeadParams;
+export interface AttentionParams extends HeadParams {
+  /** `[H · d, D]`: the output gate. */
+  readonly g_proj?: Tensor;
+  /** `[H · d]` */
+  readonly g_bias?: Tensor;
+}
 
 /** Schema of {@link AttentionConfig}. */
 export const attentionConfig = fields<AttentionConfig>({
@@ -26,5 +34,6 @@ export const attentionConfig = fields<AttentionConfig>({
   scale: optional(number()),
   window: optional(int({ min: 1 })),
   softCap: optional(number({ min: 0 })),
+  outputGate: bool({ default: false }),
   dropout: number({ min: 0, max: 1, default: 0 }),
 }) as ReturnType<typeof fields<AttentionConfig>>;

@@ -1,9 +1,9 @@
-import { headParams } from '@tessera/head-projections';
 import type { MixerFactory } from '@tessera/plugin';
 import { defineMixer } from '@tessera/plugin';
 import { attendWhole } from './attend-whole.ts';
 import { attentionConfig } from './attention-config.ts';
 import type { AttentionConfig, AttentionParams } from './attention-config.ts';
+import { attentionParams } from './gated-output.ts';
 
 /**
  * Softmax attention in both directions, for encoders. With a window a position sees others at a distance below it, before
@@ -15,7 +15,7 @@ export const bidirectionalAttention: MixerFactory<AttentionConfig, AttentionPara
     contract: 'sequence-mixer/1',
     name: '@tessera/attention-softmax:bidirectional-attention',
     config: attentionConfig,
-    params: headParams,
+    params: attentionParams,
     forward: (call) => attendWhole(call, { causal: false }),
   },
 );

@@ -11,5 +11,6 @@ export const configs: readonly [string, AttentionConfig][] = [
   ['a window of 5, rotary', { heads: 2, kvHeads: 1, window: 5, rotary: {} }],
   ['a window of 1', { heads: 2, window: 1 }],
   ['interleaved rotary of a part', { heads: 2, rotary: { dims: 4, order: 'interleaved', attentionFactor: 1.2 } }],
+  ['an output gate with a bias', { heads: 4, kvHeads: 2, headDim: 4, outputGate: true, qkvBias: true }],
   ['capped scores', { heads: 2, softCap: 2, scale: 0.5 }],
 ];

@@ -1,4 +1,4 @@
-import { headParams, headSizes, projectOutput, projectQueryKeyValue } from '@tessera/head-projections';
+import { headSizes, projectQueryKeyValue } from '@tessera/head-projections';
 import { attention } from '@tessera/ops';
 import type { CachePolicy, MixerFactory } from '@tessera/plugin';
 import { contiguousCache, defineMixer, windowCache } from '@tessera/plugin';
@@ -7,6 +7,7 @@ import { appendToCache, cacheBytes, commitCache, emptyCache, treeMask } from './
 import type { KeyValueCache } from './key-value-cache.ts';
 import { attentionConfig } from './attention-config.ts';
 import type { AttentionConfig, AttentionParams } from './attention-config.ts';
+import { attentionParams, gatedOutput } from './gated-output.ts';
 
 function policyOf(config: Required<AttentionConfig>, given: CachePolicy | undefined): CachePolicy {
   const window = config.window as number | undefined;
@@ -24,7 +25,7 @@ export const softmaxAttention: MixerFactory<AttentionConfig, AttentionParams, Ke
   contract: 'sequence-mixer/1',
   name: '@tessera/attention-softmax:softmax-attention',
   config: attentionConfig,
-  params: headParams,
+  params: attentionParams,
   forward: (call) => attendWhole(call, { causal: true }),
   decoding: {
     trees: true,
@@ -55,7 +56,7 @@ export const softmaxAttention: MixerFactory<AttentionConfig, AttentionParams, Ke
         window: config.window,
         softCap: config.softCap,
       });
-      return { y: projectOutput(params, o), state: cache };
+      return { y: gatedOutput(params, call.x, o), state: cache };
     },
     commit: ({ snapshot, state, path, count, starts, inputs, config, cache }) =>
       commitCache(snapshot, state, policyOf(config, cache), { path, count, starts, n: inputs.shape[1]! }),
