@@ -13,7 +13,7 @@ import {
   upTo,
 } from './chunk-decays.wgsl.ts';
 import type { Bound, ChunkPlan } from './chunk-pass.wgsl.ts';
-import { chunkPass, keyRow, valueRow, where } from './chunk-pass.wgsl.ts';
+import { chunkPass, four, keyRow, valueRow, where } from './chunk-pass.wgsl.ts';
 import {
   decayTriangle,
   decayedTriangleProducts,
@@ -104,12 +104,8 @@ export function chunkScores(plan: ChunkPlan, from: ScoresBuffers): KernelPass {
       let x = ${where(valid, `read_q(row, k0 + d)`)};
       let y = ${where(valid, `read_k(row, k0 + d)`)};
       ${perKey ? `let z = ${where(valid, `read_g(${valueRow(plan, 'r')}, k0 + d)`)};` : ''}
-      for (var m = 0u; m < 4u; m++) {
-        let place = (d + m) * ${stride}u + r / 4u;
-        query[place][r % 4u] = x[m];
-        key[place][r % 4u] = y[m];
-        ${perKey ? `alpha[place][r % 4u] = ${factorOf('z[m]')};` : ''}
-      }
+      let place = d * ${stride}u + r / 4u;
+      ${four((m) => `query[place + ${m * stride}u][r % 4u] = x[${m}]; key[place + ${m * stride}u][r % 4u] = y[${m}];${perKey ? ` alpha[place + ${m * stride}u][r % 4u] = ${factorOf(`z[${m}]`)};` : ''}`)}
     }
     workgroupBarrier();
     ${

@@ -105,12 +105,8 @@ export function chunkScoresGradient(
       let x = ${where(valid, `read_d_o(${outputRow}, v0 + d)`)};
       let y = ${delta ? `read_missing(chunk * ${C}u + r, v0 + d)` : where(valid, `read_v(${outputRow}, v0 + d)`)};
       ${delta ? `let z = read_d_written(chunk * ${C}u + r, v0 + d);` : ''}
-      for (var m = 0u; m < 4u; m++) {
-        let place = (d + m) * ${stride}u + r / 4u;
-        outputs[place][r % 4u] = x[m];
-        values[place][r % 4u] = y[m];
-        ${delta ? 'found[place][r % 4u] = z[m];' : ''}
-      }
+      let place = d * ${stride}u + r / 4u;
+      ${four((m) => `outputs[place + ${m * stride}u][r % 4u] = x[${m}]; values[place + ${m * stride}u][r % 4u] = y[${m}];${delta ? ` found[place + ${m * stride}u][r % 4u] = z[${m}];` : ''}`)}
     }
     workgroupBarrier();
     if (live) {
