@@ -43,6 +43,11 @@ export interface RegroupRule {
   readonly blocks?: number;
   /** Axis of length 1 of the published tensors that ours lack. */
   readonly squeezed?: number;
+  /**
+   * Blocks are an axis of their own, `[blocks, rows, …]`, as the matrices of experts are: of ours alone, or of the one published
+   * tensor as well. Absent: all rows are in one axis.
+   */
+  readonly stacked?: 'ours' | 'both';
 }
 
 /**

@@ -5,7 +5,7 @@ import { quote } from '../../source/quote.ts';
 import { oursNames, publishedNames } from '../rule-names.ts';
 import { rowRuns } from './move-rows.ts';
 import type { RawTensor, ReadRawTensor } from './raw-tensor.ts';
-import { oursShapes } from './rule-shapes.ts';
+import { flatShape, oursShapes } from './rule-shapes.ts';
 import { transposedBytes } from './transposed-bytes.ts';
 
 /**
@@ -37,8 +37,9 @@ function regrouped(
   shapes: readonly (readonly number[])[],
   dtype: RawTensor['dtype'],
 ): Uint8Array<ArrayBuffer>[] {
-  const rowBytes = (shapes[0] as readonly number[]).slice(1).reduce((size, n) => size * n, dtypeBytes(dtype));
-  const bytes = shapes.map((shape) => new Uint8Array((shape[0] as number) * rowBytes));
+  const straight = shapes.map((shape) => flatShape(rule, shape));
+  const rowBytes = (straight[0] as readonly number[]).slice(1).reduce((size, n) => size * n, dtypeBytes(dtype));
+  const bytes = straight.map((shape) => new Uint8Array((shape[0] as number) * rowBytes));
   for (const run of rowRuns(rule)) {
     const start = run.publishedRow * rowBytes;
     const from = (published[run.published] as RawTensor).bytes.subarray(start, start + run.rows * rowBytes);

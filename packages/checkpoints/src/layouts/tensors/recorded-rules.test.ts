@@ -23,6 +23,24 @@ const cases: [string, TensorRule, Record<string, number[]>][] = [
     { kind: 'regroup', published: ['p', 'q'], rows: [4, 3], ours: ['a', 'b', 'c'], sizes: [1, 4, 2] },
     { p: [4, 2], q: [3, 2] },
   ],
+  [
+    'a regroup of stacked matrices',
+    {
+      kind: 'regroup',
+      published: ['p', 'q'],
+      rows: [5, 5],
+      ours: ['a', 'b'],
+      sizes: [2, 3],
+      blocks: 2,
+      stacked: 'ours',
+    },
+    { p: [5, 4], q: [5, 4] },
+  ],
+  [
+    'a regroup of matrices that both sides stack',
+    { kind: 'regroup', published: ['p'], rows: [15], ours: ['a', 'b'], sizes: [2, 3], blocks: 3, stacked: 'both' },
+    { p: [3, 5, 4] },
+  ],
 ];
 
 test.each(cases)('%s is recorded as it is written to files, and back', async (_, rule, published) => {

@@ -1,9 +1,9 @@
 import type { RegroupRule, SplitRule, TensorRule } from '@tessera/plugin';
 import type { Tensor } from '@tessera/tensor-core';
-import { concat, expandDims, slice, squeeze, transpose } from '@tessera/tensor-core';
+import { concat, expandDims, reshape, slice, squeeze, transpose } from '@tessera/tensor-core';
 import { oursNames, publishedNames } from '../rule-names.ts';
 import { rowRuns } from './move-rows.ts';
-import { publishedShapes } from './rule-shapes.ts';
+import { flatShape, oursShapes, publishedShapes } from './rule-shapes.ts';
 
 /** Tensors by name. */
 export type NamedTensors = Readonly<Record<string, Tensor>>;
@@ -17,9 +17,13 @@ export function recordPublished(rule: TensorRule, ours: NamedTensors): Record<st
   if (rule.kind === 'copy') return { [first]: ours[rule.ours]! };
   if (rule.kind === 'rename') return { [first]: outer(rule, ours[rule.ours]!) };
   const pieces = publishedNames(rule).map((): Tensor[] => []);
+  const straight = rule.ours.map((name) => reshape(ours[name]!, flatShape(rule, ours[name]!.shape)));
   for (const run of inOrder(rule, 'published'))
-    pieces[run.published]!.push(slice(ours[rule.ours[run.ours]!]!, 0, run.oursRow, run.oursRow + run.rows));
-  return Object.fromEntries(publishedNames(rule).map((name, index) => [name, outer(rule, concat(pieces[index]!, 0))]));
+    pieces[run.published]!.push(slice(straight[run.ours]!, 0, run.oursRow, run.oursRow + run.rows));
+  const shapes = publishedShapes(rule, (name) => ours[name]!.shape);
+  return Object.fromEntries(
+    publishedNames(rule).map((name, index) => [name, reshape(outer(rule, concat(pieces[index]!, 0)), shapes[index]!)]),
+  );
 }
 
 /** Our tensors of a rule, by name, recorded from the published ones: the inverse of {@link recordPublished}. */
@@ -28,10 +32,11 @@ export function recordOurs(rule: TensorRule, published: NamedTensors): Record<st
   if (rule.kind === 'copy') return {};
   const straight = publishedNames(rule).map((name) => inner(rule, published[name]!));
   if (rule.kind === 'rename') return { [rule.ours]: straight[0]! };
+  const shapes = oursShapes(rule, (name) => published[name]!.shape);
   const pieces = names.map((): Tensor[] => []);
   for (const run of inOrder(rule, 'ours'))
     pieces[run.ours]!.push(slice(straight[run.published]!, 0, run.publishedRow, run.publishedRow + run.rows));
-  return Object.fromEntries(names.map((name, index) => [name, concat(pieces[index]!, 0)]));
+  return Object.fromEntries(names.map((name, index) => [name, reshape(concat(pieces[index]!, 0), shapes[index]!)]));
 }
 
 /** Shapes of the published tensors of a rule, by name, from ours. */
@@ -57,5 +62,6 @@ function outer(rule: TensorRule, tensor: Tensor): Tensor {
 function inner(rule: TensorRule, tensor: Tensor): Tensor {
   if ('transposed' in rule && rule.transposed) return transpose(tensor);
   if ('squeezed' in rule && rule.squeezed !== undefined) return squeeze(tensor, rule.squeezed);
+  if (rule.kind === 'regroup' && rule.stacked === 'both') return reshape(tensor, flatShape(rule, tensor.shape));
   return tensor;
 }

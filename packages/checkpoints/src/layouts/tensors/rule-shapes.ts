@@ -24,7 +24,7 @@ export function oursShapes(rule: TensorRule, published: (name: string) => Shape)
       `tensors ${rule.published.map(quote).join(', ')} have ${sum(rule.rows)} rows in all, expected ${rows}. ${belong}`,
       { facts: { tensors: rule.published, rows: rule.rows, expected: rows } },
     );
-  return rule.sizes.map((size) => [blocks * size, ...rest]);
+  return rule.sizes.map((size) => stackedShape(rule, [blocks * size, ...rest]));
 }
 
 /** Shapes of the published tensors of a rule, in the order of {@link publishedNames}, from ours. */
@@ -38,8 +38,26 @@ export function publishedShapes(rule: TensorRule, ours: (name: string) => Shape)
     case 'split':
       return [outer(rule, [(rule.blocks ?? 1) * sum(rule.sizes), ...first.slice(1)])];
     case 'regroup':
-      return rule.rows.map((rows) => outer(rule, [rows, ...first.slice(1)]));
+      return rule.rows.map((rows) => outer(rule, [rows, ...flatShape(rule, first).slice(1)]));
   }
+}
+
+/** Shape of one of our tensors with all rows in one axis. */
+export function flatShape(rule: TensorRule, shape: Shape): Shape {
+  return rule.kind === 'regroup' && rule.stacked ? flat(shape) : shape;
+}
+
+/** Shape of one of our tensors from that with all rows in one axis. */
+function stackedShape(rule: TensorRule, shape: Shape): Shape {
+  return rule.kind === 'regroup' && rule.stacked ? inBlocks(shape, rule.blocks ?? 1) : shape;
+}
+
+function flat([blocks, rows, ...rest]: Shape): Shape {
+  return [(blocks as number) * (rows as number), ...rest];
+}
+
+function inBlocks([rows, ...rest]: Shape, blocks: number): Shape {
+  return [blocks, (rows as number) / blocks, ...rest];
 }
 
 /** The error of a published tensor whose shape does not fit. */
@@ -69,6 +87,11 @@ function inner(rule: TensorRule, name: string, shape: Shape): Shape {
     if (shape[axis] !== 1) throw wrongAxes(name, shape, `length 1 of axis ${axis}`);
     return shape.toSpliced(axis, 1);
   }
+  if (rule.kind === 'regroup' && rule.stacked === 'both') {
+    if (shape.length < 2 || shape[0] !== rule.blocks)
+      throw wrongAxes(name, shape, `an axis of ${rule.blocks ?? 1} blocks first`);
+    return flat(shape);
+  }
   if (rule.kind !== 'rename' && rule.kind !== 'copy' && shape.length === 0)
     throw wrongAxes(name, shape, 'an axis of rows');
   return shape;
@@ -78,6 +101,7 @@ function inner(rule: TensorRule, name: string, shape: Shape): Shape {
 function outer(rule: TensorRule, shape: Shape): Shape {
   if ('transposed' in rule && rule.transposed) return shape.toReversed();
   if ('squeezed' in rule && rule.squeezed !== undefined) return shape.toSpliced(rule.squeezed, 0, 1);
+  if (rule.kind === 'regroup' && rule.stacked === 'both') return inBlocks(shape, rule.blocks ?? 1);
   return shape;
 }
 

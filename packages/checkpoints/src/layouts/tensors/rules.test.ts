@@ -54,6 +54,25 @@ const ruleWithShapes: fc.Arbitrary<{ rule: TensorRule; shapes: readonly (readonl
       };
     }),
   fc
+    .record({ sizes, columns, blocks: fc.integer({ min: 1, max: 4 }), both: fc.boolean() })
+    .map(({ sizes: parts, columns: width, blocks, both }) => {
+      const ours = parts.map((_, index) => `o${index}`);
+      const rows = sum(parts);
+      const published = Array.from({ length: both ? 1 : blocks }, (_, index) => `p${index}`);
+      return {
+        rule: {
+          kind: 'regroup',
+          published,
+          rows: published.map(() => (both ? blocks * rows : rows)),
+          ours,
+          sizes: parts,
+          blocks,
+          stacked: both ? 'both' : 'ours',
+        } as const,
+        shapes: published.map(() => (both ? [blocks, rows, width] : [rows, width])),
+      };
+    }),
+  fc
     .record({ sizes, cuts: fc.array(fc.nat(20), { maxLength: 3 }), columns, blocks: fc.integer({ min: 1, max: 3 }) })
     .map(({ sizes: parts, cuts, columns: width, blocks }) => {
       const total = blocks * sum(parts);

@@ -4,7 +4,7 @@ import { oursNames, publishedNames } from '../rule-names.ts';
 import { rowRuns } from './move-rows.ts';
 import type { RawTensor, ReadRawTensor } from './raw-tensor.ts';
 import { commonDtype, transposed } from './read-ours.ts';
-import { publishedShapes } from './rule-shapes.ts';
+import { flatShape, publishedShapes, sum } from './rule-shapes.ts';
 
 /**
  * Published tensors of a rule, by name: the inverse of {@link readOurs}. Each of our tensors is read once.
@@ -21,12 +21,14 @@ export async function writePublished(rule: TensorRule, read: ReadRawTensor): Pro
     const { bytes } = rule.transposed ? transposed(only) : only;
     return new Map([[rule.published, { dtype, shape: shapes[0] as readonly number[], bytes }]]);
   }
-  const rowBytes = (ours[0] as RawTensor).shape.slice(1).reduce((size, n) => size * n, dtypeBytes(dtype));
+  const row = flatShape(rule, (ours[0] as RawTensor).shape).slice(1);
+  const rowBytes = row.reduce((size, n) => size * n, dtypeBytes(dtype));
   const turned = rule.kind === 'split' && rule.transposed === true;
   // Rows are counted in our order of axes.
   const straight = shapes.map((shape): RawTensor => {
     const inOrder = turned ? shape.toReversed() : shape;
-    return { dtype, shape: inOrder, bytes: new Uint8Array((inOrder[0] as number) * rowBytes) };
+    const rows = rule.kind === 'regroup' && rule.stacked === 'both' ? sum(rule.rows) : (inOrder[0] as number);
+    return { dtype, shape: inOrder, bytes: new Uint8Array(rows * rowBytes) };
   });
   for (const run of rowRuns(rule)) {
     const start = run.oursRow * rowBytes;
