@@ -1,24 +1,86 @@
 import { definePlugin } from '@tessera/plugin';
 import type { Plugin } from '@tessera/plugin';
+import { deltaNet } from './delta-net/delta-net.ts';
 import { gatedDeltaNet } from './gated-delta-net/gated-delta-net.ts';
+import { gatedDeltaProduct } from './gated-delta-product/gated-delta-product.ts';
+import { gatedLinearAttention } from './gated-linear-attention/gated-linear-attention.ts';
+import { kernelAttention } from './kernel-attention/kernel-attention.ts';
+import { kimiDeltaAttention } from './kimi-delta-attention/kimi-delta-attention.ts';
+import { lightningAttention } from './lightning-attention/lightning-attention.ts';
+import { retention } from './retention/retention.ts';
 import { shortConvolution } from './short-convolution/short-convolution.ts';
+import { simpleGatedLinearAttention } from './simple-gated-linear-attention/simple-gated-linear-attention.ts';
 
+export { deltaNet } from './delta-net/delta-net.ts';
+export type { DeltaNetActivation, DeltaNetConfig, DeltaNetParams, DeltaNetState } from './delta-net/delta-net.ts';
 export { gatedDeltaNet } from './gated-delta-net/gated-delta-net.ts';
 export type {
   GatedDeltaNetConfig,
   GatedDeltaNetParams,
   GatedDeltaNetState,
 } from './gated-delta-net/gated-delta-net.ts';
+export { gatedDeltaProduct } from './gated-delta-product/gated-delta-product.ts';
+export type {
+  GatedDeltaProductConfig,
+  GatedDeltaProductParams,
+  GatedDeltaProductState,
+} from './gated-delta-product/gated-delta-product.ts';
+export { gatedLinearAttention } from './gated-linear-attention/gated-linear-attention.ts';
+export type {
+  GatedLinearAttentionConfig,
+  GatedLinearAttentionParams,
+  GatedLinearAttentionState,
+} from './gated-linear-attention/gated-linear-attention.ts';
+export { kernelAttention } from './kernel-attention/kernel-attention.ts';
+export type {
+  KernelAttentionConfig,
+  KernelAttentionParams,
+  KernelAttentionState,
+} from './kernel-attention/kernel-attention.ts';
+export type { FeatureMapName } from './kernel-attention/feature-maps.ts';
+export { kimiDeltaAttention } from './kimi-delta-attention/kimi-delta-attention.ts';
+export type {
+  KimiDeltaAttentionConfig,
+  KimiDeltaAttentionParams,
+  KimiDeltaAttentionState,
+} from './kimi-delta-attention/kimi-delta-attention.ts';
+export { lightningAttention, lightningSlopes } from './lightning-attention/lightning-attention.ts';
+export type {
+  LightningAttentionConfig,
+  LightningAttentionParams,
+  LightningAttentionState,
+} from './lightning-attention/lightning-attention.ts';
+export { retention } from './retention/retention.ts';
+export type { RetentionConfig, RetentionParams, RetentionState } from './retention/retention.ts';
 export { shortConvolution } from './short-convolution/short-convolution.ts';
 export type {
   ShortConvolutionConfig,
   ShortConvolutionParams,
   ShortConvolutionState,
 } from './short-convolution/short-convolution.ts';
+export { simpleGatedLinearAttention } from './simple-gated-linear-attention/simple-gated-linear-attention.ts';
+export type {
+  SimpleGatedLinearAttentionConfig,
+  SimpleGatedLinearAttentionParams,
+  SimpleGatedLinearAttentionState,
+} from './simple-gated-linear-attention/simple-gated-linear-attention.ts';
+export type { GatedHeadsConfig, GatedHeadsParams, GatedHeadsState } from './layer/gated-heads.ts';
+export type { TapParams } from './layer/tap-parameters.ts';
 
 /** The mixers of this package. */
 export const linearAttention: Plugin = definePlugin({
   contract: 'plugin/1',
   name: '@tessera/attention-linear',
-  mixers: [gatedDeltaNet, shortConvolution],
+  mixers: [
+    kernelAttention,
+    retention,
+    lightningAttention,
+    gatedLinearAttention,
+    simpleGatedLinearAttention,
+    deltaNet,
+    gatedDeltaNet,
+    gatedDeltaProduct,
+    kimiDeltaAttention,
+    shortConvolution,
+  ],
 });
