@@ -1,0 +1,17 @@
+import { describeMixer } from '@tessera/plugin-testing';
+import { CpuDevice } from '@tessera/tensor-core';
+import { describe, test } from 'vitest';
+import { groupedLinearAttention } from './grouped-linear-attention.ts';
+import { groupedConfigs } from './law-configs.test-data.ts';
+
+describe.each(groupedConfigs)('%s', (_, config) => {
+  describeMixer(groupedLinearAttention, config, 12, { test });
+});
+
+describe('from definitions alone, in double precision', () => {
+  describeMixer(groupedLinearAttention, { heads: 2, kvHeads: 1, group: 4, convolution: 3 }, 12, {
+    test,
+    devices: [new CpuDevice({ precision: 'f64', definitionsOnly: true })],
+    tolerance: 1e-12,
+  });
+});
