@@ -13,6 +13,11 @@ export interface TrainingBatch {
    * token of one is not predicted.
    */
   readonly segments?: Int32Array | undefined;
+  /**
+   * As `tokens`: 0 for tokens that nothing is learned of, such as a prompt before its answer, else 1. The loss is the mean over the
+   * others of a batch. Absent: all are predicted.
+   */
+  readonly targets?: Int32Array | undefined;
 }
 
 /** Where batches come from, in a fixed order: a `TokenSource` of `@tessera/data`, or {@link batchesOf}. */
@@ -58,11 +63,16 @@ export function batchOf(rows: readonly (readonly number[])[]): TrainingBatch {
  * @throws {@link ShapeError} when a batch has another size than it says, or an id is outside the vocabulary
  * @throws {@link ContextOverflowError} when rows are longer than the positions that the model has learned
  */
-export function checkBatch({ tokens, rows, context, segments }: TrainingBatch, spec: ModelSpec): void {
+export function checkBatch(batch: TrainingBatch, spec: ModelSpec): void {
+  const { tokens, rows, context } = batch;
   const size = rows * (context + 1);
-  if (!(rows >= 1 && context >= 1) || tokens.length !== size || (segments && segments.length !== size))
+  const parts = (['tokens', 'segments', 'targets'] as const).flatMap((name) => {
+    const length = batch[name]?.length;
+    return length === undefined ? [] : [{ name, length }];
+  });
+  if (!(rows >= 1 && context >= 1) || parts.some(({ length }) => length !== size))
     throw new ShapeError(
-      `batch: ${tokens.length} tokens${segments ? ` and ${segments.length} segments` : ''}, expected ${rows} rows of ${context} + 1.`,
+      `batch: ${parts.map(({ name, length }) => `${length} ${name}`).join(' and ')}, expected ${rows} rows of ${context} + 1.`,
       { facts: { rows, context, tokens: tokens.length } },
     );
   const wrong = tokens.findIndex((id) => id < 0 || id >= spec.vocabSize);
@@ -81,8 +91,8 @@ export function checkBatch({ tokens, rows, context, segments }: TrainingBatch, s
 
 /** @throws {@link ShapeError} when batches of one step differ in size */
 export function checkAlike([first, ...others]: readonly TrainingBatch[]): void {
-  const sizeOf = ({ rows, context, segments }: TrainingBatch): string =>
-    `${rows} rows of ${context} + 1${segments ? ' with segments' : ''}`;
+  const sizeOf = ({ rows, context, segments, targets }: TrainingBatch): string =>
+    `${rows} rows of ${context} + 1${segments ? ' with segments' : ''}${targets ? ' with targets' : ''}`;
   const other = others.find((batch) => sizeOf(batch) !== sizeOf(first!));
   if (other)
     throw new ShapeError(

@@ -74,6 +74,24 @@ test('documents of a row do not see each other, and their first tokens do not co
   expect((await collect(other, { until: 1 }))[0]!.loss).toBeCloseTo(loss, 5);
 });
 
+test('nothing is learned of tokens that are no targets', async () => {
+  await using model = await assembler.assemble(spec, { device: 'cpu', seed: 1 });
+  const rows = rowsOf(2, 7, 5);
+  const targets = Int32Array.from(rows.flatMap((row) => row.map((_, index) => (index >= 4 ? 1 : 0))));
+  const batch = { ...batchOf(rows), targets };
+  await using trainer = await createTrainer(model, { ...usual(), batches: { ...someBatches(), next: () => batch } });
+  const each = await model.lossOf(rows);
+  const wanted = [3, 4, 5, 9, 10, 11].map((index) => each[index]!);
+  const { loss, tokens } = await trainer.evaluate([batch]);
+  expect(tokens).toBe(6);
+  expect(loss).toBeCloseTo(wanted.reduce((sum, one) => sum + one, 0) / 6, 5);
+  const events = await collect(trainer, { until: 12 });
+  expect(events[0]!.loss).toBeCloseTo(loss, 5);
+  expect(events.at(-1)!.loss).toBeLessThan(loss - 0.5);
+  const short = { ...batch, targets: targets.subarray(1) };
+  await expect(trainer.evaluate([short])).rejects.toThrow('14 tokens and 13 targets, expected 2 rows of 6 + 1');
+});
+
 test('the model that is trained stays as it is; a model with the new weights generates, and changes no more', async () => {
   await using model = await assembler.assemble(spec, { device: 'cpu', seed: 1 });
   const ids = rowsOf(1, 8)[0]!;

@@ -21,7 +21,7 @@ import type { Parametrization } from './parametrization.ts';
 import { compileTrainStep } from './estimate-memory.ts';
 import { pause } from './pause.ts';
 import { scheduleFactor } from './schedule.ts';
-import { batchIds } from './step/batch-ids.ts';
+import { batchIds, besideTokens } from './step/batch-ids.ts';
 import { traceEvaluation } from './step/evaluate-step.ts';
 import { findNonFinite } from './step/find-non-finite.ts';
 import { recomputingLayers } from './step/recompute-layers.ts';
@@ -314,7 +314,8 @@ export class Trainer {
   }
 
   #formOf(batches: readonly TrainingBatch[]): TrainStep {
-    const [{ rows, context, segments }] = batches as readonly [TrainingBatch];
+    const [first] = batches as readonly [TrainingBatch];
+    const { rows, context } = first;
     const { settings, optimizer, form, parametrization } = this.#parts;
     return {
       graph: this.#graph,
@@ -325,7 +326,7 @@ export class Trainer {
       accumulate: batches.length,
       rows,
       context,
-      segmented: segments !== undefined,
+      beside: besideTokens(first),
     };
   }
 
@@ -372,6 +373,6 @@ export class Trainer {
   }
 }
 
-function sizeKey({ accumulate, rows, context, segmented }: StepSize): string {
-  return `${accumulate} ${rows} ${context} ${segmented}`;
+function sizeKey({ accumulate, rows, context, beside }: StepSize): string {
+  return `${accumulate} ${rows} ${context} ${beside.join()}`;
 }

@@ -2,6 +2,7 @@ import type { LanguageModelGraph } from '@tessera/assembler';
 import type { Graph } from '@tessera/tensor-core';
 import { fillTree, stack, trace, treeLeaves } from '@tessera/tensor-core';
 import type { ByPath } from '../optimizers/update-rule.ts';
+import { namedIds } from './batch-ids.ts';
 import { nextTokenLoss } from './next-token-loss.ts';
 import type { StepSize } from './train-step.ts';
 import { typesOf } from './training-state.ts';
@@ -15,17 +16,16 @@ export interface EvaluateStep extends Omit<StepSize, 'accumulate'> {
   parametersOf(trained: ByPath): ByPath;
 }
 
-/** Inputs: the leaves of the parameters; tokens `[B, T + 1]` (i32); segments alike, if there are any. Output: the mean loss and how many tokens it is of, `[2]`. */
-export function traceEvaluation({ graph, form, parametersOf, rows, context, segmented }: EvaluateStep): Graph {
+/** Inputs: the leaves of the parameters; tokens `[B, T + 1]` (i32), and what is beside them alike. Output: the mean loss and how many tokens it is of, `[2]`. */
+export function traceEvaluation({ graph, form, parametersOf, rows, context, beside }: EvaluateStep): Graph {
   const leaves = treeLeaves(form);
   const ids = { shape: [rows, context + 1], dtype: 'i32' } as const;
   return trace(
     (...inputs) => {
       const params = parametersOf(fillTree(form, inputs.slice(0, leaves.length)));
-      const [tokens, segments] = inputs.slice(leaves.length);
-      const { loss, count } = nextTokenLoss(graph, params, { tokens: tokens!, segments });
+      const { loss, count } = nextTokenLoss(graph, params, namedIds(inputs.slice(leaves.length), beside));
       return [stack([loss, count], 0)];
     },
-    [...typesOf(leaves), ids, ...(segmented ? [ids] : [])],
+    [...typesOf(leaves), ids, ...beside.map(() => ids)],
   );
 }

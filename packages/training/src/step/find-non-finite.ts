@@ -2,6 +2,7 @@ import { recordPublished } from '@tessera/checkpoints';
 import type { Device, Graph, Tensor } from '@tessera/tensor-core';
 import { abs, at, disposeTree, fillTree, gradOf, less, sum, trace, treeLeaves, where } from '@tessera/tensor-core';
 import type { ByPath } from '../optimizers/update-rule.ts';
+import { namedIds } from './batch-ids.ts';
 import { nextTokenLoss } from './next-token-loss.ts';
 import type { TrainStep } from './train-step.ts';
 import { largestFinite } from './train-step.ts';
@@ -11,7 +12,7 @@ import { typesOf } from './training-state.ts';
  * The first tensor of a step that has an element which is not finite, in the order in which a step computes: parameters, the
  * residual stream before each layer, losses of tokens, gradients from the last layer's on. Undefined when all are finite, and only a sum
  * over them is not.
- * @param inputs - the trained parameters' leaves, then keys, tokens and segments as the step had them
+ * @param inputs - the trained parameters' leaves, then keys, tokens and what is beside them, as the step had them
  */
 export async function findNonFinite(
   step: TrainStep,
@@ -31,7 +32,7 @@ export async function findNonFinite(
 }
 
 function traceCounts(step: TrainStep, inputs: readonly Tensor[], names: string[]): Graph {
-  const { form, graph, parametersOf, accumulate, optimizer } = step;
+  const { form, graph, parametersOf, accumulate, optimizer, beside } = step;
   const leaves = treeLeaves(form.params).length;
   return trace((...given) => {
     const params = fillTree(form.params, given.slice(0, leaves));
@@ -44,8 +45,8 @@ function traceCounts(step: TrainStep, inputs: readonly Tensor[], names: string[]
       optimizer.groups.flatMap(({ rule }) => Object.entries(recordPublished(rule, tensors)));
     for (const [name, tensor] of published(params)) count(`parameter ${name}`, tensor);
     for (let batch = 0; batch < accumulate; batch++) {
-      const [random, tokens, segments] = given.slice(leaves).map((each) => at(each, 0, batch));
-      const made = nextTokenLoss(graph, parametersOf(params), { tokens: tokens!, segments, random });
+      const [random, ...ids] = given.slice(leaves).map((each) => at(each, 0, batch));
+      const made = nextTokenLoss(graph, parametersOf(params), { ...namedIds(ids, beside), random });
       const { length } = graph.resolved.layers;
       for (let layer = 0; layer <= length; layer++)
         count(

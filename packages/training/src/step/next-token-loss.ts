@@ -3,11 +3,13 @@ import type { Links } from '@tessera/plugin';
 import type { Tensor } from '@tessera/tensor-core';
 import {
   add,
+  and,
   asTensor,
   cast,
   div,
   equal,
   fromHost,
+  greater,
   maximum,
   mean,
   slice,
@@ -23,6 +25,8 @@ export interface BatchTensors {
   readonly tokens: Tensor;
   /** `[B, T + 1]`, i32 */
   readonly segments?: Tensor | undefined;
+  /** `[B, T + 1]`, i32: 0 for tokens that are not predicted. */
+  readonly targets?: Tensor | undefined;
   /** Key of random numbers, `[2]`, u32; absent outside of training. */
   readonly random?: Tensor | undefined;
 }
@@ -43,12 +47,12 @@ export interface NextTokenLoss {
 
 /**
  * Records the loss of predicting each token from those before it. Where documents are kept apart, the first token of one is
- * predicted by nothing, and does not count.
+ * predicted by nothing, and does not count; nor does what is no target.
  */
 export function nextTokenLoss(
   graph: LanguageModelGraph,
   params: ByPath,
-  { tokens, segments, random }: BatchTensors,
+  { tokens, segments, targets, random }: BatchTensors,
 ): NextTokenLoss {
   const [B, length] = tokens.shape as readonly [number, number];
   const T = length - 1;
@@ -61,11 +65,15 @@ export function nextTokenLoss(
   };
   const { loss: losses, links, aux } = graph.loss(params, batch, slice(tokens, 1, 1));
   const objectiveOf = (loss: Tensor): Tensor => (aux ? add(loss, aux) : loss);
-  if (!segments) {
+  const counting = [
+    ...(segments ? [equal(slice(segments, 1, 0, T), slice(segments, 1, 1))] : []),
+    ...(targets ? [greater(slice(targets, 1, 1), 0)] : []),
+  ];
+  if (counting.length === 0) {
     const loss = mean(losses);
     return { loss, count: asTensor(B * T), objective: objectiveOf(loss), losses, links };
   }
-  const counts = equal(slice(segments, 1, 0, T), slice(segments, 1, 1));
+  const counts = counting.reduce((a, b) => and(a, b));
   const count = maximum(sum(cast(counts, 'f32')), 1);
   const loss = div(sum(where(counts, losses, 0)), count);
   return { loss, count, objective: objectiveOf(loss), losses, links };

@@ -21,6 +21,8 @@ import {
 import { clipByGlobalNorm, globalNorm } from '../optimizers/clip.ts';
 import type { Optimizer } from '../optimizers/parameter-groups.ts';
 import type { ByPath, Slots } from '../optimizers/update-rule.ts';
+import type { BesideTokens } from './batch-ids.ts';
+import { namedIds } from './batch-ids.ts';
 import type { BatchTensors } from './next-token-loss.ts';
 import { nextTokenLoss } from './next-token-loss.ts';
 import type { TrainingState } from './training-state.ts';
@@ -35,7 +37,8 @@ export interface StepSize {
   readonly accumulate: number;
   readonly rows: number;
   readonly context: number;
-  readonly segmented: boolean;
+  /** What batches have beside their tokens. */
+  readonly beside: readonly BesideTokens[];
 }
 
 /** What a step is made of. */
@@ -52,19 +55,19 @@ export interface TrainStep extends StepSize {
 
 /**
  * A whole training step as one graph: forward, loss, backward, clip, update. Inputs: the leaves of the state, which it takes
- * over; numbers of the optimiser `[N]`; keys `[A, 2]` (u32); tokens `[A, B, T + 1]` (i32); segments alike, if there are any.
+ * over; numbers of the optimiser `[N]`; keys `[A, 2]` (u32); tokens `[A, B, T + 1]` (i32), and what is beside them alike.
  * Outputs: the leaves of the next state; loss and gradient norm, `[2]`.
  */
 export function traceTrainStep(step: TrainStep): Graph {
-  const { form, accumulate: A, rows, context, segmented, optimizer } = step;
+  const { form, accumulate: A, rows, context, beside, optimizer } = step;
   const leaves = treeLeaves(form);
   const count = optimizer.updates.reduce((total, update) => total + update.numbers(0, 1).length, 0);
   const ids = { shape: [A, rows, context + 1], dtype: 'i32' } as const;
   return trace(
     (...inputs) => {
       const state = fillTree(form, inputs.slice(0, leaves.length));
-      const [numbers, random, tokens, segments] = inputs.slice(leaves.length) as [Tensor, Tensor, Tensor, Tensor?];
-      const { loss, gradients } = gradientsOf(step, state.params, { tokens, segments, random });
+      const [numbers, random, ...batch] = inputs.slice(leaves.length) as [Tensor, Tensor, ...Tensor[]];
+      const { loss, gradients } = gradientsOf(step, state.params, { ...namedIds(batch, beside), random });
       const norm = globalNorm(gradients);
       const clipped = step.clip === undefined ? gradients : clipByGlobalNorm(gradients, norm, step.clip);
       const next = update(optimizer, state, clipped, numbers);
@@ -81,7 +84,7 @@ export function traceTrainStep(step: TrainStep): Graph {
       { shape: [count], dtype: 'f32' },
       { shape: [A, 2], dtype: 'u32' },
       ids,
-      ...(segmented ? [ids] : []),
+      ...beside.map(() => ids),
     ],
   );
 }
@@ -96,13 +99,11 @@ function gradientsOf(
     const { loss, objective } = nextTokenLoss(graph, parametersOf(params), batch);
     return { loss, gradients: gradOf(objective, params) };
   };
-  const { tokens, segments, random } = batches;
-  const all = { tokens, random, ...(segments && { segments }) };
-  if (A === 1) return of(mapTree(all, (each) => at(each, 0, 0)));
+  if (A === 1) return of(mapTree(batches, (each) => at(each, 0, 0)));
   const start = { loss: zeros([]), gradients: mapTree(params, ({ shape }) => zeros(shape)) };
   const { carry } = scan({
     carry: start,
-    sequences: all,
+    sequences: batches,
     step(sum, batch) {
       const made = treeLeaves(of(batch));
       return {
