@@ -1,0 +1,82 @@
+import { linear } from '@tessera/ops';
+import type { Call, Decoding, SequenceMixer } from '@tessera/plugin';
+import { validEntries } from '@tessera/plugin';
+import { equal, expandDims, reshape, where } from '@tessera/tensor-core';
+import type { Tensor } from '@tessera/tensor-core';
+import { appendRows, commitRows, emptyRows, policyOf, rowCacheBytes } from '../cache/row-cache.ts';
+import type { RowCache, RowCacheConfig } from '../cache/row-cache.ts';
+import { inSlots, pooled, treeMask } from '../cache/cache-views.ts';
+import { attendAbsorbed, attendMaterialized } from './attend-latents.ts';
+import { latentSizes } from './latent-config.ts';
+import type { AnyLatentConfig, LatentAttentionConfig } from './latent-config.ts';
+import { latentAttentionParams } from './latent-params.ts';
+import type { LatentAttentionParams } from './latent-params.ts';
+import { projectLatents } from './project-latents.ts';
+
+/** What mixers with one latent and with several have in common: all but their names and settings. */
+export function latentMixer<Config extends LatentAttentionConfig>(): Pick<
+  SequenceMixer<Config, LatentAttentionParams, RowCache>,
+  'params' | 'forward'
+> & { readonly decoding: Decoding<Config, LatentAttentionParams, RowCache> } {
+  const read = (config: Required<Config>): AnyLatentConfig => config as unknown as AnyLatentConfig;
+  return {
+    params: ({ config, dModel }) => latentAttentionParams({ config: read(config), dModel }),
+    forward: (call) => ({ y: forward({ ...call, config: read(call.config) }) }),
+    decoding: {
+      trees: true,
+      memory(site) {
+        const config = read(site.config);
+        return {
+          growth: (config.window as number | undefined) === undefined ? 'linear' : 'bounded',
+          bytes: rowCacheBytes(cacheConfig(config, site.dModel), site),
+        };
+      },
+      init: (site) => emptyRows(cacheConfig(read(site.config), site.dModel), site),
+      step(call) {
+        const { params, x, positions, state, parents, starts, lengths } = call;
+        const config = read(call.config);
+        const sizes = latentSizes(config, x.shape[2]!);
+        const projected = projectLatents({ params, config, x, positions }, sizes);
+        const write = { rows: projected.rows, positions, starts, lengths };
+        const { cache, slots } = appendRows(state, policyOf(config, call.cache), write);
+        const sight = {
+          queryPositions: positions,
+          keyPositions: cache.positions,
+          ...(parents && { mask: treeMask(parents, slots, cache.rows.shape[1]!) }),
+          window: config.window,
+        };
+        const o =
+          x.shape[1]! <= config.absorbUpTo
+            ? attendAbsorbed(params, projected, pooled(cache), sizes, sight)
+            : attendMaterialized(params, projected, inSlots(cache), sizes, sight);
+        return { y: output(params, o), state: cache };
+      },
+      commit: ({ snapshot, state, path, count, starts, inputs, config, cache }) =>
+        commitRows(snapshot, state, policyOf(read(config), cache), { path, count, starts, n: inputs.shape[1]! }),
+    },
+  };
+}
+
+function forward(call: Call<LatentAttentionConfig, LatentAttentionParams> & { config: AnyLatentConfig }): Tensor {
+  const { params, config, positions, segments, random, training } = call;
+  const sizes = latentSizes(config, call.x.shape[2]!);
+  const projected = projectLatents(call, sizes);
+  const o = attendMaterialized(params, projected, projected.rows, sizes, {
+    queryPositions: positions,
+    keyPositions: where(validEntries(call, positions.shape[1]!), positions, -1),
+    ...(segments && { mask: equal(expandDims(segments, 2), expandDims(segments, 1)) }),
+    window: config.window,
+    ...(training && random && { dropout: { probability: config.dropout, key: random } }),
+  });
+  return output(params, o);
+}
+
+function output(params: LatentAttentionParams, o: Tensor): Tensor {
+  const [B, n, H, valueDim] = o.shape as [number, number, number, number];
+  return linear(reshape(o, [B, n, H * valueDim]), params.o_proj, params.o_bias);
+}
+
+function cacheConfig(config: AnyLatentConfig, dModel: number): RowCacheConfig {
+  const { latentHeads, latentDim, rotaryDim } = latentSizes(config, dModel);
+  return { width: latentHeads * latentDim + rotaryDim, window: config.window, pageSize: config.pageSize };
+}
