@@ -38,11 +38,6 @@ export function writeQuad(fn: string, { name, width, aligned }: QuadRows): strin
 }`;
 }
 
-/** WGSL of `fn(row, column) -> f32`. */
-export function readNumber(fn: string, { name, width, aligned }: QuadRows): string {
-  return `fn ${fn}(row: u32, column: u32) -> f32 { let i = row * ${width}u + column; return ${name}[${aligned ? 'i / 4u][i % 4u' : 'i'}]; }`;
-}
-
 /** Bytes of memory that a workgroup has. */
 export function workgroupBytes({ limits }: GpuCapabilities): number {
   return limits['maxComputeWorkgroupStorageSize'] ?? 16_384;

@@ -26,7 +26,7 @@ export function valueColumns(plan: ChunkPlan, buffer: string): Factor {
 }
 
 /** The same of rows `[N, B, H, C, V]`, each times its β. */
-export function strengthColumns({ C }: ChunkPlan, buffer: string): Factor {
+function strengthColumns({ C }: ChunkPlan, buffer: string): Factor {
   return {
     along: 'x',
     read: (x, d) =>

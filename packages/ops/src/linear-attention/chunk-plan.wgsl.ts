@@ -6,12 +6,9 @@ import { chunkRecurrence, chunkRecurrenceFits } from './chunk-recurrence.wgsl.ts
 import { chunkScores, chunkScoresBytes } from './chunk-scores.wgsl.ts';
 import { chunkSolveBytes, chunkWy } from './chunk-solve.wgsl.ts';
 import { chunkIncrements, chunkScan } from './chunk-states.wgsl.ts';
-import type { LinearAttentionVariant } from './linear-attention-call.ts';
+import type { ChunkedAttributes, LinearAttentionVariant } from './linear-attention-call.ts';
 import { operandsOf, sizesOf } from './linear-attention-call.ts';
 import { tileMemoryBytes } from './tile-products.wgsl.ts';
-
-/** Attributes of ops that go by chunks. */
-export type Attributes = LinearAttentionVariant & { readonly chunk: number };
 
 /** Rows of a chunk that a tile of products has, and that lanes can keep in registers. */
 const longestChunk = 64;
@@ -19,13 +16,13 @@ const longestChunk = 64;
 const mostWorkgroups = 65_535;
 
 /** Bytes of workgroup memory of the passes that take most, other than the recurrence, which fits itself to what there is. */
-function sharedBytes({ chunk: C, decay, delta }: Attributes): number {
+function sharedBytes({ chunk: C, decay, delta }: ChunkedAttributes): number {
   return Math.max(chunkScoresBytes({ C, decay }), delta ? chunkSolveBytes(C) : 0, tileMemoryBytes(64, 1) + 4 * C);
 }
 
 /** What passes over chunks are generated from. */
 export function planOf(
-  { inputs, attributes: { chunk: C, decay, delta } }: Pick<KernelCall<Attributes>, 'inputs' | 'attributes'>,
+  { inputs, attributes: { chunk: C, decay, delta } }: Pick<KernelCall<ChunkedAttributes>, 'inputs' | 'attributes'>,
   capabilities: GpuCapabilities,
 ): ChunkPlan {
   const sizes = sizesOf(inputs);
@@ -39,7 +36,7 @@ export function fitsBuffer(numbers: number, { limits }: GpuCapabilities): boolea
 
 /** Whether a device can run a call by passes over its chunks. */
 export function goesByChunks(
-  call: Pick<KernelCall<Attributes>, 'inputs' | 'attributes'>,
+  call: Pick<KernelCall<ChunkedAttributes>, 'inputs' | 'attributes'>,
   capabilities: GpuCapabilities,
 ): boolean {
   const { C, N, B, H, K, V, delta } = planOf(call, capabilities);

@@ -39,6 +39,12 @@ export interface LinearAttentionVariant {
   readonly delta: boolean;
 }
 
+/** Attributes of ops that go by chunks. */
+export interface ChunkedAttributes extends LinearAttentionVariant {
+  /** C, entries of a chunk. */
+  readonly chunk: number;
+}
+
 /** Sizes of a call: batch, entries, heads of keys and of values, elements of a key and of a value. */
 export interface LinearAttentionSizes {
   readonly B: number;

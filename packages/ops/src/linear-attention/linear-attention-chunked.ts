@@ -2,7 +2,7 @@ import type { CpuKernel, Op } from '@tessera/tensor-core';
 import { ShapeError, apply, scan } from '@tessera/tensor-core';
 import { outputsOf, stateAfter, writesOf } from './chunk-step.ts';
 import { fromChunks, toChunks } from './entries-by-chunk.ts';
-import type { LinearAttentionCall, LinearAttentionResult, LinearAttentionVariant } from './linear-attention-call.ts';
+import type { ChunkedAttributes, LinearAttentionCall, LinearAttentionResult } from './linear-attention-call.ts';
 import {
   costOfLinearAttention,
   inferLinearAttention,
@@ -14,12 +14,6 @@ import { gradientByChunks } from './linear-attention-gradient.ts';
 import { chunkedKernel } from './linear-attention-chunked.wgsl.ts';
 import { loopsOverEntries } from './linear-attention-loops.ts';
 import { chainDecays, repeatHeads } from './within-chunk.ts';
-
-/** Attributes of {@link linearAttentionChunkedOp}. */
-export interface ChunkedAttributes extends LinearAttentionVariant {
-  /** C, entries of a chunk. */
-  readonly chunk: number;
-}
 
 /** Products of matrices pay on the CPU as well; a decay for each key and pair of entries does not. */
 const loops: CpuKernel<ChunkedAttributes> = {

@@ -1,6 +1,5 @@
 import type { WebGpuPassesKernel } from '@tessera/tensor-core';
 import { chunkOutputs } from './chunk-outputs.wgsl.ts';
-import type { Attributes } from './chunk-plan.wgsl.ts';
 import {
   goesByChunks,
   inputsOfPasses,
@@ -10,13 +9,14 @@ import {
   temporariesOf,
   temporary,
 } from './chunk-plan.wgsl.ts';
+import type { ChunkedAttributes } from './linear-attention-call.ts';
 
 /**
  * Linear attention by chunks in four dispatches. Scores inside the chunks, all side by side; the states before them: without the
  * delta rule what each chunk adds, then a scan over it, with the delta rule its WY form, then what goes from chunk to chunk, all columns
  * of the states side by side; and the outputs, again all chunks side by side.
  */
-export const chunkedKernel: WebGpuPassesKernel<Attributes> = {
+export const chunkedKernel: WebGpuPassesKernel<ChunkedAttributes> = {
   backend: 'webgpu',
   name: 'by chunks',
   when: (capabilities, call) => goesByChunks(call, capabilities),

@@ -1,12 +1,12 @@
 import type { CpuKernel } from '@tessera/tensor-core';
-import type { LinearAttentionVariant } from './linear-attention-call.ts';
+import type { ChunkedAttributes, LinearAttentionVariant } from './linear-attention-call.ts';
 import { operandsOf, sizesOf } from './linear-attention-call.ts';
 
 /**
  * The gradient of linear attention entry after entry, with sums in doubles. The states before the chunks are kept; those inside a
  * chunk are computed again.
  */
-export const gradientLoops: CpuKernel<LinearAttentionVariant & { readonly chunk: number }> = {
+export const gradientLoops: CpuKernel<ChunkedAttributes> = {
   backend: 'cpu',
   name: 'loops over t',
   run({ inputs, outputs, attributes }) {

@@ -20,7 +20,7 @@ import {
 import type { ChunkEntries } from './chunk-step.ts';
 import { stateAfter, writesOf } from './chunk-step.ts';
 import { fromChunks, toChunks } from './entries-by-chunk.ts';
-import type { LinearAttentionVariant } from './linear-attention-call.ts';
+import type { ChunkedAttributes, LinearAttentionVariant } from './linear-attention-call.ts';
 import { operandsOf, sizesOf } from './linear-attention-call.ts';
 import { gradientLoops } from './linear-attention-gradient-loops.ts';
 import { gradientKernel } from './linear-attention-gradient.wgsl.ts';
@@ -37,10 +37,11 @@ import {
   weaken,
 } from './within-chunk.ts';
 
-type Attributes = LinearAttentionVariant & { readonly chunk: number };
-
 /** As forward, loops pay where each key decays on its own. */
-const loops: CpuKernel<Attributes> = { ...gradientLoops, when: ({ attributes }) => attributes.decay === 'vector' };
+const loops: CpuKernel<ChunkedAttributes> = {
+  ...gradientLoops,
+  when: ({ attributes }) => attributes.decay === 'vector',
+};
 
 /**
  * Op: cotangents of the operands of linear attention, by chunks. Inputs: those operands, and the cotangents of the output
@@ -50,7 +51,7 @@ const loops: CpuKernel<Attributes> = { ...gradientLoops, when: ({ attributes }) 
  * Forward again, of which only the state before each chunk is kept; then from the last chunk to the first.
  * @see Yang et al. 2023, arXiv:2312.06635, appendix C (the gradient of the gates); Yang et al. 2024, arXiv:2406.06484.
  */
-export const linearAttentionGradientOp: Op<Attributes> = {
+export const linearAttentionGradientOp: Op<ChunkedAttributes> = {
   id: '@tessera/ops:linear-attention-gradient',
   infer(inputs, { decay, delta }) {
     const { B, T, H, K, V } = sizesOf(inputs);

@@ -6,7 +6,6 @@ import {
   chunkStatesGradient,
   handedRows,
 } from './chunk-keys-gradient.wgsl.ts';
-import type { Attributes } from './chunk-plan.wgsl.ts';
 import {
   fitsBuffer,
   goesByChunks,
@@ -21,12 +20,13 @@ import { chunkRecurrence } from './chunk-recurrence.wgsl.ts';
 import { chunkWyBack } from './chunk-solve.wgsl.ts';
 import { chunkIncrements, chunkScan } from './chunk-states.wgsl.ts';
 import { chunkScoresGradient, chunkScoresGradientBytes, chunkWrittenGradient } from './chunk-written-gradient.wgsl.ts';
+import type { ChunkedAttributes } from './linear-attention-call.ts';
 
 /**
  * The gradient of linear attention by chunks: forward again up to the states before the chunks, then their cotangents from the last
  * chunk to the first, then all that belongs to a chunk, side by side. Nine dispatches, of the delta rule ten.
  */
-export const gradientKernel: WebGpuPassesKernel<Attributes> = {
+export const gradientKernel: WebGpuPassesKernel<ChunkedAttributes> = {
   backend: 'webgpu',
   name: 'by chunks',
   when(capabilities, call) {
