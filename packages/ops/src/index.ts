@@ -17,6 +17,7 @@ export * from './ancestors.ts';
 export * from './causal-convolution.ts';
 export * from './unit-lower-inverse.ts';
 export type {
+  ChunkedAttributes,
   LinearAttentionCall,
   LinearAttentionResult,
   LinearAttentionVariant,
