@@ -137,6 +137,15 @@ export class ConfigReader {
     return Object.keys(value).length > 0 ? inner : undefined;
   }
 
+  /** Readers of a list of records, or of one record that stands alone; none when the field is absent or null. */
+  records(key: string): readonly ConfigReader[] {
+    const value = this.value(key) ?? [];
+    if (!Array.isArray(value)) return [new ConfigReader(value, this.#modelType, `${this.#path}${key}.`, this.warnings)];
+    return (this.#list(key, {}) ?? []).map(
+      (item, index) => new ConfigReader(item, this.#modelType, `${this.#path}${key}.${index}.`, this.warnings),
+    );
+  }
+
   /** A reader of these fields with those of another one laid over them. */
   overlaid(over: ConfigReader): ConfigReader {
     return new ConfigReader({ ...this.#config, ...over.#config }, this.#modelType, over.#path, this.warnings);

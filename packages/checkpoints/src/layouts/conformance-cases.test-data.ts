@@ -18,7 +18,7 @@ export interface ConformanceCase {
 export function conformanceCases(understood: readonly string[]): readonly ConformanceCase[] {
   const folders = [
     join(repository, 'apps/conformance/cases'),
-    join(dirname(repository.replace(/\/$/, '')), 'shared/conformance/hf'),
+    ...['hf', 'fla'].map((made) => join(dirname(repository.replace(/\/$/, '')), 'shared/conformance', made)),
   ];
   return folders
     .filter((folder) => existsSync(folder))

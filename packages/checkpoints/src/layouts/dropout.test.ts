@@ -1,6 +1,7 @@
 import { modelSpecSchema, validate } from '@tessera/plugin';
 import type { ModelSpec, PublishedConfig } from '@tessera/plugin';
 import { expect, test } from 'vitest';
+import { flaLayouts } from './families/fla/fla-layouts.ts';
 import { layoutOf } from './layout-of.ts';
 import { publishedLayouts } from './published-layouts.ts';
 
@@ -59,9 +60,12 @@ const cases: readonly [modelType: string, fields: object, expected: object][] = 
   ],
 ];
 
-test('all families are among them', () => {
+test('all families are among them but those of flash-linear-attention, which drop nothing', () => {
   expect(cases.map(([modelType]) => modelType).toSorted()).toEqual(
-    publishedLayouts.flatMap(({ modelTypes }) => modelTypes).toSorted(),
+    publishedLayouts
+      .filter((layout) => !flaLayouts.includes(layout))
+      .flatMap(({ modelTypes }) => modelTypes)
+      .toSorted(),
   );
 });
 

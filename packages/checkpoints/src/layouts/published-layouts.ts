@@ -1,5 +1,6 @@
 import type { CheckpointLayout, Plugin } from '@tessera/plugin';
 import { definePlugin } from '@tessera/plugin';
+import { flaLayouts } from './families/fla/fla-layouts.ts';
 import { gemma3 } from './families/gemma3.ts';
 import { gemma3Text } from './families/gemma3-text.ts';
 import { gpt2 } from './families/gpt2.ts';
@@ -14,10 +15,11 @@ import { olmoHybrid } from './families/olmo-hybrid.ts';
 import { phi3 } from './families/phi3.ts';
 import { qwen2 } from './families/qwen2.ts';
 import { qwen3 } from './families/qwen3.ts';
+import { qwen3Next } from './families/qwen3-next.ts';
 import { smollm3 } from './families/smollm3.ts';
 import { nativeLayout } from './native-layout.ts';
 
-/** Layouts of the Hugging Face families that are understood. */
+/** Published layouts that are understood: families of transformers, and of flash-linear-attention. */
 export const publishedLayouts: readonly CheckpointLayout[] = [
   llama,
   qwen2,
@@ -34,6 +36,8 @@ export const publishedLayouts: readonly CheckpointLayout[] = [
   smollm3,
   olmoHybrid,
   lfm2,
+  qwen3Next,
+  ...flaLayouts,
 ];
 
 /** The published layouts and our own, for an assembler. */

@@ -44,11 +44,14 @@ function attentionRules(settings: AttentionSettings, tensors: AttentionTensors):
   ];
 }
 
-function separateRules({ qkvBias }: AttentionSettings): TensorRule[] {
-  return ['q', 'k', 'v'].flatMap((name) => [
-    rename(`${name}_proj.weight`, `${name}_proj`),
-    ...(qkvBias ? [rename(`${name}_proj.bias`, `${name}_bias`)] : []),
-  ]);
+function separateRules({ qkvBias, outputGate, heads, headDim }: AttentionSettings): TensorRule[] {
+  const rule = (name: string, kind: 'weight' | 'bias'): TensorRule => {
+    const published = `${name}_proj.${kind}`;
+    const suffix = kind === 'weight' ? 'proj' : 'bias';
+    if (name !== 'q' || !outputGate) return rename(published, `${name}_${suffix}`);
+    return { kind: 'split', published, ours: [`q_${suffix}`, `g_${suffix}`], sizes: [headDim, headDim], blocks: heads };
+  };
+  return ['q', 'k', 'v'].flatMap((name) => [rule(name, 'weight'), ...(qkvBias ? [rule(name, 'bias')] : [])]);
 }
 
 function fusedRules(

@@ -15,6 +15,8 @@ export interface AttentionSettings {
   readonly outputBias?: boolean;
   readonly qkNorm?: { readonly over: 'head' | 'full'; readonly eps: number; readonly offset?: number };
   readonly rotary?: RotarySettings | undefined;
+  /** Each element of what the heads give is multiplied by a gate, whose rows are published behind those of each head's queries. */
+  readonly outputGate?: boolean;
   readonly scale?: number;
   readonly window?: number | undefined;
   /** Of the weights, in training. */

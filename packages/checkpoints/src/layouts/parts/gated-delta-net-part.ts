@@ -10,11 +10,22 @@ export interface GatedDeltaNetSettings {
   readonly convolution: number;
   readonly convolutionActivation: string;
   readonly negativeEigenvalues: boolean;
+  /** @defaultValue 1e-5 */
+  readonly normEps?: number;
 }
 
+/**
+ * How the projections are published: one tensor each, or, for the heads of one key after those of the other, queries, keys,
+ * values and gates in one and strengths and decays in another.
+ */
+export type GatedDeltaNetTensors = 'apart' | 'by-key-head';
+
 /** Gated delta net with one short convolution over queries, keys and values. */
-export function gatedDeltaNetPart(settings: GatedDeltaNetSettings): PublishedPart<MixerSpec> {
-  const { convolutionActivation, negativeEigenvalues, ...sizes } = settings;
+export function gatedDeltaNetPart(
+  settings: GatedDeltaNetSettings,
+  tensors: GatedDeltaNetTensors = 'apart',
+): PublishedPart<MixerSpec> {
+  const { convolutionActivation, negativeEigenvalues, normEps = 1e-5, ...sizes } = settings;
   return {
     spec: {
       type: '@tessera/attention-linear:gated-delta-net',
@@ -22,20 +33,45 @@ export function gatedDeltaNetPart(settings: GatedDeltaNetSettings): PublishedPar
         ...sizes,
         ...(convolutionActivation !== 'silu' && { convolutionActivation }),
         ...(negativeEigenvalues && { negativeEigenvalues }),
+        ...(normEps !== 1e-5 && { normEps }),
       },
     },
     rules: (present) => [
-      ...['q', 'k', 'v', 'a', 'b', 'g', 'o'].map((name): TensorRule => ({
-        kind: 'rename',
-        published: `${name}_proj.weight`,
-        ours: `${name}_proj`,
-      })),
-      convolutionRule(settings, present),
+      ...(tensors === 'apart' ? apartRules(settings, present) : byKeyHeadRules(settings)),
       { kind: 'rename', published: 'A_log', ours: 'A_log' },
       { kind: 'rename', published: 'dt_bias', ours: 'dt_bias' },
-      { kind: 'rename', published: 'o_norm.weight', ours: 'o_norm' },
     ],
   };
+}
+
+function apartRules(settings: GatedDeltaNetSettings, present: PresentBelow): TensorRule[] {
+  return [
+    ...['q', 'k', 'v', 'a', 'b', 'g', 'o'].map((name): TensorRule => ({
+      kind: 'rename',
+      published: `${name}_proj.weight`,
+      ours: `${name}_proj`,
+    })),
+    convolutionRule(settings, present),
+    { kind: 'rename', published: 'o_norm.weight', ours: 'o_norm' },
+  ];
+}
+
+function byKeyHeadRules({ keyHeads, valueHeads, keyDim, valueDim }: GatedDeltaNetSettings): TensorRule[] {
+  const perKey = valueHeads / keyHeads;
+  const blocks = keyHeads;
+  return [
+    {
+      kind: 'split',
+      published: 'in_proj_qkvz.weight',
+      ours: ['q_proj', 'k_proj', 'v_proj', 'g_proj'],
+      sizes: [keyDim, keyDim, perKey * valueDim, perKey * valueDim],
+      blocks,
+    },
+    { kind: 'split', published: 'in_proj_ba.weight', ours: ['b_proj', 'a_proj'], sizes: [perKey, perKey], blocks },
+    { kind: 'rename', published: 'conv1d.weight', ours: 'conv', squeezed: 1 },
+    { kind: 'rename', published: 'norm.weight', ours: 'o_norm' },
+    { kind: 'rename', published: 'out_proj.weight', ours: 'o_proj' },
+  ];
 }
 
 /**

@@ -1,0 +1,41 @@
+import type { CheckpointLayout, MixerSpec } from '@tessera/plugin';
+import type { ConfigReader } from '../../config-reader.ts';
+import { makeLayout } from '../../make-layout.ts';
+import type { PublishedPart } from '../../published-model.ts';
+import { flaModel } from './fla-model.ts';
+import type { FlaSite } from './fla-model.ts';
+import { readSizedHeads, readTaps } from './head-fields.ts';
+import { convolutions, projections, rename } from './tensor-rules.ts';
+
+/** Gated DeltaNet, of flash-linear-attention. */
+export const flaGatedDeltaNet: CheckpointLayout = makeLayout({
+  modelType: 'gated_deltanet',
+  read: (reader, options) =>
+    flaModel(reader, options, { layers: 21, modes: ['chunk', 'fused_recurrent'], mixer: readMixer }),
+});
+
+function readMixer(reader: ConfigReader, { eps }: FlaSite): PublishedPart<MixerSpec> {
+  const heads = readSizedHeads(reader, { heads: 6, headDim: 256, expandV: 2 }, { valueHeads: true });
+  const { keyHeads, valueHeads, keyDim, valueDim } = heads;
+  const convolution = readTaps(reader, true);
+  const outputGate = reader.bool('use_gate', true);
+  return {
+    spec: {
+      type: '@tessera/attention-linear:gated-delta-net',
+      config: {
+        ...heads,
+        convolution,
+        negativeEigenvalues: reader.bool('allow_neg_eigval', false),
+        outputGate,
+        normEps: eps,
+      },
+    },
+    rules: () => [
+      ...projections('q', 'k', 'v', 'a', 'b', ...(outputGate ? ['g'] : []), 'o'),
+      ...convolutions(convolution, [keyHeads * keyDim, keyHeads * keyDim, valueHeads * valueDim]),
+      rename('A_log', 'A_log'),
+      rename('dt_bias', 'dt_bias'),
+      rename('o_norm.weight', 'o_norm'),
+    ],
+  };
+}
