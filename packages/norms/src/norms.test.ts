@@ -1,9 +1,11 @@
 import type { AnyNorm, ParamSpec } from '@tessera/plugin';
 import { validate } from '@tessera/plugin';
-import { CpuDevice, fromHost, randomKey, randomNormal, read } from '@tessera/tensor-core';
+import { CpuDevice, fromHost, grad, randomKey, randomNormal, read, sum, tensor } from '@tessera/tensor-core';
+import type { Tensor } from '@tessera/tensor-core';
 import { expect, test } from 'vitest';
 import { layer } from './layer-norm.ts';
 import { rms } from './rms-norm.ts';
+import { scale } from './scale-norm.ts';
 
 const device = new CpuDevice({ precision: 'f64' });
 
@@ -21,11 +23,12 @@ async function normed(
   const config = validate<object>(norm.config, given, 'config');
   const specs = norm.params({ config, dModel: D, layer: 0, layers: 1 }) as Record<string, ParamSpec>;
   const params: Record<string, number[]> = {};
-  for (const [index, name] of Object.keys(specs).entries()) params[name] = await normals(index + 1, D);
+  for (const [index, [name, { shape }]] of Object.entries(specs).entries())
+    params[name] = await normals(index + 1, shape[0]!);
   const x = await normals(0, rows * D);
   const y = norm.forward({
     params: Object.fromEntries(
-      Object.entries(params).map(([name, values]) => [name, fromHost(Float64Array.from(values), [D])]),
+      Object.entries(params).map(([name, values]) => [name, fromHost(Float64Array.from(values), [values.length])]),
     ),
     config,
     x: fromHost(Float64Array.from(x), [1, rows, D]),
@@ -68,6 +71,26 @@ test.each([
   });
   expectClose(y, expected);
   expect(Object.keys(params)).toEqual('bias' in config ? ['weight'] : ['weight', 'bias']);
+});
+
+test.each([
+  [{}, 1e-5, 7],
+  [{ eps: 2 }, 2, 65],
+])('scale with %o divides by the root of the mean square, at least by eps', async (config, eps, D) => {
+  const { x, y, params } = await normed(scale, config, 3, D);
+  const expected = x.map((row) => {
+    const length = Math.max(Math.sqrt(mean(row.map((value) => value * value))), eps);
+    return row.map((value) => (value / length) * params['weight']![0]!);
+  });
+  expectClose(y, expected);
+});
+
+test('scale leaves zeros as they are, and lets a gradient through', async () => {
+  const config = validate(scale.config, {}, 'config');
+  const of = (x: Tensor): Tensor => sum(scale.forward({ params: { weight: tensor([2]) }, config, x }));
+  const zero = tensor([[0, 0]]);
+  expect([...(await read(of(zero)))]).toEqual([0]);
+  expect((await read(grad(of)(zero))).every(Number.isFinite)).toBe(true);
 });
 
 test.each([

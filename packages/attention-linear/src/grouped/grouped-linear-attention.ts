@@ -2,7 +2,7 @@ import type { HeadParams, HeadsConfig } from '@tessera/head-projections';
 import { headFields, headParams, headSizes, projectOutput, projectQueryKeyValue } from '@tessera/head-projections';
 import type { ActivationName } from '@tessera/ops';
 import { activationNames, activations, l2Normalize } from '@tessera/ops';
-import type { MixerFactory } from '@tessera/plugin';
+import type { Field, MixerFactory } from '@tessera/plugin';
 import { bool, constant, fields, int, number, oneOf } from '@tessera/plugin';
 import type { Tensor } from '@tessera/tensor-core';
 import { add, reshape, zeros } from '@tessera/tensor-core';
@@ -50,7 +50,7 @@ export interface GroupedLinearAttentionState extends GroupedState {
 }
 
 /** Fields of {@link GroupedAttentionConfig}. */
-export const groupedFields = {
+export const groupedFields: { readonly [K in keyof GroupedAttentionConfig]-?: Field<GroupedAttentionConfig[K]> } = {
   ...headFields,
   group: int({ min: 1, default: 64 }),
   parts: oneOf(['both', 'local', 'global'], { default: 'both' }),
