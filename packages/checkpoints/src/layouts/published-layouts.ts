@@ -1,6 +1,7 @@
 import type { CheckpointLayout, Plugin } from '@tessera/plugin';
 import { definePlugin } from '@tessera/plugin';
 import { flaLayouts } from './families/fla/fla-layouts.ts';
+import { flaLayouts } from './families/fla/fla-layouts.ts';
 import { gemma3 } from './families/gemma3.ts';
 import { gemma3Text } from './families/gemma3-text.ts';
 import { gpt2 } from './families/gpt2.ts';
@@ -37,6 +38,7 @@ export const publishedLayouts: readonly CheckpointLayout[] = [
   olmoHybrid,
   lfm2,
   qwen3Next,
+  ...flaLayouts,
   ...flaLayouts,
 ];
 

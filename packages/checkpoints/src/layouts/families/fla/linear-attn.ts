@@ -48,7 +48,7 @@ function readMixer(reader: ConfigReader, { dModel, eps }: FlaSite): PublishedPar
   if (normalize && !map.positive)
     throw reader.refused(
       'norm_feature_map',
-      `false for the feature map '${String(reader.value('feature_map') ?? 'elementwise_product')}', whose weights may be negative and add up to 0`,
+      'false for this feature_map, whose weights may be negative and add up to 0',
     );
   const affine = reader.value('elementwise_affine') === null ? false : reader.bool('elementwise_affine', true);
   return {
