@@ -4,6 +4,9 @@ import { deltaNet } from './delta-net/delta-net.ts';
 import { gatedDeltaNet } from './gated-delta-net/gated-delta-net.ts';
 import { gatedDeltaProduct } from './gated-delta-product/gated-delta-product.ts';
 import { gatedLinearAttention } from './gated-linear-attention/gated-linear-attention.ts';
+import { gatedAttentionUnit } from './gated-attention-unit/gated-attention-unit.ts';
+import { groupedLinearAttention } from './grouped/grouped-linear-attention.ts';
+import { scaledPositions } from './scaled-positions/scaled-positions.ts';
 import { kernelAttention } from './kernel-attention/kernel-attention.ts';
 import { kimiDeltaAttention } from './kimi-delta-attention/kimi-delta-attention.ts';
 import { lightningAttention } from './lightning-attention/lightning-attention.ts';
@@ -64,6 +67,24 @@ export type {
   SimpleGatedLinearAttentionParams,
   SimpleGatedLinearAttentionState,
 } from './simple-gated-linear-attention/simple-gated-linear-attention.ts';
+export { groupedLinearAttention } from './grouped/grouped-linear-attention.ts';
+export type {
+  GroupedAttentionConfig,
+  GroupedLinearAttentionConfig,
+  GroupedLinearAttentionParams,
+  GroupedLinearAttentionState,
+} from './grouped/grouped-linear-attention.ts';
+export type { GroupedParts, GroupedState } from './grouped/grouped-call.ts';
+export type { FactorParams, MixConfig } from './grouped/mix-parts.ts';
+export { gatedAttentionUnit } from './gated-attention-unit/gated-attention-unit.ts';
+export type {
+  GatedAttentionUnitConfig,
+  GatedAttentionUnitParams,
+  GatedAttentionUnitState,
+} from './gated-attention-unit/gated-attention-unit.ts';
+export type { RelativeBuckets } from './gated-attention-unit/relative-buckets.ts';
+export { scaledPositions } from './scaled-positions/scaled-positions.ts';
+export type { ScaledPositionsConfig, ScaledPositionsParams } from './scaled-positions/scaled-positions.ts';
 export type { GatedHeadsConfig, GatedHeadsParams, GatedHeadsState } from './layer/gated-heads.ts';
 export type { TapParams } from './layer/tap-parameters.ts';
 
@@ -81,6 +102,9 @@ export const linearAttention: Plugin = definePlugin({
     gatedDeltaNet,
     gatedDeltaProduct,
     kimiDeltaAttention,
+    groupedLinearAttention,
+    gatedAttentionUnit,
+    scaledPositions,
     shortConvolution,
   ],
 });
