@@ -1,11 +1,13 @@
 import type { CheckpointLayout, Plugin } from '@tessera/plugin';
 import { definePlugin } from '@tessera/plugin';
 import { flaLayouts } from './families/fla/fla-layouts.ts';
-import { flaLayouts } from './families/fla/fla-layouts.ts';
+import { deepseekV2 } from './families/deepseek-v2.ts';
+import { deepseekV3 } from './families/deepseek-v3.ts';
 import { gemma3 } from './families/gemma3.ts';
 import { gemma3Text } from './families/gemma3-text.ts';
 import { gpt2 } from './families/gpt2.ts';
 import { gptNeox } from './families/gpt-neox.ts';
+import { groupedLatentGla, groupedLatentGta } from './families/papers/grouped-latent.ts';
 import { granite } from './families/granite.ts';
 import { lfm2 } from './families/lfm2.ts';
 import { llama } from './families/llama.ts';
@@ -38,8 +40,11 @@ export const publishedLayouts: readonly CheckpointLayout[] = [
   olmoHybrid,
   lfm2,
   qwen3Next,
+  deepseekV2,
+  deepseekV3,
   ...flaLayouts,
-  ...flaLayouts,
+  groupedLatentGla,
+  groupedLatentGta,
 ];
 
 /** The published layouts and our own, for an assembler. */
