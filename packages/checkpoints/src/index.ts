@@ -16,6 +16,7 @@ export {
   type ReadJsonOptions,
   type ReadTextOptions,
 } from './source/read-json.ts';
+export { readPublishedConfig } from './source/read-published-config.ts';
 export { toFileSource, type FileSourceInput } from './source/to-file-source.ts';
 export { urlSource, type UrlSourceOptions } from './source/url-source.ts';
 export { fromFloat32, toFloat32, type FloatDtype } from './safetensors/convert.ts';

@@ -64,6 +64,7 @@ async function familyOf(source: FileSource, signal: AbortSignal): Promise<string
   for (const [file, field] of [
     ['meta.json', 'family'],
     ['config.json', 'model_type'],
+    ['meta.json', 'item'],
   ] as const) {
     const json = (await readJsonIfPresent(source, file, { signal })) as Readonly<Record<string, unknown>> | undefined;
     const family = json?.[field];

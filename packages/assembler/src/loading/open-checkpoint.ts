@@ -5,7 +5,7 @@ import {
   openSafetensors,
   planTensors,
   publishedNames,
-  readJson,
+  readPublishedConfig,
   settleTies,
   toFileSource,
 } from '@tessera/checkpoints';
@@ -56,7 +56,7 @@ export async function openCheckpoint(
   signal?.throwIfAborted();
   const whole = await toFileSource(input, options.fetch ? { fetch: options.fetch } : {});
   const source = subfolder === undefined ? whole : folderSource(whole, subfolder);
-  const config = (await readJson(source, 'config.json', { signal })) as PublishedConfig;
+  const config = await readPublishedConfig(source, { signal });
   const layout = layoutOf(config, layouts);
   const reading = layout.toSpec(config, contextLength === undefined ? {} : { contextLength });
   const reader = await openSafetensors(source, { signal });

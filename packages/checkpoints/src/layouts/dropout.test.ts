@@ -42,6 +42,9 @@ const cases: readonly [modelType: string, fields: object, expected: object][] = 
   // Three of four layers do not attend by softmax.
   ['olmo_hybrid', attends, { ...none, attention: [undefined, undefined, undefined, 0.25] }],
   ['lfm2', {}, none],
+  // Its kernels do not drop.
+  ['grouped_latent_gla', attends, none],
+  ['grouped_latent_gta', attends, none],
   // The published code reads no probability of the embedding.
   [
     'phi3',
