@@ -13,8 +13,8 @@ export interface RenameRule {
   readonly ours: string;
   /** The two axes are swapped. */
   readonly transposed?: boolean;
-  /** Axis of length 1 of the published tensor that ours lacks. */
-  readonly squeezed?: number;
+  /** Axis of length 1 of the published tensor that ours lacks, or several in ascending order. */
+  readonly squeezed?: number | readonly number[];
 }
 
 /** One published tensor is several of ours, one after another along the first axis. */
@@ -64,10 +64,24 @@ export interface CopyRule {
 }
 
 /**
+ * Taps of convolutions over time that are published with a mask, `[C, 1, length, 1]`, of which only the first count: those that
+ * do not reach ahead. Ours are these alone, `[C, taps]`; the others are written as zeros.
+ */
+export interface TapsRule {
+  readonly kind: 'taps';
+  readonly published: string;
+  readonly ours: string;
+  /** How many count. */
+  readonly taps: number;
+  /** How many are published. */
+  readonly length: number;
+}
+
+/**
  * One invertible linear rule between published tensors and ours. Shapes follow from the published ones, so the same rule
  * serves weights, gradients and optimiser states.
  */
-export type TensorRule = RenameRule | SplitRule | RegroupRule | CopyRule;
+export type TensorRule = RenameRule | SplitRule | RegroupRule | CopyRule | TapsRule;
 
 /** Options of {@link CheckpointLayout.toSpec}. */
 export interface SpecOptions {

@@ -9,6 +9,7 @@ export function publishedNames(rule: TensorRule): readonly string[] {
 export function oursNames(rule: TensorRule): readonly string[] {
   switch (rule.kind) {
     case 'rename':
+    case 'taps':
       return [rule.ours];
     case 'split':
     case 'regroup':
@@ -22,6 +23,7 @@ export function oursNames(rule: TensorRule): readonly string[] {
 export function placedRule(rule: TensorRule, published: string, ours: string): TensorRule {
   switch (rule.kind) {
     case 'rename':
+    case 'taps':
       return { ...rule, published: published + rule.published, ours: ours + rule.ours };
     case 'split':
       return { ...rule, published: published + rule.published, ours: rule.ours.map((name) => ours + name) };

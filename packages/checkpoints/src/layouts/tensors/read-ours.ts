@@ -21,13 +21,26 @@ export async function readOurs(rule: TensorRule, read: ReadRawTensor): Promise<M
   const straight = published.map((tensor) => ('transposed' in rule && rule.transposed ? transposed(tensor) : tensor));
   const dtype = commonDtype(names, published);
   const bytes =
-    rule.kind === 'rename' ? straight.map((tensor) => tensor.bytes) : regrouped(rule, straight, shapes, dtype);
+    rule.kind === 'taps'
+      ? [firstOfRows(published[0] as RawTensor, rule.length, rule.taps)]
+      : rule.kind === 'rename'
+        ? straight.map((tensor) => tensor.bytes)
+        : regrouped(rule, straight, shapes, dtype);
   return new Map(
     oursNames(rule).map((name, index) => [
       name,
       { dtype, shape: shapes[index] as readonly number[], bytes: bytes[index] as Uint8Array<ArrayBuffer> },
     ]),
   );
+}
+
+/** Of each row of `length` elements the first `count`. */
+function firstOfRows({ dtype, bytes }: RawTensor, length: number, count: number): Uint8Array<ArrayBuffer> {
+  const [from, to] = [length * dtypeBytes(dtype), count * dtypeBytes(dtype)];
+  const rows = bytes.length / from;
+  const made = new Uint8Array(rows * to);
+  for (let row = 0; row < rows; row++) made.set(bytes.subarray(row * from, row * from + to), row * to);
+  return made;
 }
 
 /** Bytes of each of ours, put together from runs of rows. */

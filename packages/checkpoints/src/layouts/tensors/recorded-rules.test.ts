@@ -10,7 +10,9 @@ import { writePublished } from './write-published.ts';
 const cases: [string, TensorRule, Record<string, number[]>][] = [
   ['a rename', { kind: 'rename', published: 'p', ours: 'a' }, { p: [3, 4] }],
   ['a transposed rename', { kind: 'rename', published: 'p', ours: 'a', transposed: true }, { p: [3, 4] }],
+  ['a rename squeezed thrice', { kind: 'rename', published: 'p', ours: 'a', squeezed: [0, 1, 3] }, { p: [1, 1, 4, 1] }],
   ['a squeezed rename', { kind: 'rename', published: 'p', ours: 'a', squeezed: 1 }, { p: [3, 1, 4] }],
+  ['taps with a mask', { kind: 'taps', published: 'p', ours: 'a', taps: 3, length: 5 }, { p: [4, 1, 5, 1] }],
   ['a split', { kind: 'split', published: 'p', ours: ['a', 'b'], sizes: [2, 3] }, { p: [5, 4] }],
   ['a split of blocks', { kind: 'split', published: 'p', ours: ['a', 'b'], sizes: [2, 1], blocks: 3 }, { p: [9, 2] }],
   [

@@ -1,9 +1,9 @@
 import type { RegroupRule, SplitRule, TensorRule } from '@tessera/plugin';
 import type { Tensor } from '@tessera/tensor-core';
-import { concat, expandDims, reshape, slice, squeeze, transpose } from '@tessera/tensor-core';
+import { concat, expandDims, pad, reshape, slice, squeeze, transpose } from '@tessera/tensor-core';
 import { oursNames, publishedNames } from '../rule-names.ts';
 import { rowRuns } from './move-rows.ts';
-import { flatShape, oursShapes, publishedShapes } from './rule-shapes.ts';
+import { flatShape, oursShapes, publishedShapes, squeezedAxes } from './rule-shapes.ts';
 
 /** Tensors by name. */
 export type NamedTensors = Readonly<Record<string, Tensor>>;
@@ -16,6 +16,10 @@ export function recordPublished(rule: TensorRule, ours: NamedTensors): Record<st
   const [first] = publishedNames(rule) as [string];
   if (rule.kind === 'copy') return { [first]: ours[rule.ours]! };
   if (rule.kind === 'rename') return { [first]: outer(rule, ours[rule.ours]!) };
+  if (rule.kind === 'taps') {
+    const taps = ours[rule.ours]!;
+    return { [first]: reshape(pad(taps, 1, 0, rule.length - rule.taps), [taps.shape[0]!, 1, rule.length, 1]) };
+  }
   const pieces = publishedNames(rule).map((): Tensor[] => []);
   const straight = rule.ours.map((name) => reshape(ours[name]!, flatShape(rule, ours[name]!.shape)));
   for (const run of inOrder(rule, 'published'))
@@ -32,6 +36,10 @@ export function recordOurs(rule: TensorRule, published: NamedTensors): Record<st
   if (rule.kind === 'copy') return {};
   const straight = publishedNames(rule).map((name) => inner(rule, published[name]!));
   if (rule.kind === 'rename') return { [rule.ours]: straight[0]! };
+  if (rule.kind === 'taps') {
+    const taps = straight[0]!;
+    return { [rule.ours]: slice(reshape(taps, [taps.shape[0]!, rule.length]), 1, 0, rule.taps) };
+  }
   const shapes = oursShapes(rule, (name) => published[name]!.shape);
   const pieces = names.map((): Tensor[] => []);
   for (const run of inOrder(rule, 'ours'))
@@ -55,13 +63,11 @@ function inOrder(rule: SplitRule | RegroupRule, side: 'published' | 'ours'): Ret
 
 function outer(rule: TensorRule, tensor: Tensor): Tensor {
   if ('transposed' in rule && rule.transposed) return transpose(tensor);
-  if ('squeezed' in rule && rule.squeezed !== undefined) return expandDims(tensor, rule.squeezed);
-  return tensor;
+  return squeezedAxes(rule).reduce((made, axis) => expandDims(made, axis), tensor);
 }
 
 function inner(rule: TensorRule, tensor: Tensor): Tensor {
   if ('transposed' in rule && rule.transposed) return transpose(tensor);
-  if ('squeezed' in rule && rule.squeezed !== undefined) return squeeze(tensor, rule.squeezed);
   if (rule.kind === 'regroup' && rule.stacked === 'both') return reshape(tensor, flatShape(rule, tensor.shape));
-  return tensor;
+  return squeezedAxes(rule).reduceRight((made, axis) => squeeze(made, axis), tensor);
 }

@@ -10,6 +10,12 @@ export function oursShapes(rule: TensorRule, published: (name: string) => Shape)
   const shapes = publishedNames(rule).map((name) => inner(rule, name, published(name)));
   if (rule.kind === 'copy') return [];
   if (rule.kind === 'rename') return shapes;
+  if (rule.kind === 'taps') {
+    const [shape] = shapes as [Shape];
+    const fitting = [shape[0] ?? 0, 1, rule.length, 1];
+    if (!sameShape(shape, fitting)) throw wrongShape(rule.published, shape, fitting);
+    return [[shape[0] as number, rule.taps]];
+  }
   const { blocks = 1 } = rule;
   const rows = blocks * sum(rule.sizes);
   const wanted = rule.kind === 'split' ? [rows] : rule.rows;
@@ -35,6 +41,8 @@ export function publishedShapes(rule: TensorRule, ours: (name: string) => Shape)
       return [first];
     case 'rename':
       return [outer(rule, first)];
+    case 'taps':
+      return [[first[0] as number, 1, rule.length, 1]];
     case 'split':
       return [outer(rule, [(rule.blocks ?? 1) * sum(rule.sizes), ...first.slice(1)])];
     case 'regroup':
@@ -76,6 +84,12 @@ export function sameShape(a: Shape, b: Shape): boolean {
 /** The mend of tensors that do not fit a config. */
 export const belong = 'Check that config.json belongs to these tensors.';
 
+/** Axes of length 1 of the published tensors that ours lack, ascending. */
+export function squeezedAxes(rule: TensorRule): readonly number[] {
+  if (!('squeezed' in rule) || rule.squeezed === undefined) return [];
+  return typeof rule.squeezed === 'number' ? [rule.squeezed] : rule.squeezed;
+}
+
 /** The shape after swapping or dropping axes, as ours are. */
 function inner(rule: TensorRule, name: string, shape: Shape): Shape {
   if ('transposed' in rule && rule.transposed) {
@@ -83,16 +97,16 @@ function inner(rule: TensorRule, name: string, shape: Shape): Shape {
     return shape.toReversed();
   }
   if ('squeezed' in rule && rule.squeezed !== undefined) {
-    const axis = rule.squeezed;
-    if (shape[axis] !== 1) throw wrongAxes(name, shape, `length 1 of axis ${axis}`);
-    return shape.toSpliced(axis, 1);
+    const axes = squeezedAxes(rule);
+    for (const axis of axes) if (shape[axis] !== 1) throw wrongAxes(name, shape, `length 1 of axis ${axis}`);
+    return shape.filter((_, axis) => !axes.includes(axis));
   }
   if (rule.kind === 'regroup' && rule.stacked === 'both') {
     if (shape.length < 2 || shape[0] !== rule.blocks)
       throw wrongAxes(name, shape, `an axis of ${rule.blocks ?? 1} blocks first`);
     return flat(shape);
   }
-  if (rule.kind !== 'rename' && rule.kind !== 'copy' && shape.length === 0)
+  if ((rule.kind === 'split' || rule.kind === 'regroup') && shape.length === 0)
     throw wrongAxes(name, shape, 'an axis of rows');
   return shape;
 }
@@ -100,7 +114,8 @@ function inner(rule: TensorRule, name: string, shape: Shape): Shape {
 /** The published form of a shape in our order of axes. */
 function outer(rule: TensorRule, shape: Shape): Shape {
   if ('transposed' in rule && rule.transposed) return shape.toReversed();
-  if ('squeezed' in rule && rule.squeezed !== undefined) return shape.toSpliced(rule.squeezed, 0, 1);
+  if ('squeezed' in rule && rule.squeezed !== undefined)
+    return squeezedAxes(rule).reduce((made, axis) => made.toSpliced(axis, 0, 1), shape);
   if (rule.kind === 'regroup' && rule.stacked === 'both') return inBlocks(shape, rule.blocks ?? 1);
   return shape;
 }

@@ -21,6 +21,14 @@ export async function writePublished(rule: TensorRule, read: ReadRawTensor): Pro
     const { bytes } = rule.transposed ? transposed(only) : only;
     return new Map([[rule.published, { dtype, shape: shapes[0] as readonly number[], bytes }]]);
   }
+  if (rule.kind === 'taps') {
+    const { bytes } = ours[0] as RawTensor;
+    const [from, to] = [rule.taps, rule.length].map((count) => count * dtypeBytes(dtype)) as [number, number];
+    const rows = bytes.length / from;
+    const made = new Uint8Array(rows * to); // taps that reach ahead are zeros
+    for (let index = 0; index < rows; index++) made.set(bytes.subarray(index * from, (index + 1) * from), index * to);
+    return new Map([[rule.published, { dtype, shape: shapes[0] as readonly number[], bytes: made }]]);
+  }
   const row = flatShape(rule, (ours[0] as RawTensor).shape).slice(1);
   const rowBytes = row.reduce((size, n) => size * n, dtypeBytes(dtype));
   const turned = rule.kind === 'split' && rule.transposed === true;
