@@ -32,12 +32,27 @@ export interface LayerSpec {
   readonly mixerOutputNorm?: PartSpec;
   readonly feedForwardNorm?: PartSpec;
   readonly feedForwardOutputNorm?: PartSpec;
-  /** `parallel`: mixer and feed-forward both read the block's input. @defaultValue 'sequential' */
-  readonly residual?: 'sequential' | 'parallel';
+  /**
+   * `parallel`: mixer and feed-forward both read the block's input. `normed`: one after the other, and what each is added to is not
+   * what its norm reads but what it gives. @defaultValue 'sequential'
+   */
+  readonly residual?: 'sequential' | 'parallel' | 'normed';
   /** Factor of what mixer and feed-forward add. @defaultValue 1 */
   readonly residualMultiplier?: number;
+  /** Factors of the residual stream and of what the mixer adds to it. @defaultValue 1 and 1 */
+  readonly mixerFactors?: JoinFactors;
+  /** The same of the feed-forward. @defaultValue 1 and 1 */
+  readonly feedForwardFactors?: JoinFactors;
   /** In training: probability with which an element of what mixer and feed-forward add is left out. @defaultValue 0 */
   readonly residualDropout?: number;
+}
+
+/** How what a part gives joins the residual stream: kept · stream + added · part. */
+export interface JoinFactors {
+  /** @defaultValue 1 */
+  readonly kept?: number;
+  /** @defaultValue 1 */
+  readonly added?: number;
 }
 
 /** Parts of a block in the order in which they stand, under the names that they have in a spec. */
@@ -83,6 +98,10 @@ export interface ModelSpec {
 
 const part: FieldsSchema<Required<PartSpec>> = fields<PartSpec>({ type: text(), config: anything() });
 
+const joinFactors = optional(
+  fields<JoinFactors>({ kept: number({ default: 1 }), added: number({ default: 1 }) }),
+) as Field<JoinFactors | undefined>;
+
 const layer: FieldsSchema<Required<LayerSpec>> = fields<LayerSpec>({
   mixer: optional(
     fields<MixerSpec>({
@@ -96,8 +115,10 @@ const layer: FieldsSchema<Required<LayerSpec>> = fields<LayerSpec>({
   mixerOutputNorm: optional(part),
   feedForwardNorm: optional(part),
   feedForwardOutputNorm: optional(part),
-  residual: oneOf(['sequential', 'parallel'], { default: 'sequential' }),
+  residual: oneOf(['sequential', 'parallel', 'normed'], { default: 'sequential' }),
   residualMultiplier: number({ default: 1 }),
+  mixerFactors: joinFactors,
+  feedForwardFactors: joinFactors,
   residualDropout: number({ min: 0, max: 1, default: 0 }),
 });
 

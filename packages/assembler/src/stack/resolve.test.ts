@@ -48,12 +48,12 @@ test.each<[string, unknown, string]>([
   [
     'a part of the layer that does not exist',
     withThirdLayer({ attention: { type: attention } } as LayerSpec),
-    'spec.layers.2.attention is not known; known are mixer, feedForward, mixerNorm, mixerOutputNorm, feedForwardNorm, feedForwardOutputNorm, residual, residualMultiplier, residualDropout.',
+    'spec.layers.2.attention is not known; known are mixer, feedForward, mixerNorm, mixerOutputNorm, feedForwardNorm, feedForwardOutputNorm, residual, residualMultiplier, mixerFactors, feedForwardFactors, residualDropout.',
   ],
   [
     'a residual of another kind',
     withThirdLayer({ residual: 'serial' as 'parallel' }),
-    "spec.layers.2.residual is \"serial\", expected one of 'sequential', 'parallel'.",
+    "spec.layers.2.residual is \"serial\", expected one of 'sequential', 'parallel', 'normed'.",
   ],
   ['no vocabulary', { ...hybridSpec, vocabSize: 0 }, 'spec.vocabSize is 0, expected a whole number from 1.'],
   ['no list of layers', { ...hybridSpec, layers: {} }, 'spec.layers is {}, expected a list.'],

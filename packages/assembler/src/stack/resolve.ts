@@ -2,6 +2,7 @@ import type {
   AnyFeedForward,
   AnyMixer,
   AnyNorm,
+  JoinFactors,
   LayerSpec,
   LinkSpec,
   ModelSpec,
@@ -28,8 +29,9 @@ export interface ResolvedLayer {
   readonly mixerOutputNorm: Resolved<AnyNorm> | undefined;
   readonly feedForwardNorm: Resolved<AnyNorm> | undefined;
   readonly feedForwardOutputNorm: Resolved<AnyNorm> | undefined;
-  readonly residual: 'sequential' | 'parallel';
-  readonly residualMultiplier: number;
+  readonly residual: 'sequential' | 'parallel' | 'normed';
+  /** Factors of the stream and of what the mixer and the feed-forward add to it. */
+  readonly factors: readonly [mixer: Required<JoinFactors>, feedForward: Required<JoinFactors>];
   /** In training, of what mixer and feed-forward add. */
   readonly residualDropout: number;
 }
@@ -91,9 +93,13 @@ function resolveLayer(
     feedForwardNorm: norm(layer.feedForwardNorm, 'feedForwardNorm'),
     feedForwardOutputNorm: norm(layer.feedForwardOutputNorm, 'feedForwardOutputNorm'),
     residual: layer.residual ?? 'sequential',
-    residualMultiplier: layer.residualMultiplier ?? 1,
+    factors: [joinFactors(layer, layer.mixerFactors), joinFactors(layer, layer.feedForwardFactors)],
     residualDropout: layer.residualDropout ?? 0,
   };
+}
+
+function joinFactors({ residualMultiplier = 1 }: LayerSpec, own: JoinFactors = {}): Required<JoinFactors> {
+  return { kept: own.kept ?? 1, added: residualMultiplier * (own.added ?? 1) };
 }
 
 /** Links go from earlier layers to later ones, and each is one that the mixer reads. */

@@ -38,10 +38,12 @@ export function runLayers(
       return own.part.forward({ params: paramsOfPart(call.params, index, name, own), config: own.config, x: value });
     };
     const join = (residual: Tensor, value: Tensor, half: 0 | 1): Tensor => {
-      const { residualMultiplier, residualDropout: probability } = layer;
-      const scaled = residualMultiplier === 1 ? value : mul(value, residualMultiplier);
-      if (!keys || !drops) return add(residual, scaled);
-      return add(residual, dropout(scaled, { probability, key: at(keys, 0, 2 * (layers.length + index) + half) }));
+      const { factors, residualDropout: probability } = layer;
+      const { kept, added } = factors[half];
+      const scaled = added === 1 ? value : mul(value, added);
+      const stream = kept === 1 ? residual : mul(residual, kept);
+      if (!keys || !drops) return add(stream, scaled);
+      return add(stream, dropout(scaled, { probability, key: at(keys, 0, 2 * (layers.length + index) + half) }));
     };
     const before = x;
     links[`${index}.x`] = before;
@@ -57,18 +59,19 @@ export function runLayers(
         ...(layer.mixer.links.length > 0 && { links: linksRead(layer, index, links) }),
       });
       for (const [name, value] of Object.entries(made.links ?? {})) links[`${index}.${name}`] = value;
-      x = join(x, norm('mixerOutputNorm', made.y), 0);
+      x = join(layer.residual === 'normed' ? input : x, norm('mixerOutputNorm', made.y), 0);
     }
     if (layer.feedForward) {
+      const input = norm('feedForwardNorm', layer.residual === 'parallel' ? before : x);
       const { y, aux } = layer.feedForward.part.forward({
         params: paramsOfPart(call.params, index, 'feedForward', layer.feedForward),
         config: layer.feedForward.config,
-        x: norm('feedForwardNorm', layer.residual === 'parallel' ? before : x),
+        x: input,
         ...(call.training !== undefined && { training: call.training }),
         ...(keys && { random: at(keys, 0, 2 * index + 1) }),
       });
       if (aux) addLoss?.(aux);
-      x = join(x, norm('feedForwardOutputNorm', y), 1);
+      x = join(layer.residual === 'normed' ? input : x, norm('feedForwardOutputNorm', y), 1);
     }
   });
   links[`${layers.length}.x`] = x;

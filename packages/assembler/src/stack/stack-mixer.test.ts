@@ -130,6 +130,11 @@ test('norms stand where the spec says, and a parallel layer reads its input twic
   expect((await forward([{ mixer, mixerNorm: scaled(10), mixerOutputNorm: scaled(2) }], [1])).y).toEqual([21]);
   expect((await forward([{ mixer, residualMultiplier: 0.5 }], [1])).y).toEqual([1.5]);
   expect((await forward([{ mixer }, { mixer }], [1])).y).toEqual([4]);
+  // What is added to is what the norm gave: 10 + 10, and 3 · 10 + 0.5 · 2 · 10.
+  const normed = { mixer, mixerNorm: scaled(10), residual: 'normed' } as const;
+  expect((await forward([normed], [1])).y).toEqual([20]);
+  const factors = { mixerFactors: { kept: 3, added: 2 }, residualMultiplier: 0.5 };
+  expect((await forward([{ ...normed, ...factors }], [1])).y).toEqual([40]);
   const twice = stackOf([{ mixer, feedForward, residual: 'parallel', feedForwardNorm: scaled(3) }], 1);
   const sequential = stackOf([{ mixer, feedForward, feedForwardNorm: scaled(3) }], 1);
   const params = {

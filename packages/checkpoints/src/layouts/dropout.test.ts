@@ -35,12 +35,32 @@ const attends = { attention_dropout: 0.25 };
 
 /** Where transformers 5.17 drops for each family, with all of its fields set. */
 const cases: readonly [modelType: string, fields: object, expected: object][] = [
-  ...['llama', 'qwen2', 'qwen3', 'mistral', 'granite', 'smollm3', 'olmo2', 'gemma3_text', 'minicpm3'].map(
-    (modelType): [string, object, object] => [modelType, attends, { ...none, attention: every(0.25) }],
-  ),
+  ...[
+    'llama',
+    'qwen2',
+    'qwen3',
+    'mistral',
+    'granite',
+    'smollm3',
+    'olmo2',
+    'gemma3_text',
+    'minicpm3',
+    'deepseek_v2',
+    'deepseek_v3',
+  ].map((modelType): [string, object, object] => [modelType, attends, { ...none, attention: every(0.25) }]),
   ['gemma3', { text_config: { ...small, ...attends } }, { ...none, attention: every(0.25) }],
   // Three of four layers do not attend by softmax.
-  ['olmo_hybrid', attends, { ...none, attention: [undefined, undefined, undefined, 0.25] }],
+  ...['olmo_hybrid', 'qwen3_next'].map((modelType): [string, object, object] => [
+    modelType,
+    attends,
+    { ...none, attention: [undefined, undefined, undefined, 0.25] },
+  ]),
+  [
+    'kimi_linear',
+    { ...attends, layer_types: ['linear_attention', 'linear_attention', 'full_attention', 'linear_attention'] },
+    { ...none, attention: [undefined, undefined, 0.25, undefined] },
+  ],
+  ['minimax', attends, { ...none, attention: [undefined, 0.25, undefined, 0.25] }],
   ['lfm2', {}, none],
   // Its kernels do not drop.
   ['grouped_latent_gla', attends, none],

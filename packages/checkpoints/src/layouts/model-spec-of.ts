@@ -1,5 +1,5 @@
 import { layerSlots } from '@tessera/plugin';
-import type { LayerSpec, ModelSpec } from '@tessera/plugin';
+import type { JoinFactors, LayerSpec, ModelSpec } from '@tessera/plugin';
 import type { PublishedLayer, PublishedModel } from './published-model.ts';
 
 /** The spec of a published model. Settings that are the default are left out. */
@@ -34,8 +34,18 @@ function layerSpecOf(layer: PublishedLayer): LayerSpec {
   });
   return {
     ...(Object.fromEntries(parts) as LayerSpec),
-    ...(layer.residual === 'parallel' && { residual: layer.residual }),
+    ...((layer.residual ?? 'sequential') !== 'sequential' && { residual: layer.residual as 'parallel' | 'normed' }),
     ...((layer.residualMultiplier ?? 1) !== 1 && { residualMultiplier: layer.residualMultiplier as number }),
+    ...factors('mixerFactors', layer.mixerFactors),
+    ...factors('feedForwardFactors', layer.feedForwardFactors),
     ...(layer.residualDropout !== undefined && { residualDropout: layer.residualDropout }),
   };
+}
+
+function factors(
+  key: 'mixerFactors' | 'feedForwardFactors',
+  { kept = 1, added = 1 }: JoinFactors = {},
+): Partial<LayerSpec> {
+  if (kept === 1 && added === 1) return {};
+  return { [key]: { ...(kept !== 1 && { kept }), ...(added !== 1 && { added }) } };
 }

@@ -9,9 +9,11 @@ import { gpt2 } from './families/gpt2.ts';
 import { gptNeox } from './families/gpt-neox.ts';
 import { groupedLatentGla, groupedLatentGta } from './families/papers/grouped-latent.ts';
 import { granite } from './families/granite.ts';
+import { kimiLinear } from './families/kimi-linear.ts';
 import { lfm2 } from './families/lfm2.ts';
 import { llama } from './families/llama.ts';
 import { minicpm3 } from './families/minicpm3.ts';
+import { minimax } from './families/minimax.ts';
 import { mistral } from './families/mistral.ts';
 import { olmo2 } from './families/olmo2.ts';
 import { olmoHybrid } from './families/olmo-hybrid.ts';
@@ -42,6 +44,8 @@ export const publishedLayouts: readonly CheckpointLayout[] = [
   qwen3Next,
   deepseekV2,
   deepseekV3,
+  kimiLinear,
+  minimax,
   ...flaLayouts,
   groupedLatentGla,
   groupedLatentGta,

@@ -1,4 +1,4 @@
-import type { MixerSpec, PartSpec, TensorRule } from '@tessera/plugin';
+import type { JoinFactors, LayerSpec, MixerSpec, PartSpec, TensorRule } from '@tessera/plugin';
 
 /** Shape of a tensor of the checkpoint by its short name; `undefined` when the file lacks it, or is yet to be made. */
 export type PresentBelow = (tensor: string) => readonly number[] | undefined;
@@ -27,8 +27,10 @@ export interface PublishedLayer {
   readonly mixerOutputNorm?: NamedPart;
   readonly feedForwardNorm?: NamedPart;
   readonly feedForwardOutputNorm?: NamedPart;
-  readonly residual?: 'sequential' | 'parallel';
+  readonly residual?: NonNullable<LayerSpec['residual']>;
   readonly residualMultiplier?: number;
+  readonly mixerFactors?: JoinFactors;
+  readonly feedForwardFactors?: JoinFactors;
   /** In training, of what mixer and feed-forward add. */
   readonly residualDropout?: number | undefined;
 }

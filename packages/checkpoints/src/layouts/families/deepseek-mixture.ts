@@ -17,7 +17,7 @@ export interface DeepseekMixtureFields {
     readonly hidden: number;
     readonly expertHidden: number;
     readonly experts: number;
-    readonly chosen?: number;
+    readonly chosen: number;
     readonly shared: number;
   };
   /** `mlp_bias` is read, of dense layers and shared experts. @defaultValue false */
@@ -34,8 +34,7 @@ export function readDeepseekFeedForwards(
 ): { readonly dense: PublishedPart; readonly sparse: PublishedPart } {
   const dense = readGated(reader, defaults.hidden, { bias });
   const hidden = reader.int('moe_intermediate_size', defaults.expertHidden, { max: widest });
-  if (defaults.chosen === undefined && !reader.has(names.chosen)) throw reader.wrong(names.chosen, 'a whole number');
-  const sizes = readExperts(reader, names, { experts: defaults.experts, chosen: defaults.chosen ?? 1 });
+  const sizes = readExperts(reader, names, defaults);
   const shared = reader.int(names.shared, defaults.shared, { max: 65_536 });
   return {
     dense: gatedPart(dense),

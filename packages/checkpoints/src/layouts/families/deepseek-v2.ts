@@ -24,7 +24,8 @@ export const deepseekV2: CheckpointLayout = makeLayout({
     const { dense, sparse } = readDeepseekFeedForwards(reader, {
       dModel,
       names: { experts: 'n_routed_experts', chosen: 'num_experts_per_tok', shared: 'n_shared_experts' },
-      defaults: { hidden: 11_008, expertHidden: 1407, experts: 64, shared: 2 },
+      // The published code has no default for experts of a token; its models have 6.
+      defaults: { hidden: 11_008, expertHidden: 1407, experts: 64, chosen: 6, shared: 2 },
       bias: true,
       router: (experts) => readRouter(reader, experts),
     });
