@@ -5,6 +5,7 @@ import { gatedDeltaNet } from './gated-delta-net/gated-delta-net.ts';
 import { gatedDeltaProduct } from './gated-delta-product/gated-delta-product.ts';
 import { gatedLinearAttention } from './gated-linear-attention/gated-linear-attention.ts';
 import { gatedAttentionUnit } from './gated-attention-unit/gated-attention-unit.ts';
+import { wholeGatedAttentionUnit } from './gated-attention-unit/whole-gated-attention-unit.ts';
 import { groupedLinearAttention } from './grouped/grouped-linear-attention.ts';
 import { scaledPositions } from './scaled-positions/scaled-positions.ts';
 import { kernelAttention } from './kernel-attention/kernel-attention.ts';
@@ -82,6 +83,9 @@ export type {
   GatedAttentionUnitParams,
   GatedAttentionUnitState,
 } from './gated-attention-unit/gated-attention-unit.ts';
+export { wholeGatedAttentionUnit } from './gated-attention-unit/whole-gated-attention-unit.ts';
+export type { WholeGatedAttentionUnitConfig } from './gated-attention-unit/whole-gated-attention-unit.ts';
+export type { UnitSettings } from './gated-attention-unit/gated-attention-unit.ts';
 export type { RelativeBuckets } from './gated-attention-unit/relative-buckets.ts';
 export { scaledPositions } from './scaled-positions/scaled-positions.ts';
 export type { ScaledPositionsConfig, ScaledPositionsParams } from './scaled-positions/scaled-positions.ts';
@@ -104,6 +108,7 @@ export const linearAttention: Plugin = definePlugin({
     kimiDeltaAttention,
     groupedLinearAttention,
     gatedAttentionUnit,
+    wholeGatedAttentionUnit,
     scaledPositions,
     shortConvolution,
   ],

@@ -8,6 +8,7 @@ import { gemma3Text } from './families/gemma3-text.ts';
 import { gpt2 } from './families/gpt2.ts';
 import { gptNeox } from './families/gpt-neox.ts';
 import { groupedLatentGla, groupedLatentGta } from './families/papers/grouped-latent.ts';
+import { linearizedFlash } from './families/papers/linearized-flash.ts';
 import { granite } from './families/granite.ts';
 import { kimiLinear } from './families/kimi-linear.ts';
 import { lfm2 } from './families/lfm2.ts';
@@ -49,6 +50,7 @@ export const publishedLayouts: readonly CheckpointLayout[] = [
   ...flaLayouts,
   groupedLatentGla,
   groupedLatentGta,
+  linearizedFlash,
 ];
 
 /** The published layouts and our own, for an assembler. */

@@ -18,6 +18,11 @@ test('settings of a paper have the name that stands beside them', async () => {
   expect(await read(files)).toEqual({ model_type: 'grouped_latent_gla', width: 8 });
 });
 
+test('variants have the name of their family', async () => {
+  const files = { 'hparams.json': { dim: 8 }, 'meta.json': { item: 'linearized_flash_plain' } };
+  expect(await read(files)).toEqual({ model_type: 'linearized_flash', dim: 8 });
+});
+
 test.each([
   {},
   { 'hparams.json': {} },

@@ -2,9 +2,13 @@ import type { PublishedConfig } from '@tessera/plugin';
 import type { FileSource, ReadOptions } from './file-source.ts';
 import { readJson, readJsonIfPresent } from './read-json.ts';
 
+/** Items that come in variants, whose names follow these: `linearized_flash_plain`. */
+const families = ['linearized_flash', 'linearized_gpt2_attn', 'linearized_llama_attn', 'linearized_llama_replace'];
+
 /**
  * The config of a model: `config.json`, or what code of single papers leaves in its place, settings without a name (`hparams.json`)
- * beside a note of what they are of (`item` of `meta.json`), which is then the `model_type`.
+ * beside a note of what they are of (`item` of `meta.json`), which is then the `model_type`, without the name of its
+ * variant.
  * @throws {@link ModelFormatError} when there is neither, or a file is not JSON
  */
 export async function readPublishedConfig(source: FileSource, { signal }: ReadOptions = {}): Promise<PublishedConfig> {
@@ -15,5 +19,6 @@ export async function readPublishedConfig(source: FileSource, { signal }: ReadOp
   const item = (meta as { readonly item?: unknown } | null | undefined)?.item;
   // Neither: the error is that of the file that should be there.
   if (typeof item !== 'string') return (await readJson(source, 'config.json', { signal })) as PublishedConfig;
-  return { model_type: item, ...(settings as object) };
+  const family = families.find((name) => item.startsWith(`${name}_`));
+  return { model_type: family ?? item, ...(settings as object) };
 }
