@@ -11,6 +11,8 @@ export type { GroupedLatentAttentionConfig, LatentAttentionConfig } from './late
 export type { LatentAttentionParams } from './latent/latent-params.ts';
 export type { TiedAttentionConfig, TiedAttentionParams } from './tied/tied-config.ts';
 export type { RowCache } from './cache/row-cache.ts';
+export { appendToPool, poolPositions } from './cache/page-pool.ts';
+export type { PagePool } from './cache/page-pool.ts';
 export {
   groupedLatentShape,
   groupedQueryShape,
