@@ -45,6 +45,11 @@ export interface ChunkedAttributes extends LinearAttentionVariant {
   readonly chunk: number;
 }
 
+/** Entries of a chunk when T of them are cut into chunks of at most C: of one chunk no more than there are, up to a multiple of four. */
+export function chunkLength(T: number, C: number): number {
+  return Math.min(C, Math.max(4, 4 * Math.ceil(T / 4)));
+}
+
 /** Sizes of a call: batch, entries, heads of keys and of values, elements of a key and of a value. */
 export interface LinearAttentionSizes {
   readonly B: number;

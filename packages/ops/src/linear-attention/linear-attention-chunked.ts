@@ -4,6 +4,7 @@ import { outputsOf, stateAfter, writesOf } from './chunk-step.ts';
 import { fromChunks, toChunks } from './entries-by-chunk.ts';
 import type { ChunkedAttributes, LinearAttentionCall, LinearAttentionResult } from './linear-attention-call.ts';
 import {
+  chunkLength,
   costOfLinearAttention,
   inferLinearAttention,
   inputsOf,
@@ -72,8 +73,11 @@ export const linearAttentionChunkedOp: Op<ChunkedAttributes> = {
  */
 export function linearAttentionChunked(
   call: LinearAttentionCall,
-  { chunk = 64 }: { /** C. @defaultValue 64 */ readonly chunk?: number } = {},
+  { chunk = 64 }: { /** C, at most; a shorter sequence is one chunk. @defaultValue 64 */ readonly chunk?: number } = {},
 ): LinearAttentionResult {
-  const [o, S] = apply(linearAttentionChunkedOp, inputsOf(call), { ...variantOf(call), chunk });
+  const [o, S] = apply(linearAttentionChunkedOp, inputsOf(call), {
+    ...variantOf(call),
+    chunk: chunkLength(call.v.shape[1] ?? 0, chunk),
+  });
   return { o: o!, S: S! };
 }

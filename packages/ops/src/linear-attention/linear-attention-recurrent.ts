@@ -2,6 +2,7 @@ import type { Op, Tensor } from '@tessera/tensor-core';
 import { add, apply, exp, expandDims, maximum, mul, reshape, scan, sub, sum, transpose } from '@tessera/tensor-core';
 import type { LinearAttentionCall, LinearAttentionResult, LinearAttentionVariant } from './linear-attention-call.ts';
 import {
+  chunkLength,
   costOfLinearAttention,
   inferLinearAttention,
   inputsOf,
@@ -43,7 +44,7 @@ export const linearAttentionRecurrentOp: Op<LinearAttentionVariant> = {
   },
   kernels: [loopsOverEntries, recurrentKernel],
   // Entry by entry the way back is a long one, and it would keep or compute again the state before each.
-  gradient: (call) => gradientByChunks(call, call.inputs[0]!.shape[1]! > 16 ? 64 : 16),
+  gradient: (call) => gradientByChunks(call, chunkLength(call.inputs[0]!.shape[1]!, 64)),
   cost: costOfLinearAttention,
 };
 
