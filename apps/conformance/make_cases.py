@@ -284,6 +284,54 @@ case("lfm2", "bias", "conv_bias, four taps, untied, inner width adjusted by defa
 case("lfm2", "attention-only", "neither layer_types nor full_attn_idxs: attention everywhere; linear scaling; grouped queries; default theta", {**TILED, "block_auto_adjust_ff_dim": False, "rope_parameters": {"rope_type": "linear", "factor": 2.0}}, against={"rope_parameters": {"rope_type": "linear", "factor": 1.0}})
 
 
+# minicpm3
+CPM = {**SMALL, "hidden_size": 24, "intermediate_size": 16, "num_attention_heads": 3, "num_key_value_heads": 3, "kv_lora_rank": 8, "q_lora_rank": 7, "qk_nope_head_dim": 6, "qk_rope_head_dim": 4, "v_head_dim": 5}
+case("minicpm3", "full", "low-rank queries, biases of attention and feed-forward, values of another width than keys; every field spelled", {**CPM, "attention_bias": True, "mlp_bias": True, "scale_emb": 3, "dim_model_base": 8}, full=True, against={"dim_model_base": 24})
+case("minicpm3", "yarn-plain", "version 4, by hand: queries without a rank, yarn whose mscale_all_dim also scales the dot products, factors and value width that are null, untied",
+     {**CPM, **V4, "q_lora_rank": None, "v_head_dim": None, "scale_depth": None, "dim_model_base": None, "scale_emb": 1, "tie_word_embeddings": False, "rms_norm_eps": 1e-3, "max_position_embeddings": 256, "rope_theta": 100.0,
+      "rope_scaling": {**YARN, "mscale": 1.4, "mscale_all_dim": 0.5, "beta_fast": 6}},
+     against={"rope_scaling": {**YARN, "mscale": 1.4, "beta_fast": 6}})
+
+# qwen3_next
+NEXT = {**WIDE, "moe_intermediate_size": 6, "shared_expert_intermediate_size": 10, "num_experts": 5, "num_experts_per_tok": 3, "linear_num_key_heads": 2, "linear_num_value_heads": 4, "linear_key_head_dim": 6, "linear_value_head_dim": 4}
+case("qwen3_next", "full", "a dense layer among sparse ones, three of five experts, weights as they are, biases, a quarter of each head rotated, three taps",
+     {**NEXT, "num_hidden_layers": 3, "layer_types": ["linear_attention", "full_attention", "linear_attention"], "mlp_only_layers": [2], "norm_topk_prob": False, "attention_bias": True, "linear_conv_kernel_dim": 3,
+      "rope_parameters": {"rope_type": "default", "rope_theta": 1000.0, "partial_rotary_factor": 0.25}}, full=True, against={"norm_topk_prob": True})
+case("qwen3_next", "sparse-step", "version 4: experts in every second layer, attention in every second, normalised weights, another activation, a tied head",
+     {**NEXT, **V4, "decoder_sparse_step": 2, "full_attention_interval": 2, "hidden_act": "gelu_pytorch_tanh", "partial_rotary_factor": 0.5, "rope_theta": 500, "tie_word_embeddings": True, "router_aux_loss_coef": 0.01},
+     against={"norm_topk_prob": False})
+
+# deepseek
+LATENT = {**SMALL, "hidden_size": 24, "intermediate_size": 16, "num_attention_heads": 2, "num_key_value_heads": 2, "q_lora_rank": None, "kv_lora_rank": 8, "qk_nope_head_dim": 6, "qk_rope_head_dim": 4, "v_head_dim": 5}
+DEEP = {**LATENT, "moe_intermediate_size": 6, "n_routed_experts": 8, "num_experts_per_tok": 3}
+case("deepseek_v2", "groups", "experts from the two best of four groups, scaled, two shared experts, biases of feed-forwards and attention, a dense layer",
+     {**DEEP, "topk_method": "group_limited_greedy", "n_group": 4, "topk_group": 2, "routed_scaling_factor": 2.5, "n_shared_experts": 2, "first_k_dense_replace": 1, "mlp_bias": True, "attention_bias": True}, full=True, against={"topk_method": "greedy"})
+case("deepseek_v2", "greedy-yarn", "version 4, by hand: no dense layer, low-rank queries, weights that are never normalised, yarn with a factor of the dot products",
+     {**DEEP, **V4, "q_lora_rank": 7, "n_shared_experts": 1, "n_group": None, "topk_group": None, "norm_topk_prob": True, "moe_layer_freq": 1, "scoring_func": "softmax", "aux_loss_alpha": 0.001, "seq_aux": True, "ep_size": 1,
+      "max_position_embeddings": 64, "rope_theta": 1000, "rope_scaling": {"type": "yarn", "factor": 4, "original_max_position_embeddings": 16, "beta_fast": 4, "beta_slow": 1, "mscale": 0.7, "mscale_all_dim": 0.7}},
+     against={"norm_topk_prob": False}, inert=True)
+case("deepseek_v3", "groups", "sigmoid scores with a bias, from two of four groups, weights as they are, halves rotated, queries without a rank",
+     {**DEEP, "n_group": 4, "topk_group": 2, "norm_topk_prob": False, "routed_scaling_factor": 0.75, "n_shared_experts": 2, "first_k_dense_replace": 1, "rope_interleave": False}, full=True, against={"topk_group": 4})
+case("deepseek_v3", "published", "version 4, by hand: the fields of published files, low-rank queries, normalised weights, no dense layer",
+     {**DEEP, **V4, "q_lora_rank": 7, "n_group": 2, "topk_group": 1, "n_shared_experts": 1, "first_k_dense_replace": 0, "moe_layer_freq": 1, "scoring_func": "sigmoid", "topk_method": "noaux_tc", "norm_topk_prob": True, "aux_loss_alpha": 0.001, "seq_aux": True, "ep_size": 1, "num_nextn_predict_layers": 1, "rope_theta": 1000},
+     against={"norm_topk_prob": False})
+
+# kimi_linear
+KIMI = {**LATENT, "moe_intermediate_size": 6, "num_experts": 6, "num_experts_per_token": 2, "num_shared_experts": 1}
+case("kimi_linear", "published", "by hand: layers and heads of the linear layers in a record of their own, numbered from 1, the first layer dense, normalised weights",
+     {**KIMI, "num_hidden_layers": 3, "linear_attn_config": {"full_attn_layers": [2], "kda_layers": [1, 3], "head_dim": 6, "num_heads": 3, "short_conv_kernel_size": 3}, "first_k_dense_replace": 1, "moe_layer_freq": 1, "mla_use_nope": True, "moe_renormalize": True,
+      "moe_router_activation_func": "sigmoid", "num_expert_group": 1, "topk_group": 1, "use_grouped_topk": True, "num_nextn_predict_layers": 0, "rope_scaling": None, "rope_theta": 10000.0, "model_max_length": 256, "routed_scaling_factor": 1.5, "dtype": "bfloat16"}, against={"moe_renormalize": False})
+case("kimi_linear", "groups", "kinds of layers in lists, experts from one of three groups, weights as they are, low-rank queries, biases",
+     {**KIMI, "layer_types": ["full_attention", "linear_attention"], "mlp_layer_types": ["sparse", "dense"], "linear_head_dim": 4, "linear_num_heads": 2, "num_expert_group": 3, "topk_group": 1, "moe_renormalize": False, "q_lora_rank": 5, "attention_bias": True, "num_shared_experts": 2}, full=True, against={"topk_group": 3})
+
+# minimax
+MINI = {**TILED, "num_local_experts": 4, "num_experts_per_tok": 2}
+case("minimax", "factors", "factors of streams and of what is added, wider heads, a window, noise of the router that training alone has, short blocks",
+     {**MINI, "num_hidden_layers": 3, "head_dim": 8, "layer_types": ["linear_attention", "full_attention", "linear_attention"], "block_size": 5, "full_attn_alpha_factor": 1.5, "full_attn_beta_factor": 0.75, "linear_attn_alpha_factor": 0.5, "linear_attn_beta_factor": 1.25, "mlp_alpha_factor": 0.8, "mlp_beta_factor": 1.2,
+      "sliding_window": 6, "router_jitter_noise": 0.1}, full=True, against={"mlp_alpha_factor": 1})
+case("minimax", "defaults", "by hand: kinds of layers that follow, another activation, three of four experts, a tied head", {**MINI, "block_size": 12, "num_hidden_layers": 3, "num_experts_per_tok": 3, "hidden_act": "gelu", "tie_word_embeddings": True, "rms_norm_eps": 0.01}, against={"hidden_act": "silu"})
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Making one
 # ---------------------------------------------------------------------------------------------------------------------
@@ -310,7 +358,7 @@ def draw(name, shape, generator, gemma, conv1d, tied):
     if "wpe" in name or "embed" in name and "embed_out" not in name or "wte" in name:
         # a tied head would otherwise only repeat its input; Gemma multiplies the embedding by the root of its width
         return normal((0.1 if gemma else 0.25) if tied and "wpe" not in name else 0.5)
-    if len(shape) == 3:
+    if len(shape) == 3 and "experts" not in name:
         return normal(0.6)
     fan_in = shape[0] if conv1d and "lm_head" not in name else shape[-1]
     gain = 2.0 if "lm_head" in name or "embed_out" in name else 1.5 if any(x in name for x in ("q_proj", "k_proj", "qkv", "c_attn", "query_key_value")) else 1.1
@@ -326,6 +374,13 @@ def greedy(model, prompt):
     return ids, margin
 
 
+def plain(model):
+    """Without grouped products of experts, which take no odd sizes."""
+    if any("experts" in name for name, _ in model.named_modules()):
+        model.set_experts_implementation("eager")
+    return model.eval()
+
+
 def load(path, **overrides):
     config = json.loads((path / "config.json").read_text())
     for key, value in overrides.items():
@@ -337,7 +392,7 @@ def load(path, **overrides):
     wrong = {k: sorted(v) for k, v in info.items() if v}
     # buffers of old checkpoints are left over; only they may be
     assert not {k for k in wrong if k != "unexpected_keys"} and all(".attn.bias" in k for k in wrong.get("unexpected_keys", [])), wrong
-    return model.eval()
+    return plain(model)
 
 
 def published(model, base, rename):
@@ -369,10 +424,13 @@ def make(spec):
     for attempt in range(24):
         seed = zlib.crc32(name.encode()) % 100000 + attempt
         generator = torch.Generator().manual_seed(seed)
-        model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(target), attn_implementation="eager", dtype=torch.float32).eval()
+        model = plain(AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(target), attn_implementation="eager", dtype=torch.float32))
         with torch.no_grad():
             for key, parameter in model.named_parameters():
-                parameter.copy_(draw(key, parameter.shape, generator, family == "gemma3_text", family == "gpt2", model.config.tie_word_embeddings).to(DTYPES[store]).float())
+                parameter.copy_(draw(key, parameter.shape, generator, family in ("gemma3_text", "qwen3_next"), family == "gpt2", model.config.tie_word_embeddings).to(DTYPES[store]).float())
+            for key, buffer in model.named_buffers():
+                if key.endswith("e_score_correction_bias"):
+                    buffer.copy_((torch.randn(buffer.shape, generator=generator) * 0.2).to(DTYPES[store]).float())
         vocab = model.config.vocab_size
         ids = torch.randint(3, vocab, (2, LENGTH), generator=generator)
         if "pad" in spec:
@@ -400,8 +458,10 @@ def make(spec):
         model.config.dtype = torch.float32
     model.generation_config.save_pretrained(target)
 
-    weights = {k: v.to(DTYPES[store]) for k, v in published(model, base, rename).items()}
+    # Powers of decays that files repeat are no weights: rounded, each would be another decay.
+    weights = {k: v if k.endswith(("slope_rate", "_decay")) else v.to(DTYPES[store]) for k, v in published(model, base, rename).items()}
     extra = spec["extra"]() if "extra" in spec else {}
+    buffers = {k for k in weights if k.rsplit(".", 1)[-1] in ("e_score_correction_bias", "slope_rate", "query_decay", "key_decay", "diagonal_decay")}
     save_file({**weights, **extra}, target / "model.safetensors", metadata={"format": "pt"})
 
     # Everything below is computed by the model as it is read back from the case.
@@ -444,13 +504,13 @@ def make(spec):
     gradients = published(model, base, rename)
     assert set(gradients) == set(weights)
     params = {}
-    for key in sorted(gradients):
+    for key in sorted(set(gradients) - buffers):
         flat = gradients[key].flatten()
         n = flat.numel()
         index = sorted({*flat.abs().topk(min(4, n)).indices.tolist(), *((2 * j + 1) * n // 8 for j in range(4))})
         params[key] = {"norm": float(f"{flat.double().norm().item():.8g}"), "index": index, "value": [float(f"{flat[i].item():.6g}") for i in index]}
     note = "mean next-token cross-entropy over input_ids; names and shapes as in model.safetensors; norm = L2 norm; value[i] = gradient at flat row-major index[i]"
-    (target / "grads.json").write_text(json.dumps({"loss": loss.item(), "note": note, "without_gradient": sorted(extra), "params": params}, separators=(",", ":")) + "\n")
+    (target / "grads.json").write_text(json.dumps({"loss": loss.item(), "note": note, "without_gradient": sorted({*extra, *buffers}), "params": params}, separators=(",", ":")) + "\n")
 
     finite = all(torch.isfinite(t).all().item() for t in (logits, *states.values(), *gradients.values()))
     assert finite

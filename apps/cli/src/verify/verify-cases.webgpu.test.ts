@@ -9,23 +9,33 @@ import { verifyCase } from './verify-case.ts';
 
 /** One case of each layout, with as many of its settings as one case has. */
 const oneOfEach = [
+  'deepseek_v2-groups',
+  'deepseek_v3-groups',
   'gemma3-v4',
   'gpt2-full',
   'gpt_neox-full',
   'granite-tied-llama3',
+  'kimi_linear-published',
   'lfm2-full',
   'llama-full',
+  'minimax-factors',
   'mistral-window',
   'olmo2-full',
   'olmo_hybrid-full',
   'phi3-full',
   'qwen2-padding-tied',
   'qwen3-window',
+  'qwen3_next-full',
   'smollm3-list',
 ];
 
-/** Those of them whose gradients are compared too: tied and not, with biases, with a row that has none, with a delta rule. */
-const differentiated: ReadonlySet<string> = new Set(['gpt2-full', 'olmo_hybrid-full', 'qwen2-padding-tied']);
+/** Those of them whose gradients are compared too: tied and not, with biases, with a row that has none, with a delta rule, with experts. */
+const differentiated: ReadonlySet<string> = new Set([
+  'deepseek_v3-groups',
+  'gpt2-full',
+  'olmo_hybrid-full',
+  'qwen2-padding-tied',
+]);
 
 const all = takesAll('the other conformance cases, and all of them without subgroups');
 const gpu = await softwareGpu();

@@ -61,7 +61,7 @@ const cases: readonly [modelType: string, fields: object, expected: object][] = 
     { ...attends, layer_types: ['linear_attention', 'linear_attention', 'full_attention', 'linear_attention'] },
     { ...none, attention: [undefined, undefined, 0.25, undefined] },
   ],
-  ['minimax', attends, { ...none, attention: [undefined, 0.25, undefined, 0.25] }],
+  ['minimax', attends, { ...none, attention: [0.25, undefined, 0.25, undefined] }],
   ['lfm2', {}, none],
   // Its kernels do not drop.
   ['grouped_latent_gla', attends, none],

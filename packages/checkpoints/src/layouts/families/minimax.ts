@@ -50,7 +50,7 @@ export const minimax: CheckpointLayout = makeLayout({
       ...sizes,
       eps,
       maxPositions: readablePositions(reader, maxPositions, options, limit),
-      layers: readAttendingLayers(reader, layers, (layer) => layer % 2 === 1).map((attends, layer): PublishedLayer =>
+      layers: readAttendingLayers(reader, layers, (layer) => layer % 2 === 0).map((attends, layer): PublishedLayer =>
         attends
           ? { ...block, ...full }
           : {
