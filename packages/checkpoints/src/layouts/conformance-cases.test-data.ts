@@ -18,7 +18,7 @@ export interface ConformanceCase {
 export function conformanceCases(understood: readonly string[]): readonly ConformanceCase[] {
   const folders = [
     join(repository, 'apps/conformance/cases'),
-    ...['hf', 'fla'].map((made) => join(dirname(repository.replace(/\/$/, '')), 'shared/conformance', made)),
+    ...['hf', 'fla', 'papers'].map((made) => join(dirname(repository.replace(/\/$/, '')), 'shared/conformance', made)),
   ];
   return folders
     .filter((folder) => existsSync(folder))
@@ -30,7 +30,9 @@ export function conformanceCases(understood: readonly string[]): readonly Confor
       return {
         name: path.slice(repository.length - 6).replace(/^.*conformance\//, ''),
         path,
-        config: json('config.json'),
+        config: existsSync(join(path, 'config.json'))
+          ? json('config.json')
+          : { model_type: json('meta.json')['item'], ...json('hparams.json') },
         contextLength: contextLength ?? undefined,
       };
     })

@@ -30,7 +30,7 @@ function expectSame(name: string, actual: RawTensor, expected: RawTensor): void 
 }
 
 test('all models of the repository are tried', () => {
-  expect(cases.filter(({ path }) => path.includes('cases')).length).toBe(74);
+  expect(cases.filter(({ path }) => path.includes('cases')).length).toBeGreaterThanOrEqual(81);
 });
 
 test.each(cases)('$name: the config makes a spec', ({ config, contextLength }) => {
