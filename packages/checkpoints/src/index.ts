@@ -31,6 +31,7 @@ export type { TensorDescription, TensorEntry } from './safetensors/tensor-entry.
 export { writeSafetensors, type TensorBytes, type WriteSafetensorsOptions } from './safetensors/write-safetensors.ts';
 export { layoutOf } from './layouts/layout-of.ts';
 export { nativeLayout } from './layouts/native-layout.ts';
+export { moduleLayoutOf, type ModuleLayout, type PublishedModule } from './layouts/modules/module-layout.ts';
 export { huggingFace, publishedLayouts } from './layouts/published-layouts.ts';
 export { oursNames, publishedNames } from './layouts/rule-names.ts';
 export { planTensors, type PlanOptions, type TensorPlan } from './layouts/tensors/plan-tensors.ts';

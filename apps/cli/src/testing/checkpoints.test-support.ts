@@ -15,6 +15,9 @@ export const casesDirectory: string = fileURLToPath(new URL('apps/conformance/ca
 /** Larger conformance cases that may lie beside the repository. */
 export const largerCasesDirectory: string = fileURLToPath(new URL('../shared/conformance/hf', repository));
 
+/** Models and single layers of papers, with what their authors' code gives. */
+export const papersDirectory: string = fileURLToPath(new URL('apps/conformance/papers', repository));
+
 /** The directory of one case. */
 export function caseDirectory(name: string): string {
   return join(casesDirectory, name);

@@ -41,6 +41,27 @@ export async function readGolden(source: FileSource, signal: AbortSignal): Promi
   }
 }
 
+/** What a single layer read and gave, by what follows `hidden_states` and `output` in the names. */
+export type ModulePairs = ReadonlyMap<string, { readonly input: ReferenceTensor; readonly output: ReferenceTensor }>;
+
+/** Reads `golden.safetensors` of a directory with a single layer. */
+export async function readModulePairs(source: FileSource, signal: AbortSignal): Promise<ModulePairs> {
+  const reader = await openGolden(source, signal);
+  try {
+    const pairs = new Map<string, { input: ReferenceTensor; output: ReferenceTensor }>();
+    for (const name of reader.tensors.keys()) {
+      const suffix = /^hidden_states(.*)$/.exec(name)?.[1];
+      if (suffix === undefined) continue;
+      const input = await readNumbers(reader, name, 3, signal);
+      pairs.set(suffix, { input, output: await readNumbers(reader, `output${suffix}`, 3, signal) });
+    }
+    if (pairs.size > 0) return pairs;
+    throw new ModelFormatError(`${file}: it has no hidden_states, expected what the layer read and gave.`);
+  } finally {
+    await reader.close();
+  }
+}
+
 async function openGolden(source: FileSource, signal: AbortSignal): Promise<SafetensorsReader> {
   const handle = await source.open(file, { signal });
   await handle?.close?.();

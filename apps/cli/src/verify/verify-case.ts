@@ -1,7 +1,9 @@
 import type { Model } from '@tessera/assembler';
-import type { FileSource } from '@tessera/checkpoints';
-import { directorySource, readJsonIfPresent } from '@tessera/checkpoints';
-import { ShapeError, showShape } from '@tessera/tensor-core';
+import type { FileSource, ModuleLayout } from '@tessera/checkpoints';
+import { directorySource, moduleLayoutOf, readJsonIfPresent, readPublishedConfig } from '@tessera/checkpoints';
+import type { PublishedConfig } from '@tessera/plugin';
+import { CpuDevice, ShapeError, UnsupportedOptionError, showShape } from '@tessera/tensor-core';
+import { webgpuOf } from '../devices/device-of.ts';
 import { loadModel } from '../load-model.ts';
 import type { ModelOptions } from '../options/model-options.ts';
 import { codeOf, kindOf, messageOf } from '../report-error.ts';
@@ -10,13 +12,14 @@ import { compareGradients, notInReference } from './compare-gradients.ts';
 import { difference, within } from './difference.ts';
 import { divergingLayer } from './diverging-layer.ts';
 import type { Golden } from './golden.ts';
-import { readGolden } from './golden.ts';
+import { readGolden, readModulePairs } from './golden.ts';
 import { compareGreedy } from './greedy.ts';
 import { modelGradients } from './model-gradients.ts';
 import type { ReferenceGradients } from './reference-gradients.ts';
 import { readReferenceGradients } from './reference-gradients.ts';
 import { halfTolerance, referenceTolerance } from './tolerances.ts';
 import type { Verdict } from './verdict.ts';
+import { compareModule } from './verify-module.ts';
 import { openVerdict } from './verdict.ts';
 
 /** How a conformance directory is verified. */
@@ -43,6 +46,9 @@ export async function verifyCase(directory: string, options: VerifyOptions, term
   try {
     const source = await directorySource(directory);
     verdict = { ...verdict, family: await familyOf(source, signal) };
+    const config = await readPublishedConfig(source, { signal });
+    const layout = moduleLayoutOf(config);
+    if (layout) return { ...verdict, ...(await verifyModule({ source, config, layout }, options, terminal)) };
     const golden = await readGolden(source, signal);
     const gradients = options.grads ? await readReferenceGradients(source, signal) : undefined;
     const reference = await referenceOf(golden, directory, { ...options, dtype }, terminal);
@@ -58,6 +64,29 @@ export async function verifyCase(directory: string, options: VerifyOptions, term
     await model?.dispose();
   }
   return verdict;
+}
+
+/** A single layer, whose outputs are compared. */
+async function verifyModule(
+  { source, config, layout }: { source: FileSource; config: PublishedConfig; layout: ModuleLayout },
+  options: VerifyOptions,
+  terminal: Terminal,
+): Promise<Partial<Verdict>> {
+  const given = options.device ?? 'auto';
+  if (options.grads)
+    throw new UnsupportedOptionError(
+      '--grads compares gradients of a loss, and a single layer has none. Leave it out.',
+    );
+  const opened = await webgpuOf({ ...options, device: given }, terminal);
+  const device = opened ?? (typeof given === 'string' ? new CpuDevice() : given);
+  try {
+    const pairs = await readModulePairs(source, terminal.signal);
+    const compared = await compareModule({ source, config, layout, pairs, device }, terminal.signal);
+    const pass = within(compared, referenceTolerance);
+    return { device: device.kind, adapter: device.name, ...compared, pass };
+  } finally {
+    opened?.dispose();
+  }
 }
 
 async function familyOf(source: FileSource, signal: AbortSignal): Promise<string | null> {
