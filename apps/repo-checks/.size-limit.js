@@ -11,7 +11,7 @@ const budgets = {
   checkpoints: '27 kB',
   data: '15.5 kB',
   feedforward: '0.6 kB',
-  'feedforward-moe': '1.6 kB',
+  'feedforward-moe': '2.2 kB',
   'head-projections': '1.8 kB',
   'kernels-webgpu': '25 kB',
   lora: '6.3 kB',

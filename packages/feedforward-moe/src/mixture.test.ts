@@ -26,7 +26,7 @@ function make(
   return { config, params: Object.fromEntries(params) as Record<string, Tensor> };
 }
 
-function run({ config, params }: Made, x: Tensor, training = false): { readonly y: Tensor; readonly aux?: Tensor } {
+function run({ config, params }: Made, x: Tensor, training = false): ReturnType<typeof mixture.forward> {
   return mixture.forward({ params: params as unknown as MixtureParams, config, x, training });
 }
 
@@ -97,6 +97,18 @@ describe('losses', () => {
       expect(await values(run(made, tokens(7), true).aux!)).toEqual([expect.closeTo(expected, 12)]);
     },
   );
+
+  test('may be one of the whole stack, which the router then only tells of itself', async () => {
+    const given = { experts: 4, expertsPerToken: 2, hidden: 3, balance: 0.5 };
+    const { aux, balance } = run(make({ ...given, balanceOver: 'stack' }), tokens(7), true);
+    expect(aux).toBeUndefined();
+    expect(run(make({ ...given, balanceOver: 'stack' }), tokens(7)).balance).toBeUndefined();
+    const [f, P] = [await values(balance!.chosen), await values(balance!.scores)];
+    expect(f.reduce((a, b) => a + b)).toBeCloseTo(2, 12);
+    expect(P.reduce((a, b) => a + b)).toBeCloseTo(1, 12);
+    const own = f.reduce((total, share, e) => total + share * P[e]!, 0);
+    expect(balance!.weight * 4 * own).toBeCloseTo((await values(run(make(given), tokens(7), true).aux!))[0]!, 12);
+  });
 
   test('the loss of logits is the mean square of their log-sum-exp', async () => {
     const made = make({ experts: 4, expertsPerToken: 1, hidden: 3, zLoss: 2 }, uniform);

@@ -5,7 +5,7 @@ import { bias, bool, fields, int, linearWeight, normal, number, oneOf, optional 
 import type { Field, ParamSpec } from '@tessera/plugin';
 import { add, mul, randomUniform, reshape, sigmoid } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
-import { balanceLoss, logitLoss } from './losses.ts';
+import { balanceLoss, logitLoss, routerBalance } from './losses.ts';
 import { checkRouter, routerFields } from './router-config.ts';
 import type { RouterConfig } from './router-config.ts';
 import { route } from './router.ts';
@@ -35,6 +35,11 @@ export interface MixtureConfig {
   readonly shared?: SharedExpertConfig;
   /** α, weight of the loss of balance in training, see {@link balanceLoss}. @defaultValue 0 */
   readonly balance?: number;
+  /**
+   * `layer`: each router has a loss of balance of its own. `stack`: all routers of a stack have one together, of their mean loads and
+   * scores. @defaultValue 'layer'
+   */
+  readonly balanceOver?: 'layer' | 'stack';
   /** λ, weight of the loss of large logits in training, see {@link logitLoss}. @defaultValue 0 */
   readonly zLoss?: number;
 }
@@ -97,6 +102,7 @@ export const mixture: FeedForward<MixtureConfig, MixtureParams> = {
       }),
     ) as Field<SharedExpertConfig | undefined>,
     balance: number({ min: 0, default: 0 }),
+    balanceOver: oneOf(['layer', 'stack'], { default: 'layer' }),
     zLoss: number({ min: 0, default: 0 }),
   }),
   params({ config, dModel: D }) {
@@ -123,7 +129,7 @@ export const mixture: FeedForward<MixtureConfig, MixtureParams> = {
     };
   },
   forward({ params: p, config, x: given, training = false, random }) {
-    const { expertsPerToken: k, activation, balance, zLoss } = config;
+    const { expertsPerToken: k, activation, balance, balanceOver, zLoss } = config;
     const router = config.router as Required<RouterConfig>;
     const D = given.shape.at(-1)!;
     const rows = reshape(given, [given.size / D, D]);
@@ -143,13 +149,17 @@ export const mixture: FeedForward<MixtureConfig, MixtureParams> = {
       activation,
     });
     const y = reshape(p.shared_down_proj ? add(routed, sharedExpert(p, x, activation)) : routed, given.shape);
-    const losses = training
-      ? [
-          ...(balance > 0 ? [mul(balanceLoss(scores, experts), balance)] : []),
-          ...(zLoss > 0 ? [mul(logitLoss(logits), zLoss)] : []),
-        ]
-      : [];
-    return losses.length > 0 ? { y, aux: losses.reduce((total, loss) => add(total, loss)) } : { y };
+    if (!training) return { y };
+    const losses = [
+      ...(balance > 0 && balanceOver === 'layer' ? [mul(balanceLoss(scores, experts), balance)] : []),
+      ...(zLoss > 0 ? [mul(logitLoss(logits), zLoss)] : []),
+    ];
+    return {
+      y,
+      ...(losses.length > 0 && { aux: losses.reduce((total, loss) => add(total, loss)) }),
+      ...(balance > 0 &&
+        balanceOver === 'stack' && { balance: { ...routerBalance(scores, experts), weight: balance } }),
+    };
   },
 };
 

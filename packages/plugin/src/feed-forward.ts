@@ -3,6 +3,16 @@ import type { Tensor } from '@tessera/tensor-core';
 import type { Site } from './mixer.ts';
 import type { ParamSpecs } from './params.ts';
 
+/** How a router spread its tokens over experts, for one loss of all routers of a stack together. */
+export interface RouterBalance {
+  /** Number of tokens that chose each expert over that of all tokens, `[E]`, without a gradient. */
+  readonly chosen: Tensor;
+  /** Mean score of each expert, `[E]`. */
+  readonly scores: Tensor;
+  /** Weight of the loss. */
+  readonly weight: number;
+}
+
 /** A layer that looks at one position at a time. */
 export interface FeedForward<Config extends object = object, Params extends object = object> {
   readonly contract: 'feed-forward/1';
@@ -10,7 +20,7 @@ export interface FeedForward<Config extends object = object, Params extends obje
   readonly config: StandardSchemaV1<unknown, Required<Config>>;
   /** The learned tensors of a layer with these settings. */
   params(site: Site<Config>): ParamSpecs<Params>;
-  /** `[…, D]` → `[…, D]`, with an auxiliary loss if it has one. */
+  /** `[…, D]` → `[…, D]`, with an auxiliary loss if it has one, or what a loss over all layers needs of it. */
   forward(call: {
     readonly params: Params;
     readonly config: Required<Config>;
@@ -20,6 +30,7 @@ export interface FeedForward<Config extends object = object, Params extends obje
   }): {
     readonly y: Tensor;
     readonly aux?: Tensor;
+    readonly balance?: RouterBalance;
   };
 }
 

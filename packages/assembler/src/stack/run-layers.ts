@@ -1,5 +1,5 @@
 import { dropout } from '@tessera/ops';
-import type { Call, Links } from '@tessera/plugin';
+import type { Call, Links, RouterBalance } from '@tessera/plugin';
 import { InvalidSpecError, add, at, mul, randomBits } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
 import type { ResolvedLayer } from './resolve.ts';
@@ -14,6 +14,8 @@ export interface LayerRun {
   mix(layer: ResolvedLayer, index: number, call: Call<object, object>): { readonly y: Tensor; readonly links?: Links };
   /** Receives auxiliary losses of feed-forwards. */
   addLoss?(loss: Tensor): void;
+  /** Receives what routers did, for a loss over all of them. */
+  addBalance?(balance: RouterBalance): void;
 }
 
 /**
@@ -23,7 +25,7 @@ export interface LayerRun {
 export function runLayers(
   layers: readonly ResolvedLayer[],
   call: Call<object, StackParams>,
-  { mix, addLoss }: LayerRun,
+  { mix, addLoss, addBalance }: LayerRun,
 ): { x: Tensor; links: Record<string, Tensor> } {
   const { links: _, random, ...shared } = call;
   // Each part draws from a stream of its own: with one key for all, their dropouts would be the same.
@@ -63,7 +65,7 @@ export function runLayers(
     }
     if (layer.feedForward) {
       const input = norm('feedForwardNorm', layer.residual === 'parallel' ? before : x);
-      const { y, aux } = layer.feedForward.part.forward({
+      const { y, aux, balance } = layer.feedForward.part.forward({
         params: paramsOfPart(call.params, index, 'feedForward', layer.feedForward),
         config: layer.feedForward.config,
         x: input,
@@ -71,6 +73,7 @@ export function runLayers(
         ...(keys && { random: at(keys, 0, 2 * index + 1) }),
       });
       if (aux) addLoss?.(aux);
+      if (balance) addBalance?.(balance);
       x = join(layer.residual === 'normed' ? input : x, norm('feedForwardOutputNorm', y), 1);
     }
   });

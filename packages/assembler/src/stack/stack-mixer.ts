@@ -1,7 +1,8 @@
-import type { AnyState, CommitCall, Links, Memory, SequenceMixer, Site } from '@tessera/plugin';
+import type { AnyState, CommitCall, Links, Memory, RouterBalance, SequenceMixer, Site } from '@tessera/plugin';
 import { decodingOf, fields, runCommit, runStep } from '@tessera/plugin';
 import { add } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
+import { pooledBalance } from './pooled-balance.ts';
 import type { ResolvedLayer } from './resolve.ts';
 import { linksRead, runLayers } from './run-layers.ts';
 import { paramsOfPart, stackParams } from './stack-params.ts';
@@ -33,6 +34,7 @@ export function stackMixer(layers: readonly ResolvedLayer[]): SequenceMixer<obje
     params: () => stackParams(layers),
     forward(call) {
       let aux: Tensor | undefined;
+      const balances: RouterBalance[] = [];
       const addLoss = (loss: Tensor): void => {
         aux = aux ? add(aux, loss) : loss;
       };
@@ -43,7 +45,10 @@ export function stackMixer(layers: readonly ResolvedLayer[]): SequenceMixer<obje
           return made;
         },
         addLoss,
+        addBalance: (balance) => balances.push(balance),
       });
+      const balance = pooledBalance(balances);
+      if (balance) addLoss(balance);
       return { y: x, links, ...(aux && { aux }) };
     },
   };

@@ -19,6 +19,7 @@ export interface MixtureSettings {
     readonly jitter?: number;
   };
   readonly shared?: { readonly hidden: number; readonly gate?: true; readonly bias?: boolean } | undefined;
+  /** Weight of the loss of balance over all layers. */
   readonly balance?: number | undefined;
 }
 
@@ -49,7 +50,7 @@ export function mixturePart(
         ...(activation !== 'silu' && { activation }),
         router,
         ...(shared && { shared }),
-        ...(balance !== undefined && { balance }),
+        ...(balance !== undefined && { balance, balanceOver: 'stack' }),
       },
     },
     rules: (present) => [
