@@ -181,6 +181,7 @@ describe('4. pages', () => {
       q,
       rows: pool.rows,
       table: pool.table,
+      pageSize: page,
       queryPositions: whole(
         first.flatMap((at) => Array.from({ length: n }, (_, i) => at + i)),
         [B, n],
@@ -192,10 +193,14 @@ describe('4. pages', () => {
 
   test('that two sequences share are read by both and written by none', async () => {
     const prefix = drawn('prefix', [1, 8, W]);
-    const empty = fromHost(new Float64Array(5 * page * W).fill(1e9), [5, page, W]);
-    const prompt = appendToPool({ rows: empty, table: whole([3, 1], [1, 2]), count: whole([0]) }, prefix, whole([8]));
+    const empty = fromHost(new Float64Array(5 * page * W).fill(1e9), [1, 5 * page, W]);
+    const prompt = appendToPool(
+      { rows: empty, pageSize: page, table: whole([3, 1], [1, 2]), count: whole([0]) },
+      prefix,
+      whole([8]),
+    );
     // Both go on from the same two pages, each on a page of its own that held something else before.
-    const both = { rows: prompt.rows, table: whole([3, 1, 4, 3, 1, 0], [2, 3]), count: whole([8, 8]) };
+    const both = { ...prompt, table: whole([3, 1, 4, 3, 1, 0], [2, 3]), count: whole([8, 8]) };
     const own = drawn('own', [2, 3, W]);
     const after = appendToPool(both, own, whole([3, 2]));
     const q = drawn('q', [2, 1, 2, W]);
@@ -222,10 +227,10 @@ describe('4. pages', () => {
   });
 
   test('a border of pages in the middle of a step, a first token, and a sequence without one', async () => {
-    const empty = fromHost(new Float64Array(4 * page * W).fill(1e9), [4, page, W]);
+    const empty = fromHost(new Float64Array(4 * page * W).fill(1e9), [1, 4 * page, W]);
     const rows = drawn('rows', [3, 6, W]);
     const pool = appendToPool(
-      { rows: empty, table: whole([2, 0, 1, -1, -1, -1], [3, 2]), count: whole([0, 0, 0]) },
+      { rows: empty, pageSize: page, table: whole([2, 0, 1, -1, -1, -1], [3, 2]), count: whole([0, 0, 0]) },
       rows,
       whole([6, 1, 0]),
     );

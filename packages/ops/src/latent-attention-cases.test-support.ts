@@ -48,7 +48,7 @@ export function latentOperands({ B = 2, n, S, H, G, K, V, R, page, masked }: Lat
   const distinct = B * pages - (B > 1 ? 1 : 0);
   return [
     draws([B, n, H, K + R], 1, -2, 2),
-    page === undefined ? draws([B, S, width], 2, -2, 2) : draws([distinct, page, width], 2, -2, 2),
+    page === undefined ? draws([B, S, width], 2, -2, 2) : draws([1, distinct * page, width], 2, -2, 2),
     counted([B, n], (place) => S - n + (place % n)),
     counted([B, S], (place) => (place % S === S - 1 ? -1 : place % S)),
     ...(page === undefined ? [] : [counted([B, pages], (place) => Math.max(0, distinct - 1 - place))]),
@@ -69,7 +69,7 @@ export function latentCall(
     sharedDim: R,
     queryPositions: queryPositions!,
     keyPositions: keyPositions!,
-    ...(page !== undefined && { table: rest[0]! }),
+    ...(page !== undefined && { table: rest[0]!, pageSize: page }),
     ...(masked && { mask: rest.at(-1)! }),
     scale: (K + R) ** -0.5,
     ...(window !== undefined && { window }),

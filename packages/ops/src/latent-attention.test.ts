@@ -90,7 +90,7 @@ describe('pages', () => {
     const used = (B * sizes.S) / page;
     const placeOf = (number: number): number => 2 * ((number * 5 + 3) % used) + 1;
     const table = dense([B, sizes.S / page], placeOf);
-    const pool = dense([2 * used, page, width], () => 1e6);
+    const pool = dense([1, 2 * used * page, width], () => 1e6);
     for (let number = 0; number < used; number++)
       for (let e = 0; e < page * width; e++)
         pool.data[placeOf(number) * page * width + e] = rows.data[number * page * width + e]!;
@@ -101,11 +101,28 @@ describe('pages', () => {
     const { pool, table } = spread(page);
     const call = { q: real(q), queryPositions: whole(queryPositions), keyPositions: whole(keyPositions) };
     const settings = { groups: 2, sharedDim: 2, scale: 0.5 };
-    const paged = () => latentAttention({ ...call, ...settings, rows: real(pool), table: whole(table) });
+    const paged = () =>
+      latentAttention({ ...call, ...settings, rows: real(pool), table: whole(table), pageSize: page });
     const plain = () => latentAttention({ ...call, ...settings, rows: real(rows) });
     expect(await read(paged())).toEqual(await read(plain()));
     const expected = attentionReference({ q, k, v, queryPositions, keyPositions, scale: 0.5 });
     expect(await differences(() => [paged()], [expected], { single: 2e-5 })).toEqual([]);
+  });
+
+  test('of each row of the batch are counted by the row', async () => {
+    const call = { q: real(q), queryPositions: whole(queryPositions), keyPositions: whole(keyPositions) };
+    const settings = { groups: 2, sharedDim: 2, scale: 0.5 };
+    const order = [
+      [2, 0, 1],
+      [1, 2, 0],
+    ];
+    const turned = dense(rows.shape, (place) => {
+      const [b, s, d] = [Math.floor(place / width / 12), Math.floor(place / width) % 12, place % width];
+      return get(rows, b, order[b]!.indexOf(Math.floor(s / 4)) * 4 + (s % 4), d);
+    });
+    const table = dense([2, 3], (place) => order.flat()[place]!);
+    const paged = latentAttention({ ...call, ...settings, rows: real(turned), table: whole(table), pageSize: 4 });
+    expect(await read(paged)).toEqual(await read(latentAttention({ ...call, ...settings, rows: real(rows) })));
   });
 
   test('that do not exist hold nothing that a query sees', async () => {
@@ -117,6 +134,7 @@ describe('pages', () => {
         q: real(q),
         rows: real(pool),
         table: whole(lacking),
+        pageSize: 4,
         queryPositions: whole(queryPositions),
         keyPositions: whole(hidden),
         groups: 2,
@@ -140,4 +158,8 @@ test('operands that do not fit are named with what was expected', () => {
   );
   expect(() => latentAttention({ ...good, q: zeros([2, 3, 4, 11]) })).toThrow('do not fit');
   expect(() => latentAttention({ ...good, table: zeros([2, 2], 'i32') })).toThrow('table i32[2, 2] do not fit');
+  expect(() => latentAttention({ ...good, table: zeros([2, 2], 'i32'), pageSize: 3 })).toThrow(
+    '[B or 1, whole pages of 3, 2 · V + 2], i32[B, n], i32[B, S], i32[B, S / 3].',
+  );
+  expect(latentAttention({ ...good, table: zeros([2, 5], 'i32') }).shape).toEqual([2, 3, 4, 8]);
 });

@@ -24,8 +24,8 @@ export interface LatentAttentionAttributes {
   readonly scale: number;
   /** A query sees keys at a distance below this. 0: no limit. */
   readonly window: number;
-  /** True when pages are found by a table. */
-  readonly paged: boolean;
+  /** Slots of a page that is found by a table. 0: no pages. */
+  readonly pageSize: number;
   /** True when a mask is given. */
   readonly masked: boolean;
 }
@@ -43,7 +43,7 @@ export interface LatentAttentionInputs<T> {
 /** Inputs by name. */
 export function namedInputs<T>(
   inputs: readonly T[],
-  { paged, masked }: LatentAttentionAttributes,
+  { pageSize, masked }: LatentAttentionAttributes,
 ): LatentAttentionInputs<T> {
   const [q, rows, queryPositions, keyPositions, ...rest] = inputs as [T, T, T, T, ...T[]];
   return {
@@ -51,7 +51,7 @@ export function namedInputs<T>(
     rows,
     queryPositions,
     keyPositions,
-    ...(paged && { table: rest[0]! }),
+    ...(pageSize > 0 && { table: rest[0]! }),
     ...(masked && { mask: rest.at(-1)! }),
   };
 }
@@ -66,10 +66,12 @@ export const latentAttentionOp: Op<LatentAttentionAttributes> = {
   },
   definition(inputs, attributes) {
     const { q, rows, queryPositions, keyPositions, table, mask } = namedInputs(inputs, attributes);
-    const { groups: G, sharedDim: R, scale, window } = attributes;
+    const { groups: G, sharedDim: R, scale, window, pageSize } = attributes;
     const [B, S] = keyPositions.shape as [number, number];
     const V = latentDimOf(inputs, attributes);
-    const row = reshape(table ? gather(rows, table) : rows, [B, S, G * V + R]);
+    const W = G * V + R;
+    const found = table ? inSlots(rows, table, pageSize) : rows;
+    const row = reshape(found, [B, S, W]);
     const v = reshape(slice(row, -1, 0, G * V), [B, S, G, V]);
     const shared = broadcastTo(expandDims(slice(row, -1, G * V), 2), [B, S, G, R]);
     const k = concat([slice(v, -1, 0, q.shape[3]! - R), shared], 3);
@@ -93,9 +95,16 @@ function latentDimOf(inputs: readonly TensorType[], attributes: LatentAttentionA
   return (rows.shape.at(-1)! - attributes.sharedDim) / attributes.groups;
 }
 
+/** Pages in the order of the slots, those of each row of the batch or of the pool that all have. */
+function inSlots(rows: Tensor, table: Tensor, pageSize: number): Tensor {
+  const [N, X, W] = rows.shape as [number, number, number];
+  const pages = reshape(rows, [N, X / pageSize, pageSize, W]);
+  return N === 1 ? gather(reshape(pages, [X / pageSize, pageSize, W]), table) : gather(pages, table, { batchDims: 1 });
+}
+
 function check(inputs: readonly TensorType[], attributes: LatentAttentionAttributes): void {
   const { q, rows, queryPositions, keyPositions, table, mask } = namedInputs(inputs, attributes);
-  const { groups, sharedDim } = attributes;
+  const { groups, sharedDim, pageSize } = attributes;
   const [B, n, H = 0, K = 0] = q.shape;
   const S = keyPositions.shape[1];
   const V = latentDimOf(inputs, attributes);
@@ -109,13 +118,15 @@ function check(inputs: readonly TensorType[], attributes: LatentAttentionAttribu
     plain <= V &&
     isOf(queryPositions, 'i32', [B!, n!]) &&
     isOf(keyPositions, 'i32', [B!, S!]) &&
-    (table ? isOf(table, 'i32', [B!, S! / rows.shape[1]!]) : rows.shape[0] === B && rows.shape[1] === S) &&
+    (table
+      ? [1, B].includes(rows.shape[0]!) && rows.shape[1]! % pageSize === 0 && isOf(table, 'i32', [B!, S! / pageSize])
+      : rows.shape[0] === B && rows.shape[1] === S) &&
     (!mask || isOf(mask, 'bool', [B!, n!, S!]));
   if (fits) return;
   const show = ({ dtype, shape }: TensorType): string => `${dtype}${showShape(shape)}`;
   throw new ShapeError(
     `latentAttention: q ${show(q)}, rows ${show(rows)}, positions ${show(queryPositions)} and ${show(keyPositions)}${table ? `, table ${show(table)}` : ''}${mask ? `, mask ${show(mask)}` : ''} do not fit ${groups} groups and a shared key of ${sharedDim}: ` +
-      `expected [B, n, heads, K + ${sharedDim}] with K up to V and heads a multiple of ${groups}, ${table ? '[pages, page size' : '[B, S'}, ${groups} · V + ${sharedDim}], i32[B, n], i32[B, S]${table ? ', i32[B, S / page size]' : ''}${mask ? ', bool[B, n, S]' : ''}.`,
+      `expected [B, n, heads, K + ${sharedDim}] with K up to V and heads a multiple of ${groups}, [${table ? `B or 1, whole pages of ${pageSize}` : 'B, S'}, ${groups} · V + ${sharedDim}], i32[B, n], i32[B, S]${table ? `, i32[B, S / ${pageSize}]` : ''}${mask ? ', bool[B, n, S]' : ''}.`,
     { facts: { groups, sharedDim } },
   );
 }
@@ -129,8 +140,8 @@ export interface LatentAttentionCall {
   /** `[B, n, H, K + R]`: what meets the latents, then what meets the shared key. K is at most V. */
   readonly q: Tensor;
   /**
-   * `[B, S, G · V + R]`: the latents of a slot, then its shared key. With a table: pages `[P, pageSize, G · V + R]` that rows
-   * of the batch may have in common.
+   * `[B, S, G · V + R]`: the latents of a slot, then its shared key. With a table: the pages of each row of the batch, one after another,
+   * or `[1, pages · pageSize, G · V + R]`: those of a pool that all rows of the batch have in common.
    */
   readonly rows: Tensor;
   /** G; query head h reads latent ⌊h · G / H⌋. @defaultValue 1 */
@@ -139,10 +150,12 @@ export interface LatentAttentionCall {
   readonly sharedDim: number;
   /** `[B, n]`, i32. */
   readonly queryPositions: Tensor;
-  /** `[B, S]`, i32; −1 for slots that hold nothing. With a table S is pages a row · page size. */
+  /** `[B, S]`, i32; −1 for slots that hold nothing. */
   readonly keyPositions: Tensor;
-  /** `[B, S / pageSize]`, i32: page of each run of slots. Where it is outside 0 … P − 1, the slots hold nothing. @defaultValue none */
+  /** `[B, S / pageSize]`, i32: page of each run of slots. Slots of a page that does not exist hold nothing. @defaultValue no pages */
   readonly table?: Tensor | undefined;
+  /** Slots of a page. @defaultValue 1 */
+  readonly pageSize?: number | undefined;
   /** `[B, n, S]`, bool: hides further keys where false (trees). */
   readonly mask?: Tensor | undefined;
   /** Factor of the dot products. */
@@ -171,11 +184,12 @@ export function latentAttention({
   queryPositions,
   keyPositions,
   table,
+  pageSize = 1,
   mask,
   scale,
   window = 0,
 }: LatentAttentionCall): Tensor {
   const inputs = [q, rows, queryPositions, keyPositions, ...(table ? [table] : []), ...(mask ? [mask] : [])];
-  const flags = { paged: table !== undefined, masked: mask !== undefined };
-  return apply1(latentAttentionOp, inputs, { groups, sharedDim, scale, window, ...flags });
+  const layout = { pageSize: table ? pageSize : 0, masked: mask !== undefined };
+  return apply1(latentAttentionOp, inputs, { groups, sharedDim, scale, window, ...layout });
 }

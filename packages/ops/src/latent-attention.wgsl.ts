@@ -66,18 +66,21 @@ export const latentAttentionKernel: WebGpuPassesKernel<LatentAttentionAttributes
 
 /** One buffer, in which a row holds the latents of all groups and the shared key. Where a row is, each lane finds out for one. */
 function rowsAsBoth({ S, G, K, V }: Sizes, { inputs, attributes }: Call): CacheAccess {
-  const { sharedDim: R, paged, masked } = attributes;
-  const [pages, page] = inputs[1]!.shape as [number, number];
+  const { sharedDim: R, pageSize: page, masked } = attributes;
+  const [N, X] = inputs[1]!.shape as [number, number];
+  // Pages are those of the row of the batch, or of the one pool.
+  const begin = N === 1 ? '' : `b * ${X}u + `;
   const width = (G * V + R) / 4;
-  const row = paged
-    ? `min(u32(max(table[b * ${S / page}u + s / ${page}u], 0)), ${pages - 1}u) * ${page}u + s % ${page}u`
-    : `b * ${S}u + s`;
+  const row =
+    page > 0
+      ? `${begin}min(u32(max(table[b * ${S / page}u + s / ${page}u], 0)), ${X / page - 1}u) * ${page}u + s % ${page}u`
+      : `b * ${S}u + s`;
   const names = [
     ['q', 'vec4f'],
     ['rows', 'vec4f'],
     ['queryPositions', 'i32'],
     ['keyPositions', 'i32'],
-    ...(paged ? [['table', 'i32']] : []),
+    ...(page > 0 ? [['table', 'i32']] : []),
     ...(masked ? [['mask', 'u32']] : []),
   ];
   return {

@@ -1,6 +1,5 @@
 import { ancestors } from '@tessera/ops';
 import {
-  add,
   broadcastTo,
   cast,
   expandDims,
@@ -8,7 +7,6 @@ import {
   gather,
   iota,
   less,
-  mul,
   or,
   reshape,
   scatterSet,
@@ -17,15 +15,13 @@ import {
 import type { Tensor } from '@tessera/tensor-core';
 import type { RowCache } from './row-cache.ts';
 
-/** Rows of a cache as attention over latents reads them: the pages of all rows of the batch in one pool, where there are pages. */
-export function pooled({ rows, table }: RowCache): { readonly rows: Tensor; readonly table?: Tensor } {
-  if (!table) return { rows };
-  const [B, S, W] = rows.shape as [number, number, number];
-  const pages = table.shape[1]!;
-  return {
-    rows: reshape(rows, [B * pages, S / pages, W]),
-    table: add(table, mul(iota([B, 1]), pages)),
-  };
+/** Rows of a cache as attention over latents reads them. Nothing is moved: what a step wrote in place is read in place. */
+export function asWritten({ rows, table }: RowCache): {
+  readonly rows: Tensor;
+  readonly table?: Tensor;
+  readonly pageSize?: number;
+} {
+  return table ? { rows, table, pageSize: rows.shape[1]! / table.shape[1]! } : { rows };
 }
 
 /** Rows of a cache in the order of the slots, `[B, S, W]`. */

@@ -57,7 +57,7 @@ function upFrom(latents: Tensor, weight: Tensor, bias: Tensor | undefined): Tens
 export function attendAbsorbed(
   params: LatentAttentionParams,
   { plain, turned }: ProjectedLatents,
-  cache: { readonly rows: Tensor; readonly table?: Tensor },
+  cache: { readonly rows: Tensor; readonly table?: Tensor; readonly pageSize?: number },
   { heads: H, latentHeads: C, latentDim, headDim, valueDim, rotaryDim: R, scale }: LatentSizes,
   sight: Omit<Sight, 'dropout'>,
 ): Tensor {

@@ -5,7 +5,7 @@ import { equal, expandDims, reshape, where } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
 import { appendRows, commitRows, emptyRows, policyOf, rowCacheBytes } from '../cache/row-cache.ts';
 import type { RowCache, RowCacheConfig } from '../cache/row-cache.ts';
-import { inSlots, pooled, treeMask } from '../cache/cache-views.ts';
+import { inSlots, asWritten, treeMask } from '../cache/cache-views.ts';
 import { attendAbsorbed, attendMaterialized } from './attend-latents.ts';
 import { latentSizes } from './latent-config.ts';
 import type { AnyLatentConfig, LatentAttentionConfig } from './latent-config.ts';
@@ -47,7 +47,7 @@ export function latentMixer<Config extends LatentAttentionConfig>(): Pick<
         };
         const o =
           x.shape[1]! <= config.absorbUpTo
-            ? attendAbsorbed(params, projected, pooled(cache), sizes, sight)
+            ? attendAbsorbed(params, projected, asWritten(cache), sizes, sight)
             : attendMaterialized(params, projected, inSlots(cache), sizes, sight);
         return { y: output(params, o), state: cache };
       },

@@ -3,7 +3,7 @@ import type { Call, MixerFactory } from '@tessera/plugin';
 import { defineMixer, validEntries } from '@tessera/plugin';
 import { broadcastTo, concat, equal, expandDims, reshape, slice, where } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
-import { pooled, treeMask } from '../cache/cache-views.ts';
+import { asWritten, treeMask } from '../cache/cache-views.ts';
 import { appendRows, commitRows, emptyRows, policyOf, rowCacheBytes } from '../cache/row-cache.ts';
 import type { RowCache, RowCacheConfig } from '../cache/row-cache.ts';
 import { rotation } from '../latent/project-latents.ts';
@@ -39,7 +39,7 @@ export const groupedTiedAttention: MixerFactory<TiedAttentionConfig, TiedAttenti
       const { cache, slots } = appendRows(state, policyOf(config, call.cache), { rows, positions, starts, lengths });
       const o = latentAttention({
         q,
-        ...pooled(cache),
+        ...asWritten(cache),
         groups: kvHeads,
         sharedDim: rotaryDim,
         queryPositions: positions,

@@ -75,7 +75,7 @@ function latentCase(
     name: `attention of ${n} queries over latents, ${H}/${G} heads of ${K} of ${V} and ${R}${page === undefined ? '' : `, pages of ${page}`}`,
     inputs: [
       f32(1, n, H, K! + R!),
-      page === undefined ? f32(1, S, width) : f32(S / page, page, width),
+      f32(1, S, width),
       i32(1, n),
       i32(1, S),
       ...(page === undefined ? [] : [i32(1, S / page)]),
@@ -89,6 +89,7 @@ function latentCase(
         queryPositions: queryPositions!,
         keyPositions: keyPositions!,
         table,
+        pageSize: page,
         scale: 1,
       }),
     ],

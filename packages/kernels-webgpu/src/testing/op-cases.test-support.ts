@@ -51,6 +51,14 @@ function linearAttentionCalls(inputs: readonly Tensor[]): LinearAttentionCall[] 
   ];
 }
 
+/** Of attention over latents: slots of a page, and whether each row of the batch has pages of its own. */
+interface LatentOptions {
+  readonly page?: number;
+  readonly own?: boolean;
+  readonly window?: number;
+  readonly masked?: boolean;
+}
+
 /** Graphs of the ops of `@tessera/ops`, each with a kernel where it has one. */
 export const opCases: readonly GraphCase[] = [
   ...(
@@ -94,13 +102,13 @@ export const opCases: readonly GraphCase[] = [
       ['widths that are not four at a time', 1, 9, 2, 1, 6, 6, 2, { page: 3 }],
     ] as const
   ).map(([name, n, S, H, G, K, V, R, options]): GraphCase => {
-    const { page, window, masked }: { page?: number; window?: number; masked?: boolean } = options;
-    const pages = S / (page ?? S);
+    const { page = S, window, masked, own = page === S }: LatentOptions = options;
+    const pages = own ? S / page : S / page + 2;
     return {
       name: `attention over latents: ${name}`,
       inputs: [
         draws([2, n, H, K + R]),
-        page === undefined ? draws([2, S, G * V + R], 2) : draws([pages + 2, page, G * V + R], 2),
+        draws([own ? 2 : 1, pages * page, G * V + R], 2),
         counted(2, n, (i) => S - n + i),
         counted(2, S, (i) => (i % 11 === 3 ? -1 : i)),
         draws([2, n, S], 5),
@@ -114,7 +122,7 @@ export const opCases: readonly GraphCase[] = [
           queryPositions: queryPositions!,
           keyPositions: keyPositions!,
           // Pages out of order, some of them shared by both rows of the batch.
-          ...(page !== undefined && { table: counted(2, pages, (i) => (i * 5 + 2) % (pages + 2)) }),
+          ...(page < S && { pageSize: page, table: counted(2, S / page, (i) => (i * 3 + 2) % pages) }),
           ...(masked && { mask: greater(m!, -0.5) }),
           ...(window !== undefined && { window }),
           scale: (K + R) ** -0.5,
