@@ -16,7 +16,7 @@ export const choices: readonly (readonly [string, (t: number, j: number, E: numb
 ];
 
 /** Experts of n tokens, `[n, k]`. */
-export function chosenExperts(n: number, k: number, rule: (t: number, j: number) => number): Tensor {
+function chosenExperts(n: number, k: number, rule: (t: number, j: number) => number): Tensor {
   return fromHost(
     Int32Array.from({ length: n * k }, (_, place) => rule(Math.floor(place / k), place % k)),
     [n, k],

@@ -2,6 +2,7 @@ import type { CheckpointLayout } from '@tessera/plugin';
 import type { ConfigReader } from '../config-reader.ts';
 import { readablePositions } from '../context-length.ts';
 import { readDecoderSizes, readHeads } from '../decoder-fields.ts';
+import { readAttendingLayers } from '../layer-kinds.ts';
 import { llamaModel, readEps, readGated } from '../llama-model.ts';
 import { makeLayout } from '../make-layout.ts';
 import { attentionPart } from '../parts/attention-part.ts';
@@ -12,15 +13,6 @@ import { rmsPart } from '../parts/norm-parts.ts';
 import { named } from '../published-model.ts';
 import type { PublishedLayer } from '../published-model.ts';
 import { readRotary } from '../rotary-fields.ts';
-
-/** `true` where a layer attends by softmax. Older names too. */
-const kinds: ReadonlyMap<string, boolean> = new Map([
-  ['full_attention', true],
-  ['attention', true],
-  ['linear_attention', false],
-  ['mamba', false],
-  ['conv', false],
-]);
 
 /** OLMo hybrid: gated delta nets with norms before, and between them attention with norms after. */
 export const olmoHybrid: CheckpointLayout = makeLayout({
@@ -65,16 +57,13 @@ export const olmoHybrid: CheckpointLayout = makeLayout({
       paddingId: 100_277,
       eps,
       maxPositions: readablePositions(reader, sizes.maxPositions, options, limit),
-      layers: readKinds(reader, sizes.layers).map((attends) => (attends ? full : linear)),
+      // Every fourth layer attends, or at least the last.
+      layers: readAttendingLayers(reader, sizes.layers, (layer) =>
+        sizes.layers < 4 ? layer === sizes.layers - 1 : layer % 4 === 3,
+      ).map((attends) => (attends ? full : linear)),
     });
   },
 });
-
-/** Which layers attend by softmax: as listed, or every fourth, or at least the last. */
-function readKinds(reader: ConfigReader, layers: number): readonly boolean[] {
-  const listed = reader.words('layer_types', { exactly: layers }, kinds);
-  return listed ?? Array.from({ length: layers }, (_, layer) => (layers < 4 ? layer === layers - 1 : layer % 4 === 3));
-}
 
 function readDeltaNet(
   reader: ConfigReader,
