@@ -14,6 +14,7 @@ const budgets = {
   'feedforward-moe': '2.2 kB',
   'head-projections': '1.8 kB',
   'kernels-webgpu': '25 kB',
+  linearize: '1.6 kB',
   lora: '6.3 kB',
   norms: '0.5 kB',
   ops: '24 kB',

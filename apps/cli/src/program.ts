@@ -7,6 +7,7 @@ import { evalCommand } from './eval/eval-command.ts';
 import { generateCommand } from './generate/generate-command.ts';
 import { inspectCommand } from './inspect/inspect-command.ts';
 import { defineCommand } from './options/define-command.ts';
+import { linearizeCommand } from './linearize/linearize-command.ts';
 import type { Terminal } from './terminal/terminal.ts';
 import { tokenizerCommand } from './tokenizer/tokenizer-command.ts';
 import { trainCommand } from './train/train-command.ts';
@@ -41,6 +42,7 @@ export function createProgram(terminal: Terminal): Command {
     .addCommand(inspectCommand(terminal))
     .addCommand(convertCommand(terminal))
     .addCommand(trainCommand(terminal))
+    .addCommand(linearizeCommand(terminal))
     .addCommand(tokenizerCommand(terminal))
     .addCommand(demoCommand(terminal))
     .addHelpText('after', examples);

@@ -1,27 +1,21 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Model } from '@tessera/assembler';
-import { directorySource, readTextIfPresent } from '@tessera/checkpoints';
-import type { FileSource } from '@tessera/checkpoints';
-import type { TextEncoderToIds } from '@tessera/data';
 import type { Lora } from '@tessera/lora';
-import type { Device } from '@tessera/tensor-core';
-import { CpuDevice, FeatureUnavailableError, NumericalError, UnsupportedOptionError } from '@tessera/tensor-core';
+import { NumericalError } from '@tessera/tensor-core';
 import { createTrainer, resumeTraining, saveTraining } from '@tessera/training';
 import type { Evaluation, Trainer, TrainerOptions } from '@tessera/training';
 import type { DeviceOptions } from '../devices/device-of.ts';
-import { webgpuOf } from '../devices/device-of.ts';
-import { cliAssembler, loadModel } from '../load-model.ts';
 import { showCount, showSeconds } from '../terminal/numbers.ts';
 import { StatusLine } from '../terminal/status-line.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { writeLine } from '../terminal/write-text.ts';
-import { drawModel } from './draw-model.ts';
+import { copyTokenizer } from './copy-tokenizer.ts';
 import { lossCurve, smoothed, sparkline } from './loss-curve.ts';
 import { loraOf } from './lora-recipe.ts';
 import { MetricsFile } from './metrics-file.ts';
+import { openDevice, openModel } from './open-model.ts';
 import { openTexts } from './open-texts.ts';
-import { openTokenizer } from './open-tokenizer.ts';
 import type { Recipe } from './recipe.ts';
 import { optimizerOf, scheduleOf, writeRecipe } from './recipe.ts';
 
@@ -40,7 +34,8 @@ export async function runTraining(recipe: Recipe, options: RunOptions, terminal:
   const status = new StatusLine(terminal.stderr);
   const device = await openDevice(options, terminal);
   try {
-    const opened = await openModel(recipe, options, device, terminal);
+    const source = options.resume && recipe.loraRank === undefined ? options.out : recipe.model;
+    const opened = await openModel(recipe, { device, source }, terminal);
     const { model, encoder, tokenizer } = opened;
     const texts = await openTexts(recipe, encoder, { signal, status });
     status.clear();
@@ -147,51 +142,6 @@ async function trainSteps(call: Steps): Promise<{ readonly evaluated: Evaluation
   return { evaluated };
 }
 
-async function openDevice(options: RunOptions, terminal: Terminal): Promise<Device> {
-  const { device = 'auto' } = options;
-  const known = await webgpuOf({ ...options, device }, terminal);
-  if (known) return known;
-  if (device === 'auto' || device === 'cpu') return new CpuDevice();
-  throw new UnsupportedOptionError(`--device is ${JSON.stringify(device)}, expected auto, cpu or webgpu.`, {
-    facts: { option: 'device', value: device },
-  });
-}
-
-interface OpenedModel {
-  readonly model: Model;
-  readonly encoder: TextEncoderToIds;
-  /** Files that the model does not bring along itself. */
-  readonly tokenizer: FileSource | undefined;
-}
-
-async function openModel(
-  recipe: Recipe,
-  options: RunOptions,
-  device: Device,
-  terminal: Terminal,
-): Promise<OpenedModel> {
-  const { signal } = terminal;
-  const given = recipe.tokenizer === undefined ? undefined : await openTokenizer(recipe.tokenizer, signal);
-  const isAdapter = recipe.loraRank !== undefined;
-  const source = options.resume && !isAdapter ? options.out : recipe.model;
-  const model =
-    source === undefined
-      ? await drawModel(cliAssembler(), recipe.spec!, { device, seed: recipe.seed, signal }, given?.source)
-      : await loadModel(source, { device, dtype: isAdapter ? 'auto' : 'fp32', precompile: false }, terminal);
-  const encoder = given?.encoder ?? model.text?.tokenizer;
-  if (!encoder)
-    throw new FeatureUnavailableError(
-      'There is no tokenizer, so texts cannot be read. Give --tokenizer: a directory with tokenizer.json, or bytes.',
-    );
-  const { vocabSize } = model.spec;
-  if (encoder.vocabSize > vocabSize)
-    throw new UnsupportedOptionError(
-      `The tokenizer has ${encoder.vocabSize} ids, and the model a vocabulary of ${vocabSize}. Take a tokenizer of at most as many.`,
-      { facts: { tokenizer: encoder.vocabSize, vocabSize } },
-    );
-  return { model, encoder, tokenizer: given?.source };
-}
-
 function openTrainer(
   recipe: Recipe,
   { out, resume }: RunOptions,
@@ -215,14 +165,4 @@ function openTrainer(
 
 function parametersOf({ tensors }: Lora): number {
   return Object.values(tensors).reduce((total, { size }) => total + size, 0);
-}
-
-async function copyTokenizer(source: FileSource, out: string): Promise<void> {
-  const there = await directorySource(out);
-  for (const name of ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json']) {
-    const text = await readTextIfPresent(source, name, { limit: 128 * 2 ** 20 });
-    const before = await there.open(name);
-    await before?.close?.();
-    if (text !== undefined && !before) await writeFile(join(out, name), text);
-  }
 }
