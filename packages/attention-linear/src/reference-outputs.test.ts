@@ -42,7 +42,7 @@ const cases = beside.length > 0 ? beside : committed;
 
 test('there are cases', () => {
   expect(committed.length).toBe(4);
-  if (beside.length > 0) expect(new Set(beside.map(({ op }) => op)).size).toBe(ops.length);
+  expect([0, ops.length]).toContain(new Set(beside.map(({ op }) => op)).size);
 });
 
 test.each(cases.filter(({ tensors }) => !tensors['cu_seqlens']))('$name', async (one) => {

@@ -23,7 +23,21 @@ const largerCases = [
 ];
 
 /** Cases beside those that say nothing about gradients. */
-const withoutGradients = ['fla/mla', 'papers/grouped_latent_gla', 'papers/grouped_latent_gta'];
+const withoutGradients = [
+  'fla/delta_net',
+  'fla/gated_deltanet',
+  'fla/gated_deltanet_hybrid',
+  'fla/gated_deltaproduct',
+  'fla/gla',
+  'fla/kda',
+  'fla/kda_hybrid',
+  'fla/linear_attn',
+  'fla/mla',
+  'fla/retnet',
+  'fla/transformer',
+  'papers/grouped_latent_gla',
+  'papers/grouped_latent_gta',
+];
 
 /** What a directory comes to, and why. */
 async function verdictOn(directory: string, options: readonly string[] = ['--grads']): Promise<object> {

@@ -11,14 +11,18 @@ import { verifyCase } from './verify-case.ts';
 const oneOfEach = [
   'deepseek_v2-groups',
   'deepseek_v3-groups',
+  'gated_deltaproduct-two',
   'gemma3-v4',
+  'gla-convolved',
   'gpt2-full',
   'gpt_neox-full',
   'granite-tied-llama3',
   'grouped_latent_gla-biases',
   'grouped_latent_gta-biases',
+  'kda-bounded',
   'kimi_linear-published',
   'lfm2-full',
+  'linear_attn-hedgehog-normalized',
   'llama-full',
   'minicpm3-yarn-plain',
   'minimax-factors',
@@ -30,6 +34,7 @@ const oneOfEach = [
   'qwen3-window',
   'qwen3_next-full',
   'smollm3-list',
+  'transformer-window',
 ];
 
 /** Those of them whose gradients are compared too: tied and not, with biases, with a row that has none, with a delta rule, with experts. */
