@@ -21,7 +21,7 @@ const uses: readonly [string, MixerUse, number][] = [
 ];
 
 test.each(uses)(
-  '%s: a decode step writes its cache in place and copies neither it nor a weight',
+  '%s: a decode step writes its cache in place and makes no copy of it',
   (_, { mixer, config }, width) => {
     const decoding = decodingOf(mixer);
     const site = {

@@ -19,11 +19,17 @@ export interface Layout {
   readonly tiles: number;
 }
 
+/** Bounds of how a call is divided. */
+export interface LayoutBounds {
+  readonly rows?: number;
+  readonly parts?: number;
+}
+
 /** How a call is divided. */
-export function layoutOf({ n, H, G, S }: Sizes): Layout {
+export function layoutOf({ n, H, G, S }: Sizes, bounds: LayoutBounds = {}): Layout {
   const all = (n * H) / G;
-  const rows = Math.min(all, mostRows);
-  const tiles = Math.ceil(S / lanes / mostParts);
+  const rows = Math.min(all, bounds.rows ?? mostRows);
+  const tiles = Math.ceil(S / lanes / (bounds.parts ?? mostParts));
   return { rows, blocks: Math.ceil(all / rows), parts: Math.ceil(S / (lanes * tiles)), tiles };
 }
 
@@ -56,8 +62,8 @@ function separateBuffers({ S, G, V, K }: Sizes, masked: boolean): CacheAccess {
 }
 
 /** Bytes of workgroup memory that a call takes. */
-export function sharedBytes(sizes: Sizes): number {
-  const { rows } = layoutOf(sizes);
+export function sharedBytes(sizes: Sizes, bounds: LayoutBounds = {}): number {
+  const { rows } = layoutOf(sizes, bounds);
   return 4 * (rows * sizes.K + rows * lanes + 4 * lanes + lanes + 3 * rows + lanes + 16);
 }
 
@@ -255,7 +261,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 }
 
 /** Joins the parts of each row. */
-export function joinSource({ n, H, V }: Sizes, { parts }: Layout): string {
+function joinSource({ n, H, V }: Sizes, { parts }: Layout): string {
   const quads = V / 4;
   return `@group(0) @binding(0) var<storage, read> sums: array<vec4f>;
 @group(0) @binding(1) var<storage, read> statistics: array<vec2f>;

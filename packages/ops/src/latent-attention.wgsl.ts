@@ -1,7 +1,8 @@
-import type { KernelCall, KernelPass, WebGpuPassesKernel } from '@tessera/tensor-core';
+import type { GpuCapabilities, KernelCall, KernelPass, WebGpuPassesKernel } from '@tessera/tensor-core';
 import type { Attributes, Sizes } from './attention.wgsl.ts';
-import { joinSource, lanes, layoutOf, partSource, sharedBytes } from './attention-decode.wgsl.ts';
-import type { CacheAccess } from './attention-decode.wgsl.ts';
+import { lanes, layoutOf, partSource, sharedBytes } from './attention-decode.wgsl.ts';
+import type { CacheAccess, Layout } from './attention-decode.wgsl.ts';
+import { joinedQuads, joinPartsSource, mostJoinedParts } from './join-parts.wgsl.ts';
 import type { LatentAttentionAttributes } from './latent-attention.ts';
 import { workgroupBytes } from './quads.wgsl.ts';
 
@@ -13,6 +14,19 @@ const mostQueries = 128;
 function sizesOf({ inputs, outputs: [o], attributes }: Call): Sizes {
   const [B, n, H, K] = inputs[0]!.shape as [number, number, number, number];
   return { B, n, H, K, S: inputs[3]!.shape[1]!, G: attributes.groups, V: o!.shape[3]! };
+}
+
+/** So many workgroups keep a large GPU busy. With one latent for all heads, only parts of the cache make that many. */
+const manyWorkgroups = 1024;
+
+/** As many rows a workgroup as its memory takes, and parts enough. Undefined: not even one row fits. */
+function divided(sizes: Sizes, capabilities: GpuCapabilities): Layout | undefined {
+  const memory = workgroupBytes(capabilities) - 4 * lanes;
+  const rows = [8, 4, 2, 1].find((count) => sharedBytes(sizes, { rows: count }) <= memory);
+  if (rows === undefined) return undefined;
+  const { blocks } = layoutOf(sizes, { rows });
+  const parts = Math.max(64, Math.floor(manyWorkgroups / (sizes.B * sizes.G * blocks)));
+  return layoutOf(sizes, { rows, parts: Math.min(parts, mostJoinedParts) });
 }
 
 /**
@@ -31,13 +45,13 @@ export const latentAttentionKernel: WebGpuPassesKernel<LatentAttentionAttributes
       [K, V, call.attributes.sharedDim].every((width) => width % 4 === 0) &&
       n <= mostQueries &&
       V <= 4 * lanes &&
-      sharedBytes(sizes) + 4 * lanes <= workgroupBytes(capabilities)
+      divided(sizes, capabilities) !== undefined
     );
   },
-  passes(call) {
+  passes(call, capabilities) {
     const sizes = sizesOf(call);
     const { B, n, H, G, V } = sizes;
-    const layout = layoutOf(sizes);
+    const layout = divided(sizes, capabilities)!;
     const inputs: KernelPass['bindings'] = call.inputs.map((_, index) => ({ of: 'input', index }));
     const output = { of: 'output', index: 0, write: true } as const;
     const sums = { of: 'temporary', index: 0 } as const;
@@ -58,7 +72,11 @@ export const latentAttentionKernel: WebGpuPassesKernel<LatentAttentionAttributes
       ],
       passes: [
         { source, grid, bindings: [...inputs, ...written] },
-        { source: joinSource(sizes, layout), grid: [H, n, B], bindings: [sums, statistics, output] },
+        {
+          source: joinPartsSource(sizes, layout.parts),
+          grid: [H * Math.ceil(V / 4 / joinedQuads), n, B],
+          bindings: [sums, statistics, output],
+        },
       ],
     };
   },

@@ -88,7 +88,7 @@ export const opCases: readonly GraphCase[] = [
       ['one latent for all heads', 1, 70, 4, 1, 16, 16, 4, {}],
       ['two latents, rows split over the cache, in pages of 1', 4, 300, 6, 2, 8, 8, 4, { page: 1, window: 150 }],
       [
-        'keys that are a part of values, in pages of 7, under a mask',
+        'keys that are a part of values, in own pages of 7, under a mask',
         3,
         280,
         4,
@@ -96,9 +96,10 @@ export const opCases: readonly GraphCase[] = [
         4,
         12,
         8,
-        { page: 7, masked: true },
+        { page: 7, own: true, masked: true },
       ],
       ['more queries than a step has, no shared key', 20, 40, 2, 1, 8, 8, 0, { page: 20 }],
+      ['many parts of a long cache, more values than are joined at once', 1, 9000, 2, 1, 68, 68, 4, { page: 25 }],
       ['widths that are not four at a time', 1, 9, 2, 1, 6, 6, 2, { page: 3 }],
     ] as const
   ).map(([name, n, S, H, G, K, V, R, options]): GraphCase => {
