@@ -1,6 +1,6 @@
-import { attention, latentAttention, linearAttentionChunked, linearAttentionRecurrent, gatedFeedForward, layerNorm, linear, rmsNorm } from '@tessera/ops'; // prettier-ignore
+import { attention, latentAttention, linearAttentionChunked, linearAttentionRecurrent, gatedExperts, gatedFeedForward, layerNorm, linear, rmsNorm, topK } from '@tessera/ops'; // prettier-ignore
 import type { LinearAttentionCall } from '@tessera/ops';
-import { argmax, matmul, pullBack } from '@tessera/tensor-core';
+import { argmax, gather, matmul, pullBack } from '@tessera/tensor-core';
 import type { DType, Tensor, TensorType } from '@tessera/tensor-core';
 
 /** A graph of a size that is compiled and never run in software. */
@@ -136,6 +136,37 @@ function linearAttentionCases(T: number, H: number, K: number, V: number): Large
   );
 }
 
+/** Experts of a layer, as many as guaranteed limits hold: a token and a prompt, and the gradient of one. */
+const expertCases: readonly LargeCase[] = weightTypes.flatMap((dtype) =>
+  [1, 512].flatMap((n): LargeCase[] => {
+    const inputs = [
+      f32(n, 2048),
+      f32(n, 16),
+      of(dtype, 16, 768, 2048),
+      of(dtype, 16, 768, 2048),
+      of(dtype, 16, 2048, 768),
+    ];
+    const made = ([x, logits, gate, up, down]: readonly Tensor[]): Tensor => {
+      const experts = topK(logits!, 8);
+      const weights = gather(logits!, experts, { batchDims: 1 });
+      return gatedExperts({ x: x!, experts, weights, gate: gate!, up: up!, down: down!, activation: 'silu' });
+    };
+    const name = `${n} tokens through 8 of 16 experts, weights in ${dtype}`;
+    return [
+      { name, inputs, build: (...x) => [made(x)] },
+      ...(n > 1
+        ? [
+            {
+              name: `${name}, and its gradient`,
+              inputs,
+              build: (...x: Tensor[]) => pullBack([made(x)], [x[0]!], x) as Tensor[],
+            },
+          ]
+        : []),
+    ];
+  }),
+);
+
 /** Shapes of models, and sizes at both sides of the conditions under which a kernel is taken. */
 export const largeCases: readonly LargeCase[] = [
   { name: 'a product of 4096³', inputs: [f32(4096, 4096), f32(4096, 4096)], build: (a, b) => [matmul(a!, b!)] },
@@ -187,6 +218,7 @@ export const largeCases: readonly LargeCase[] = [
     inputs: [f32(n > 255 ? 100 : 70_000, n), f32(n), f32(n)],
     build: (x, w, b) => [rmsNorm(x!, w!, { eps: 1e-6 }), layerNorm(x!, w!, b!, { eps: 1e-5 })],
   })),
+  ...expertCases,
   ...linearAttentionCases(2048, 16, 128, 128),
   ...linearAttentionCases(130, 4, 64, 256),
   ...linearAttentionCases(64, 2, 62, 30),
