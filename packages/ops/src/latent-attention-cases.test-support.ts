@@ -5,7 +5,7 @@ import type { GradientCase } from './gradient-check.test-support.ts';
 import { latentAttention } from './latent-attention.ts';
 
 /** Sizes of a call: G groups of H heads, latents of V, keys of K of their elements and R of the shared one. */
-export interface LatentCase {
+interface LatentCase {
   readonly name: string;
   readonly B?: number;
   readonly n: number;
@@ -22,7 +22,7 @@ export interface LatentCase {
 }
 
 /** What all kinds of calls have in common with some of the cases. */
-export const latentCases: readonly LatentCase[] = [
+const latentCases: readonly LatentCase[] = [
   { name: 'one latent, as MLA', n: 2, S: 9, H: 4, G: 1, K: 8, V: 8, R: 4 },
   { name: 'two latents, as GLA, in pages of 4', n: 3, S: 12, H: 4, G: 2, K: 4, V: 4, R: 4, page: 4 },
   { name: 'a key of a part of the latent, as GTA', B: 1, n: 1, S: 5, H: 4, G: 2, K: 4, V: 8, R: 4 },
@@ -42,7 +42,7 @@ export const latentCases: readonly LatentCase[] = [
 ];
 
 /** Operands of a case in the order of {@link latentCall}. */
-export function latentOperands({ B = 2, n, S, H, G, K, V, R, page, masked }: LatentCase): Tensor[] {
+function latentOperands({ B = 2, n, S, H, G, K, V, R, page, masked }: LatentCase): Tensor[] {
   const width = G * V + R;
   const pages = S / (page ?? S);
   const distinct = B * pages - (B > 1 ? 1 : 0);
@@ -57,7 +57,7 @@ export function latentOperands({ B = 2, n, S, H, G, K, V, R, page, masked }: Lat
 }
 
 /** The call of a case. */
-export function latentCall(
+function latentCall(
   { G, K, R, window, page, masked }: LatentCase,
   operands: readonly (Tensor | undefined)[],
 ): Tensor {

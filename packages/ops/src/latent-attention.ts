@@ -31,7 +31,7 @@ export interface LatentAttentionAttributes {
 }
 
 /** Inputs of {@link latentAttentionOp} by their names. */
-export interface LatentAttentionInputs<T> {
+interface LatentAttentionInputs<T> {
   readonly q: T;
   readonly rows: T;
   readonly queryPositions: T;
@@ -41,7 +41,7 @@ export interface LatentAttentionInputs<T> {
 }
 
 /** Inputs by name. */
-export function namedInputs<T>(
+function namedInputs<T>(
   inputs: readonly T[],
   { pageSize, masked }: LatentAttentionAttributes,
 ): LatentAttentionInputs<T> {
