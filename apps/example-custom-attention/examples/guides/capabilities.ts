@@ -1,5 +1,6 @@
 // What the packages offer today. Its output is shown in the README of the repository.
 import { createAssembler } from '@tessera/assembler';
+import { latentAttentions } from '@tessera/attention-latent';
 import { linearAttention } from '@tessera/attention-linear';
 import { softmax } from '@tessera/attention-softmax';
 import { publishedLayouts } from '@tessera/checkpoints';
@@ -7,13 +8,13 @@ import { publishedLayouts } from '@tessera/checkpoints';
 const line = (cells: readonly string[]): void =>
   console.log(
     cells
-      .map((cell, index) => cell.padEnd([54, 12, 18, 10][index]!))
+      .map((cell, index) => cell.padEnd([58, 12, 18, 10][index]!))
       .join('')
       .trimEnd(),
   );
 line(['mixer', 'generates', 'candidate trees', 'rollback']);
 for (const { name, decoding, trees, rollback } of createAssembler({
-  plugins: [softmax, linearAttention],
+  plugins: [softmax, linearAttention, latentAttentions],
 }).capabilities())
   line([name, decoding ? 'yes' : 'no', trees, rollback]);
 
