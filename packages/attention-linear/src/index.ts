@@ -6,6 +6,8 @@ import { gatedDeltaProduct } from './gated-delta-product/gated-delta-product.ts'
 import { gatedLinearAttention } from './gated-linear-attention/gated-linear-attention.ts';
 import { gatedAttentionUnit } from './gated-attention-unit/gated-attention-unit.ts';
 import { wholeGatedAttentionUnit } from './gated-attention-unit/whole-gated-attention-unit.ts';
+import { groupedCrossAttention } from './grouped/grouped-cross-attention.ts';
+import { groupedLinearEncoder } from './grouped/grouped-linear-encoder.ts';
 import { groupedLinearAttention } from './grouped/grouped-linear-attention.ts';
 import { scaledPositions } from './scaled-positions/scaled-positions.ts';
 import { kernelAttention } from './kernel-attention/kernel-attention.ts';
@@ -75,6 +77,10 @@ export type {
   GroupedLinearAttentionParams,
   GroupedLinearAttentionState,
 } from './grouped/grouped-linear-attention.ts';
+export { groupedLinearEncoder } from './grouped/grouped-linear-encoder.ts';
+export type { GroupedLinearEncoderConfig } from './grouped/grouped-linear-encoder.ts';
+export { groupedCrossAttention } from './grouped/grouped-cross-attention.ts';
+export type { GroupedCrossAttentionParams, GroupedCrossAttentionState } from './grouped/grouped-cross-attention.ts';
 export type { GroupedParts, GroupedState } from './grouped/grouped-call.ts';
 export type { FactorParams, MixConfig } from './grouped/mix-parts.ts';
 export { gatedAttentionUnit } from './gated-attention-unit/gated-attention-unit.ts';
@@ -107,6 +113,8 @@ export const linearAttention: Plugin = definePlugin({
     gatedDeltaProduct,
     kimiDeltaAttention,
     groupedLinearAttention,
+    groupedLinearEncoder,
+    groupedCrossAttention,
     gatedAttentionUnit,
     wholeGatedAttentionUnit,
     scaledPositions,

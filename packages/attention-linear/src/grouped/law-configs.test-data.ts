@@ -1,4 +1,5 @@
-import type { GroupedLinearAttentionConfig } from './grouped-linear-attention.ts';
+import type { GroupedAttentionConfig, GroupedLinearAttentionConfig } from './grouped-linear-attention.ts';
+import type { GroupedLinearEncoderConfig } from './grouped-linear-encoder.ts';
 
 /** Settings that the laws are put to; the laws go over 1 to 17 entries, so over several groups and within one. */
 export const groupedConfigs: readonly [string, GroupedLinearAttentionConfig][] = [
@@ -28,4 +29,23 @@ export const groupedConfigs: readonly [string, GroupedLinearAttentionConfig][] =
     { heads: 2, group: 4, normTogether: 'all', normEps: 1e-2, normValues: true, weights: 'sigmoid' },
   ],
   ['castling, norms of queries and keys', { heads: 2, group: 7, castling: true, qkNorm: { over: 'head' } }],
+];
+
+/** The same of encoders. */
+export const encoderConfigs: readonly [string, GroupedLinearEncoderConfig][] = [
+  ['groups of 4, convolution of 5', { heads: 2, group: 4, convolution: 5 }],
+  [
+    'shared keys, a norm over all heads, learned factors',
+    { heads: 4, kvHeads: 2, headDim: 4, group: 6, normTogether: 'all', normValues: true, learnedFactors: 'both' },
+  ],
+  ['the own group alone', { heads: 2, group: 4, parts: 'local', convolution: 0, rotary: {} }],
+  ['all groups alone, castling', { heads: 2, group: 4, parts: 'global', castling: true }],
+];
+
+/** The same of attention to a context. */
+export const crossConfigs: readonly [string, GroupedAttentionConfig][] = [
+  ['groups of 4', { heads: 2, group: 4 }],
+  ['shared keys, norms, learned factors', { heads: 4, kvHeads: 2, headDim: 4, group: 3, normTogether: 'all', learnedFactors: 'both' }], // prettier-ignore
+  ['the own group alone', { heads: 2, group: 4, parts: 'local', rotary: {} }],
+  ['all of the context alone', { heads: 2, parts: 'global', normValues: true }],
 ];
