@@ -86,7 +86,7 @@ def shapes_of(c):
 
 def softmax_shapes(D, s):
     d = D // s["num_heads"]
-    kv = s["num_kv_heads"] * d
+    kv = (s["num_kv_heads"] or s["num_heads"]) * d
     out = {"q_proj.weight": (D, D), "k_proj.weight": (kv, D), "v_proj.weight": (kv, D), "o_proj.weight": (D, D)}
     if s["qkv_bias"]:
         out |= {"q_proj.bias": (D,), "k_proj.bias": (kv,), "v_proj.bias": (kv,)}
@@ -120,7 +120,8 @@ def mixer_shapes(c):
             out |= {"gk_proj.0.weight": (16, D), "gk_proj.1.weight": (k, 16), "gk_proj.1.bias": (k,)}
         if c["use_output_gate"]:
             out["g_proj.weight"] = (o, D)
-        return out | {"g_norm_swish_gate.weight" if c["use_output_gate"] and c["fuse_norm"] else "g_norm.weight": (V,)}
+        norm = "g_norm_swish_gate.weight" if c["use_output_gate"] and c["fuse_norm"] else "g_norm.weight"
+        return out | ({norm: (V,)} if c["elementwise_affine"] else {})
     out["o_norm.weight"] = (V,)
     if kind != "delta_net" or c["use_beta"]:
         out["b_proj.weight"] = (n * HV, D)
