@@ -29,7 +29,7 @@ export {
   copiesOverRanks,
   elementsPerToken,
 } from './accounting/cache-accounting.ts';
-export type { AccountingRow, IntensityOptions } from './accounting/cache-accounting.ts';
+export type { AccountingRow, AccountingSizes, IntensityOptions } from './accounting/cache-accounting.ts';
 
 /** The mixers of this package. */
 export const latentAttentions: Plugin = definePlugin({

@@ -63,16 +63,16 @@ export interface AccountingRow {
   readonly intensity: number;
 }
 
-/**
- * What the six attentions keep of a token: MHA, GQA, MQA, MLA, GLA with two latents, and GTA.
- * @param kvHeads - of GQA and GTA
- * @param ranks - numbers of tensor-parallel ranks, a column each
- */
-export function accountingTable({
-  kvHeads,
-  ranks = [1, 2, 4, 8],
-  ...head
-}: HeadShape & { readonly kvHeads: number; readonly ranks?: readonly number[] }): readonly AccountingRow[] {
+/** What {@link accountingTable} is made for. */
+export interface AccountingSizes extends HeadShape {
+  /** Heads of keys of GQA and GTA. */
+  readonly kvHeads: number;
+  /** Numbers of tensor-parallel ranks, a column each. @defaultValue [1, 2, 4, 8] */
+  readonly ranks?: readonly number[];
+}
+
+/** What the six attentions keep of a token: MHA, GQA, MQA, MLA, GLA with two latents, and GTA. */
+export function accountingTable({ kvHeads, ranks = [1, 2, 4, 8], ...head }: AccountingSizes): readonly AccountingRow[] {
   const shapes = [
     multiHeadShape(head),
     groupedQueryShape({ ...head, kvHeads }),
