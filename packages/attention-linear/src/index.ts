@@ -98,8 +98,9 @@ export type { ScaledPositionsConfig, ScaledPositionsParams } from './scaled-posi
 export type { GatedHeadsConfig, GatedHeadsParams, GatedHeadsState } from './layer/gated-heads.ts';
 export type { TapParams } from './layer/tap-parameters.ts';
 
+// Marked, so that a bundle with one mixer does not carry the others.
 /** The mixers of this package. */
-export const linearAttention: Plugin = definePlugin({
+export const linearAttention: Plugin = /* @__PURE__ */ definePlugin({
   contract: 'plugin/1',
   name: '@tessera/attention-linear',
   mixers: [
