@@ -15,7 +15,7 @@ import {
 } from '@tessera/tensor-core';
 
 /** Double precision, fresh memory full of NaN. */
-export const device: CpuDevice = new CpuDevice({ precision: 'f64', poison: true });
+const device: CpuDevice = new CpuDevice({ precision: 'f64', poison: true });
 
 /** Normal numbers that are the same for the same seed. */
 export async function normals(seed: number, shape: readonly number[]): Promise<Float64Array> {

@@ -36,7 +36,7 @@ function ownGroups(q: Tensor, k: Tensor, v: Tensor, valid: Tensor, w: number, we
 }
 
 /** q_t Σ_s k_sᵀ v_s over all s. */
-export function readAll(q: Tensor, k: Tensor, v: Tensor): Tensor {
+function readAll(q: Tensor, k: Tensor, v: Tensor): Tensor {
   const byHead = queriesByHead(q, k.shape[2]!);
   const A = matmul(transpose(keysByHead(k)), keysByHead(v)); // [B, P, K, V]
   return fromHeads(splitShared(matmul(mergeShared(byHead), A), byHead.shape[2]!));
