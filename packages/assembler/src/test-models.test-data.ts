@@ -1,9 +1,11 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { latentAttentions } from '@tessera/attention-latent';
 import { linearAttention } from '@tessera/attention-linear';
 import { softmax } from '@tessera/attention-softmax';
 import { feedForward } from '@tessera/feedforward';
+import { mixtureOfExperts } from '@tessera/feedforward-moe';
 import { norms } from '@tessera/norms';
 import type { LayerSpec, ModelSpec, Plugin } from '@tessera/plugin';
 import type { Program } from '@tessera/tensor-core';
@@ -13,7 +15,14 @@ import { createAssembler } from './assembler.ts';
 import type { Model } from './model/model.ts';
 
 /** The families of this repository that the tests use. */
-export const families: readonly Plugin[] = [softmax, linearAttention, feedForward, norms];
+export const families: readonly Plugin[] = [
+  softmax,
+  linearAttention,
+  latentAttentions,
+  feedForward,
+  mixtureOfExperts,
+  norms,
+];
 
 /** An assembler with all of {@link families}. */
 export const assembler: Assembler = createAssembler({ plugins: families });
