@@ -37,6 +37,6 @@ test('the table tells what each mixer declares', () => {
   const table = createAssembler({ plugins: families }).capabilities();
   const of = (part: string): unknown => table.find(({ name }) => name.endsWith(`:${part}`));
   expect(of('softmax-attention')).toMatchObject({ decoding: true, trees: 'native', rollback: 'in place', reads: [] });
-  expect(of('gated-delta-net')).toMatchObject({ decoding: true, trees: 'by node', rollback: 'replay' });
+  expect(of('gated-delta-net')).toMatchObject({ decoding: true, trees: 'native', rollback: 'replay' });
   expect(of('bidirectional-attention')).toMatchObject({ decoding: false, trees: 'none', rollback: 'none' });
 });

@@ -31,7 +31,7 @@ export const folders: { readonly committed: string; readonly all: string } = {
 };
 
 /** Tensors of a file by name. */
-export type Tensors = Readonly<Record<string, { readonly shape: readonly number[]; readonly data: Float64Array }>>;
+type Tensors = Readonly<Record<string, { readonly shape: readonly number[]; readonly data: Float64Array }>>;
 
 /** One case: an op, and what it was given and gave. */
 export interface ReferenceCase {

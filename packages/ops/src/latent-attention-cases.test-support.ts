@@ -57,10 +57,7 @@ function latentOperands({ B = 2, n, S, H, G, K, V, R, page, masked }: LatentCase
 }
 
 /** The call of a case. */
-function latentCall(
-  { G, K, R, window, page, masked }: LatentCase,
-  operands: readonly (Tensor | undefined)[],
-): Tensor {
+function latentCall({ G, K, R, window, page, masked }: LatentCase, operands: readonly (Tensor | undefined)[]): Tensor {
   const [q, rows, queryPositions, keyPositions, ...rest] = operands as Tensor[];
   return latentAttention({
     q: q!,

@@ -106,7 +106,7 @@ async function forward(
 
 describe('a hybrid of four kinds of layers, as one mixer', () => {
   // The stack refuses packed documents because two of its layers do.
-  describeMixer(stackOf(hybridLayers), {}, 12, { test, segments: false });
+  describeMixer(stackOf(hybridLayers), {}, 12, { test });
 });
 
 describe('a stack in which a layer reads an earlier one across a recurrence, as one mixer', () => {
@@ -116,7 +116,7 @@ describe('a stack in which a layer reads an earlier one across a recurrence, as 
     hybridLayers[0]!,
     { mixer: { type: 'toys:follower', links: [link] } },
   ];
-  describeMixer(stackOf(layers), {}, 12, { test, segments: false });
+  describeMixer(stackOf(layers), {}, 12, { test });
 });
 
 const scaled = (by: number): { type: string; config: { by: number } } => ({ type: 'toys:scaling', config: { by } });

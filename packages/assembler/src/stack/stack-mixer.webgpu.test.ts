@@ -11,6 +11,5 @@ const { layers } = resolveSpec({ ...hybridSpec, dModel: 12, layers: hybridLayers
 
 describe('a hybrid of four kinds of layers on WebGPU, as one mixer', async () => {
   const devices = [await softwareDevice()];
-  // The stack refuses packed documents because two of its layers do.
-  describeMixer(stackMixer(layers), {}, 12, { test, segments: false, devices, reference: new CpuDevice() });
+  describeMixer(stackMixer(layers), {}, 12, { test, devices, reference: new CpuDevice() });
 });

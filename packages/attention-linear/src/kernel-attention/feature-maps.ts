@@ -23,7 +23,7 @@ export type FeatureMapName =
 export type FeatureParams = Readonly<Record<string, Tensor | undefined>>;
 
 /** What a feature map is given beside x `[B, n, H, K]`. */
-export interface FeatureCall {
+interface FeatureCall {
   readonly params: FeatureParams;
   /** ν of DPFP. */
   readonly shifts: number;

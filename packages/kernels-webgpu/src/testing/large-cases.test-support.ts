@@ -139,13 +139,7 @@ function linearAttentionCases(T: number, H: number, K: number, V: number): Large
 /** Experts of a layer: a token and a prompt, and the gradient of one. */
 const expertCases: readonly LargeCase[] = weightTypes.flatMap((dtype) =>
   [1, 512].flatMap((n): LargeCase[] => {
-    const inputs = [
-      f32(n, 512),
-      f32(n, 32),
-      of(dtype, 32, 256, 512),
-      of(dtype, 32, 256, 512),
-      of(dtype, 32, 512, 256),
-    ];
+    const inputs = [f32(n, 512), f32(n, 32), of(dtype, 32, 256, 512), of(dtype, 32, 256, 512), of(dtype, 32, 512, 256)];
     const made = ([x, logits, gate, up, down]: readonly Tensor[]): Tensor => {
       const experts = topK(logits!, 8);
       const weights = gather(logits!, experts, { batchDims: 1 });
