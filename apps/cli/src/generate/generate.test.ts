@@ -92,9 +92,9 @@ describe('options', () => {
 
   test('a stop text ends generation and is left out', async () => {
     const argv = ['--prompt', prompt, '--max-new-tokens', '40', '--temperature', '0'];
-    const { stdout } = await generate(...argv, '--stop', 'lord', 'never said');
-    expect(stdout).toBe('Ah, my ');
-    expect(await generateJson(...argv, '--stop', 'lord')).toMatchObject({ finishReason: 'stop', stoppedBy: 'lord' });
+    const { stdout } = await generate(...argv, '--stop', 'thou', 'never said');
+    expect(stdout).toBe("O, that'st ");
+    expect(await generateJson(...argv, '--stop', 'thou')).toMatchObject({ finishReason: 'stop', stoppedBy: 'thou' });
     expect(await generateJson(...argv, '--escapes', '--stop', String.raw`\n`)).toMatchObject({ stoppedBy: '\n' });
     expect(await generateJson(...argv, '--stop-token-ids', '12')).toMatchObject({ stoppedBy: 12 });
   });

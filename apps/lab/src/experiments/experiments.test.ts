@@ -1,0 +1,37 @@
+import { CpuDevice } from '@tessera/tensor-core';
+import { expect, test } from 'vitest';
+import { runPlan } from './experiment.ts';
+import { mixers } from './mixers.ts';
+import { modelOf } from './model-of.ts';
+import { recallRow } from './recall-task.ts';
+import { recallPlan } from './recall.ts';
+import { tableOf } from './table.ts';
+
+test('each key of a row of recall comes twice, and only its second value is asked for', () => {
+  const { tokens, targets } = recallRow({ vocabSize: 64, length: 40, pairs: 6 }, [1, 2]);
+  expect(tokens).toHaveLength(41);
+  expect(targets.filter((target) => target === 1)).toHaveLength(6);
+  const told = new Map(Array.from({ length: 6 }, (_, pair) => [tokens[2 * pair]!, tokens[2 * pair + 1]!]));
+  expect(told.size).toBe(6);
+  targets.forEach((target, at) => {
+    if (target !== 1) return;
+    expect(at).toBeGreaterThan(12);
+    expect(tokens[at]).toBe(told.get(tokens[at - 1]!));
+  });
+});
+
+test.each(Object.keys(mixers))('a model of %s has about as many parameters as it should', async (mixer) => {
+  const shape = { vocabSize: 32, width: 16, layers: 1, heads: 2, context: 32, parameters: 12_000 };
+  await using model = await modelOf(mixer, shape, new CpuDevice(), 0);
+  expect(model.memory.parameters).toBeLessThanOrEqual(12_000);
+  expect(model.memory.parameters).toBeGreaterThan(12_000 - 3 * 16 * 8);
+});
+
+test('an experiment is trained and measured, and its table has every run', async () => {
+  const plan = { ...recallPlan('softmax', 8, 0, 1), measure: async () => ({ accuracy: 0.5 }) };
+  const result = await runPlan(plan, new CpuDevice(), new AbortController().signal);
+  expect(result).toMatchObject({ mixer: 'softmax', steps: 1, tokens: 64 * 128, measured: { accuracy: 0.5 } });
+  expect(tableOf([result, { ...result, seed: 1, measured: { accuracy: 0.7 } }])).toContain(
+    '| 0, 1 | 0.6000 [0.5000–0.7000] |',
+  );
+});

@@ -1,0 +1,71 @@
+import { foldKey, threefry } from '@tessera/tensor-core';
+import type { BatchSource, TrainingBatch } from '@tessera/training';
+
+/** Sizes of multi-query associative recall. */
+export interface RecallTask {
+  /** Ids: the lower half of them are keys, the upper half values; 0 fills the rest. */
+  readonly vocabSize: number;
+  /** Tokens of a row. */
+  readonly length: number;
+  /** Pairs of a key and its value at the beginning; each key comes once more later, and its value is to be told. */
+  readonly pairs: number;
+}
+
+/** A row: tokens, and 1 for those that are to be told. */
+interface RecallRow {
+  readonly tokens: readonly number[];
+  readonly targets: readonly number[];
+}
+
+/**
+ * A row of multi-query associative recall: `pairs` keys with their values, then the keys once more in a drawn order at drawn places, each followed
+ * by its value.
+ * @see Arora et al. 2023, arXiv:2312.04927, section 4.
+ */
+export function recallRow({ vocabSize, length, pairs }: RecallTask, key: readonly [number, number]): RecallRow {
+  let count = 0;
+  const below = (n: number): number => threefry(key[0], key[1], count++, 0)[0] % n;
+  const some = (from: number, n: number): number[] => {
+    const left = Array.from({ length: n }, (_, index) => from + index);
+    return Array.from({ length: pairs }, () => left.splice(below(left.length), 1)[0]!);
+  };
+  const half = Math.floor(vocabSize / 2);
+  const keys = some(1, half - 1);
+  const values = Array.from({ length: pairs }, () => half + below(vocabSize - half));
+  const tokens = new Array<number>(length + 1).fill(0);
+  const targets = new Array<number>(length + 1).fill(0);
+  keys.forEach((each, index) => {
+    tokens[2 * index] = each;
+    tokens[2 * index + 1] = values[index]!;
+  });
+  // Places in pairs of tokens after the beginning, drawn without those that are taken.
+  const places = some(pairs, Math.floor((length + 1) / 2) - pairs);
+  keys.forEach((each, index) => {
+    const at = 2 * places[index]!;
+    tokens[at] = each;
+    tokens[at + 1] = values[index]!;
+    targets[at + 1] = 1;
+  });
+  return { tokens, targets };
+}
+
+/** Batches of {@link recallRow}, without end; another seed gives other rows. */
+export function recallBatches(task: RecallTask, rows: number, seed: number): BatchSource {
+  let next = 0;
+  return {
+    next: () => recallBatch(task, rows, foldKey([seed, 0], next++)),
+    position: () => next,
+    seek: (position) => void (next = position),
+  };
+}
+
+/** One batch of {@link recallRow}. */
+export function recallBatch(task: RecallTask, rows: number, key: readonly [number, number]): TrainingBatch {
+  const made = Array.from({ length: rows }, (_, row) => recallRow(task, foldKey([...key], row)));
+  return {
+    tokens: Int32Array.from(made.flatMap(({ tokens }) => tokens)),
+    targets: Int32Array.from(made.flatMap(({ targets }) => targets)),
+    rows,
+    context: task.length,
+  };
+}
