@@ -1,6 +1,7 @@
 import type { WebGpuDevice } from '@tessera/kernels-webgpu';
 import { attentionCases, decodeCases } from './cases/attention.ts';
 import { deltaRuleCases } from './cases/delta-rule.ts';
+import { latentCases } from './cases/latent.ts';
 import { linearAttentionCases } from './cases/linear-attention.ts';
 import { gemvCases } from './cases/gemv.ts';
 import { mapCases } from './cases/maps.ts';
@@ -65,8 +66,9 @@ export function casesOf(scale: Scale): KernelCase[] {
     ...decodeCases(scale),
     ...matmulCases(scale),
     ...attentionCases(scale),
-    ...deltaRuleCases(scale),
+    ...latentCases(scale),
     ...linearAttentionCases(scale),
+    ...deltaRuleCases(scale),
     ...normCases(scale),
     ...mapCases(scale),
   ];

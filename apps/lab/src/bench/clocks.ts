@@ -1,5 +1,5 @@
-import type { WebGpuDevice, WebGpuProgram } from '@tessera/kernels-webgpu';
-import type { Tensor } from '@tessera/tensor-core';
+import type { WebGpuDevice } from '@tessera/kernels-webgpu';
+import type { Runs } from './runs.ts';
 import type { Repeats } from './scale.ts';
 import { statisticsOf } from './statistics.ts';
 import type { Statistics } from './statistics.ts';
@@ -30,60 +30,46 @@ const mostRuns = 256;
 
 /**
  * Times a program in the three ways.
- * @param inputs - made resident by the caller; none is donated
  * @param units - of work in one run
- * @returns the clocks, and the outputs of the last run
  */
 export async function takeClocks(
   { device, timestamps }: TimedDevice,
-  program: WebGpuProgram,
-  inputs: readonly Tensor[],
+  runs: Runs,
   units: number,
-  { measurements, batchMs }: Repeats,
-): Promise<{ clocks: Clocks; outputs: readonly Tensor[] }> {
+  { measurements, batchMs, batch }: Repeats,
+): Promise<Clocks> {
   // The queue is in order: once these four bytes are back, everything before them is done.
   const mark = device.upload(new Float32Array(1), { shape: [1], dtype: 'f32' });
-  const runs = (count: number): void => {
-    for (let i = 0; i < count; i++) dispose(program.run(inputs));
-  };
   try {
-    runs(1);
+    runs.times(1);
     await device.read(mark);
     const begun = performance.now();
-    runs(1);
+    runs.times(1);
     await device.read(mark);
-    const count = Math.min(mostRuns, Math.max(1, Math.ceil(batchMs / (performance.now() - begun))));
+    const count = batch ?? Math.min(mostRuns, Math.max(1, Math.ceil(batchMs / (performance.now() - begun))));
     const [gpu, wall, host]: [number[], number[], number[]] = [[], [], []];
     for (let i = 0; i < measurements; i++) {
       const start = performance.now();
-      runs(count);
+      runs.times(count);
       const recorded = performance.now();
       await device.read(mark);
       wall.push(performance.now() - start);
       host.push(recorded - start);
       if (!timestamps) continue;
       // The same submit runs once before, so that no clock has fallen asleep.
-      runs(1);
-      const profile = await program.profile(inputs);
-      dispose(profile.outputs);
-      gpu.push(profile.rows.reduce((total, { microseconds }) => total + microseconds, 0));
+      runs.times(1);
+      const rows = await runs.profile();
+      gpu.push(rows.reduce((total, { microseconds }) => total + microseconds, 0));
     }
     const perUnit = (values: readonly number[], factor: number): Statistics =>
       statisticsOf(values.map((value) => (value * factor) / units));
     return {
-      clocks: {
-        gpu: timestamps ? perUnit(gpu, 1) : undefined,
-        wall: perUnit(wall, 1000 / count),
-        host: perUnit(host, 1000 / count),
-        dispatches: program.dispatches / units,
-      },
-      outputs: program.run(inputs),
+      gpu: timestamps ? perUnit(gpu, 1) : undefined,
+      wall: perUnit(wall, 1000 / count),
+      host: perUnit(host, 1000 / count),
+      dispatches: runs.dispatches / units,
     };
   } finally {
     mark.dispose();
   }
-}
-
-function dispose(tensors: readonly Tensor[]): void {
-  for (const tensor of tensors) tensor.dispose();
 }

@@ -8,13 +8,19 @@ const longest = 65_521;
  * Random numbers in (−scale, scale) that need no time: a short sequence again and again. Zeros would let a GPU run faster than
  * it does with numbers.
  */
-export function filler(type: TensorType, seed: number, scale = 1): Float32Array | Uint16Array {
+export function filler(
+  type: TensorType,
+  seed: number,
+  scale = 1,
+  map?: (draw: number) => number,
+): Float32Array | Uint16Array {
   const size = sizeOf(type.shape);
   const period = Math.min(size, longest);
   let state = (seed * 7919 + 12_345) % 2_147_483_647;
   const draws = Float32Array.from({ length: period }, () => {
     state = (state * 48_271) % 2_147_483_647;
-    return scale * (state / 1_073_741_824 - 1);
+    const draw = scale * (state / 1_073_741_824 - 1);
+    return map ? map(draw) : draw;
   });
   const half = type.dtype === 'f16' || type.dtype === 'bf16' ? packHalf(type.dtype, draws) : undefined;
   const data = half ? new Uint16Array(size) : new Float32Array(size);

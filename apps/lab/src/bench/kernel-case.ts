@@ -1,7 +1,18 @@
 import type { Cost, HostArray, Tensor, TensorType } from '@tessera/tensor-core';
 
 /** Rows are chosen and shown by these. */
-export const groupNames = ['roofs', 'matmul', 'gemv', 'attention', 'decode', 'norms', 'maps', 'delta-rule'] as const;
+export const groupNames = [
+  'roofs',
+  'matmul',
+  'gemv',
+  'attention',
+  'decode',
+  'latent',
+  'norms',
+  'maps',
+  'delta-rule',
+  'linear',
+] as const;
 
 /** One of {@link groupNames}. */
 export type Group = (typeof groupNames)[number];
@@ -12,10 +23,27 @@ export interface Sample {
   readonly value: number;
 }
 
-/** An input that is filled with random numbers. */
+/** An input that is filled with random numbers, unless its values are given. */
 export interface CaseInput extends TensorType {
   /** Numbers are in (−scale, scale). @defaultValue 1 */
   readonly scale?: number;
+  /** What is made of each number, of 32 bits. @defaultValue the number itself */
+  readonly map?: (draw: number) => number;
+  readonly values?: HostArray;
+}
+
+/** An input that a run overwrites: the next run is given what this one made of it. */
+export interface Carried {
+  readonly input: number;
+  readonly output: number;
+}
+
+/** What a row says of a form of linear attention: forms of one mechanism are compared by the time of a token. */
+export interface SequenceForm {
+  readonly mechanism: string;
+  readonly form: 'loop' | 'chunks' | 'chunks, forward and backward';
+  /** Tokens of a unit of the work. */
+  readonly tokens: number;
 }
 
 /** One row of the benchmark: what is computed, what it costs at least, and what must come out. */
@@ -28,7 +56,14 @@ export interface KernelCase {
   /** A feature without which the row cannot be. */
   readonly needs?: 'shader-f16';
   readonly inputs: readonly CaseInput[];
-  /** The graph that is timed. Of several results the last is checked; all of them are computed. */
+  /** State that goes from run to run, each of which is then a step of a loop. @defaultValue none */
+  readonly carried?: readonly Carried[];
+  /** Runs that are timed together. @defaultValue as many as fill some milliseconds */
+  readonly batch?: number;
+  /** What is checked is the result of so many runs from the beginning. @defaultValue 1 */
+  readonly checkedRuns?: number;
+  readonly sequence?: SequenceForm;
+  /** The graph that is timed. Of several results the last that is not carried is checked; all of them are computed. */
   build(inputs: readonly Tensor[]): Tensor | readonly Tensor[];
   /**
    * How often the work is done in one run, each time on other data and after the last: what is small is so timed without its
@@ -38,7 +73,7 @@ export interface KernelCase {
   /** Compulsory work of a unit: each input read once, each output written once, and the flops of the algorithm. */
   readonly work: Cost;
   /** Elements of the result, in float64. */
-  check(data: readonly HostArray[]): readonly Sample[];
+  check(data: readonly HostArray[]): readonly Sample[] | Promise<readonly Sample[]>;
   /** The largest difference that is accepted, as a part of the largest expected value. */
   readonly tolerance: number;
 }

@@ -1,6 +1,6 @@
 import type { Cost } from '@tessera/tensor-core';
 import type { Clocks } from './clocks.ts';
-import type { Group, KernelCase } from './kernel-case.ts';
+import type { Group, KernelCase, SequenceForm } from './kernel-case.ts';
 import type { Bound, Roofs } from './work.ts';
 import { boundOf, gigabytesPerSecond, teraflops } from './work.ts';
 
@@ -30,6 +30,8 @@ export interface RowFigures extends Clocks {
   readonly bound: Bound | undefined;
   /** The bound as a part of the time. */
   readonly ofRoof: number | undefined;
+  /** The rate of bytes as a part of that of the copy, whatever bounds the row. */
+  readonly ofCopyRoof: number | undefined;
 }
 
 /** One row of the tables. */
@@ -44,6 +46,7 @@ export interface Row {
   readonly error?: number;
   readonly tolerance: number;
   readonly work: Cost;
+  readonly sequence?: SequenceForm;
   readonly figures?: RowFigures;
 }
 
@@ -54,8 +57,17 @@ export function titleOf({ group, shape, dtype }: Pick<Row, 'group' | 'shape' | '
 
 /** A row without figures. */
 export function rowWithout(one: KernelCase, outcome: Exclude<Outcome, 'measured'>, reason?: string): Row {
-  const { group, shape, dtype, tolerance, work } = one;
-  return { group, shape, dtype, tolerance, work, outcome, ...(reason !== undefined && { reason }) };
+  const { group, shape, dtype, tolerance, work, sequence } = one;
+  return {
+    group,
+    shape,
+    dtype,
+    tolerance,
+    work,
+    outcome,
+    ...(sequence && { sequence }),
+    ...(reason !== undefined && { reason }),
+  };
 }
 
 /** Rates and shares of times. */
@@ -70,5 +82,6 @@ export function figuresOf(clocks: Clocks, work: Cost, roofs: Roofs | undefined):
     teraflops: teraflops(work.flops, microseconds),
     bound,
     ofRoof: bound && bound.microseconds / microseconds,
+    ofCopyRoof: roofs && gigabytesPerSecond(work.bytes, microseconds) / roofs.copy,
   };
 }

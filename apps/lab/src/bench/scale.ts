@@ -10,6 +10,8 @@ export interface Repeats {
   readonly measurements: number;
   /** What a batch should take at least, milliseconds. */
   readonly batchMs: number;
+  /** Runs of a batch, whatever they take. */
+  readonly batch?: number | undefined;
 }
 
 /** Repeats of a kernel's row. */

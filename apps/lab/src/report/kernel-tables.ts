@@ -11,9 +11,11 @@ const titles: Readonly<Record<Group, string>> = {
   gemv: 'One row times a weight',
   attention: 'Attention of prompts',
   decode: 'Attention of one query over a cache',
+  latent: 'Decode steps over keys and values, tied heads and latents',
   norms: 'Norms and softmax',
   maps: 'Elementwise expressions',
-  'delta-rule': 'Linear attention',
+  'delta-rule': 'The gated delta rule',
+  linear: 'Linear attention',
 };
 
 const columns = ['GPU', 'wall', 'host', 'dispatches', 'clock', 'GB/s', 'TFLOP/s', 'bound by', 'of roof'];
