@@ -15,6 +15,8 @@ import { groupNames } from './kernel-case.ts';
 import type { ModelReport } from './model/bench-model.ts';
 import { benchModel, reportWithout } from './model/bench-model.ts';
 import { shapeOf } from './model/shape.ts';
+import type { LoopComparison } from './loop-comparison.ts';
+import { loopComparisons } from './loop-comparison.ts';
 import { lastRoofs, roofCases, roofsOf } from './roofs/roof-cases.ts';
 import type { Row } from './row.ts';
 import { rowWithout } from './row.ts';
@@ -54,6 +56,7 @@ export interface BenchResult {
   readonly roofs: Roofs | undefined;
   readonly timestamps: boolean;
   readonly rows: readonly Row[];
+  readonly loops: readonly LoopComparison[];
   readonly models: readonly ModelReport[];
   readonly trainings: readonly TrainingReport[];
   readonly host: HostFigures | undefined;
@@ -123,7 +126,7 @@ export async function bench(options: BenchOptions): Promise<BenchResult> {
   if (group !== '') progress(group);
   // What warmth and clocks did to the roofs meanwhile.
   for (const one of lastRoofs(scale)) rows.push(await runCase(one, context));
-  return { roofs, timestamps, rows, models, trainings, host };
+  return { roofs, timestamps, rows, loops: loopComparisons(rows), models, trainings, host };
 }
 
 /** Everything that was wrong or could not be run. What a device lacks, and what was not reached, is told but no failure. */

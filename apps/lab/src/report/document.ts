@@ -2,6 +2,7 @@ import type { BenchResult } from '../bench/bench.ts';
 import type { Environment } from './environment.ts';
 import { hostTable } from './host-table.ts';
 import { kernelTables } from './kernel-tables.ts';
+import { loopTable } from './loop-table.ts';
 import { modelTables } from './model-tables.ts';
 import type { Peers } from './peers.ts';
 import { summaryOf } from './summary.ts';
@@ -24,7 +25,7 @@ const modes = {
 
 /** The run as markdown. */
 export function markdownOf(report: Report): string {
-  const { environment, dry, rows, models, trainings, roofs, host, peers, timestamps, seconds } = report;
+  const { environment, dry, rows, loops, models, trainings, roofs, host, peers, timestamps, seconds } = report;
   const { device, mode, toggles, node, webgpu, platform, date, commit, gpuBefore, gpuAfter } = environment;
   const facts = [
     `${device}, ${modes[mode]}`,
@@ -47,6 +48,7 @@ export function markdownOf(report: Report): string {
       : []),
     ...(host && !dry ? [`## Host\n\n${hostTable(host)}`] : []),
     `## Kernels\n\n${kernelTables(rows, peers)}`,
+    ...(loops.length > 0 ? [`### Linear attention: chunks against a loop of tokens\n\n${loopTable(loops)}`] : []),
     ...(peers && peers.failures.length > 0
       ? [`## What ${peers.peer} could not run\n\n${peers.failures.map((line) => `- ${line}`).join('\n')}`]
       : []),

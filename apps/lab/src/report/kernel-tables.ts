@@ -20,6 +20,23 @@ const titles: Readonly<Record<Group, string>> = {
 
 const columns = ['GPU', 'wall', 'host', 'dispatches', 'clock', 'GB/s', 'TFLOP/s', 'bound by', 'of roof'];
 
+/** Groups whose rates of bytes are shown against the copy roof also where arithmetic bounds them. */
+const readers: ReadonlySet<Group> = new Set(['latent']);
+
+function columnsOf(group: Group): string[] {
+  return readers.has(group) ? ['must read', ...columns, 'of copy roof'] : columns;
+}
+
+function cellsOf({ group, work }: Row, figures: RowFigures): string[] {
+  if (!readers.has(group)) return cells(figures);
+  const { ofCopyRoof } = figures;
+  return [
+    `${number(work.bytes / 2 ** 20)} MiB`,
+    ...cells(figures),
+    ofCopyRoof === undefined ? '—' : `${percent(ofCopyRoof)}${ofCopyRoof > 1 ? ' †' : ''}`,
+  ];
+}
+
 function cells(figures: RowFigures): string[] {
   const { gpu, wall, host, dispatches, clock, gigabytesPerSecond, teraflops, bound, ofRoof } = figures;
   return [
@@ -48,7 +65,14 @@ function line(row: Row, peers: Peers | undefined, variants: readonly string[]): 
   const none = outcome === 'dry' ? 'checked, no figures' : `${outcome}${reason === undefined ? '' : `: ${reason}`}`;
   return [
     name,
-    ...(figures ? cells(figures) : [none, ...columns.slice(1).map(() => '—')]),
+    ...(figures
+      ? cellsOf(row, figures)
+      : [
+          none,
+          ...columnsOf(row.group)
+            .slice(1)
+            .map(() => '—'),
+        ]),
     error === undefined ? '—' : error.toExponential(0),
     ...theirs,
   ];
@@ -61,7 +85,7 @@ export function kernelTables(rows: readonly Row[], peers: Peers | undefined): st
     .map((group) => {
       const own = rows.filter((row) => row.group === group);
       const variants = [...new Set(own.flatMap((row) => besideOf(row, peers).map(({ variant }) => variant)))];
-      const header = ['row', ...columns, 'error', ...variants.map((variant) => `${peers!.peer}: ${variant}`)];
+      const header = ['row', ...columnsOf(group), 'error', ...variants.map((variant) => `${peers!.peer}: ${variant}`)];
       return `### ${titles[group]}\n\n${table(
         header,
         own.map((row) => line(row, peers, variants)),

@@ -139,6 +139,7 @@ const report: Report = {
     rowWithout(gemv, 'not reached'),
     rowWithout(gemv, 'unavailable', 'the device has no shader-f16'),
   ],
+  loops: [],
   models: [model, { ...model, dtype: 'f32', outcome: 'failed', reason: 'out of memory', figures: undefined } as never],
   trainings: [training, trainingWithout(training.shape, { ...trained, name: 'Muon' }, 'failed', 'out of memory')],
   host: {

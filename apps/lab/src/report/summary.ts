@@ -7,7 +7,7 @@ import { number, percent, time } from './text.ts';
 
 /** What somebody reads first: the headline, the worst row of each group, and everything that has no figure. */
 export function summaryOf(result: BenchResult): string {
-  const { rows, models, trainings, roofs } = result;
+  const { rows, loops, models, trainings, roofs } = result;
   const measured = rows.filter(({ figures }) => figures);
   const lines: string[] = [];
   if (roofs && measured.length > 0)
@@ -32,6 +32,10 @@ export function summaryOf(result: BenchResult): string {
       `${group}: ${own.length} rows from ${percent(worst.figures!.ofRoof!)} of the roof (${titleOf(worst)}) to ${percent(best.figures!.ofRoof!)} (${titleOf(best)}).`,
     );
   }
+  for (const { shape, gpu, wall } of loops)
+    lines.push(
+      `${shape}: ${number((gpu ?? wall).ratio)} × as fast as the loop by ${gpu ? 'GPU time' : 'the clock'}${gpu ? `, ${number(wall.ratio)} × by the clock` : ''}.`,
+    );
   const unreached = [...rows, ...models, ...trainings].filter(({ outcome }) => outcome === 'not reached').length;
   if (unreached > 0) lines.push(`**${unreached} rows were not reached in time.**`);
   const missing = rows.filter(({ outcome }) => outcome === 'unavailable');
