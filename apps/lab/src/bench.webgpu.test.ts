@@ -1,6 +1,7 @@
 import { softwareGpu } from '@tessera/software-gpu';
 import type { WebGpuDevice } from '@tessera/kernels-webgpu';
-import { add } from '@tessera/tensor-core';
+import type { Op } from '@tessera/tensor-core';
+import { add, apply1 } from '@tessera/tensor-core';
 import { expect, test } from 'vitest';
 import { openDevice } from './bench/adapter.ts';
 import { mapCases } from './bench/cases/maps.ts';
@@ -40,8 +41,10 @@ test('a dry run goes through every section, finds everything right, and gives no
     'One row',
     'prompts',
     'over a cache',
+    'tied heads and latents',
     'Norms',
     'Elementwise',
+    'gated delta rule',
     'Linear attention',
   ])
     expect(text).toMatch(new RegExp(`^##+ .*${title}`, 'm'));
@@ -69,6 +72,61 @@ test('a row that cannot be run says why, and the others go on', async () => {
   expect(status).toBe(1);
   expect(text).toMatch(/failed: there is no such kernel/);
   expect(text.match(/^\| a \+ b.*checked/gm)).toHaveLength(1);
+});
+
+test('what a kernel leaves out of its result is found, whatever earlier runs left there', async () => {
+  const half: Op = {
+    ...{ id: '@tessera/lab:half', infer: ([x]) => [x!] },
+    kernels: [
+      {
+        backend: 'webgpu',
+        name: 'of the result',
+        source: () => `@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@compute @workgroup_size(1)
+fn main(@builtin(workgroup_id) group: vec3u) { y[group.x] = x[group.x]; }`,
+        grid: () => [12, 1, 1],
+      },
+    ],
+  };
+  const { device: own, features } = await device();
+  const partial: KernelCase = {
+    ...right,
+    inputs: [{ shape: [24], dtype: 'f32' }],
+    build: ([x]) => apply1(half, [x!], {}),
+    check: ([x]) => Array.from({ length: 24 }, (_, index) => ({ index, value: index < 12 ? x![index]! : 0 })),
+    tolerance: 2,
+  };
+  const row = await runCase(partial, { device: own, features, scale: 'dry', timestamps: false });
+  expect([row.outcome, row.error]).toEqual(['wrong', Infinity]);
+  own.dispose();
+});
+
+test('a state goes from run to run, and what is checked begins anew', async () => {
+  const { device: own, features } = await device();
+  const counting: KernelCase = {
+    ...right,
+    inputs: [
+      { shape: [4], dtype: 'f32', scale: 0.5 },
+      { shape: [4], dtype: 'f32', values: Float32Array.of(1, 2, 3, 4) },
+    ],
+    carried: [{ input: 1, output: 0 }],
+    checkedRuns: 3,
+    batch: 5,
+    build: ([x, state]) => {
+      const next = add(state!, x!);
+      return [next, add(next, 1)];
+    },
+    check: ([x, state]) => Array.from(state!, (value, index) => ({ index, value: value + 3 * x![index]! + 1 })),
+    tolerance: 1e-6,
+  };
+  const row = await runCase(counting, { device: own, features, scale: 'full', timestamps: true });
+  expect(row.outcome).toBe('measured');
+  expect(
+    await runCase({ ...counting, checkedRuns: 2 }, { device: own, features, scale: 'dry', timestamps: true }),
+  ).toMatchObject({ outcome: 'wrong' });
+  expect(own.allocatedBytes).toBe(0);
+  own.dispose();
 });
 
 async function device(): Promise<{ device: WebGpuDevice; features: ReadonlySet<string> }> {

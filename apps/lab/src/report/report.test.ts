@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { casesOf, failuresOf } from '../bench/bench.ts';
 import type { KernelCase } from '../bench/kernel-case.ts';
+import { loopComparisons } from '../bench/loop-comparison.ts';
 import type { ModelReport } from '../bench/model/bench-model.ts';
 import { waterfallOf } from '../bench/model/waterfall.ts';
 import { figuresOf, rowWithout } from '../bench/row.ts';
@@ -35,6 +36,10 @@ function measured(one: KernelCase, microseconds: number): Row {
   const clocks = { gpu: about(microseconds), wall: about(microseconds + 10), host: about(6), dispatches: 1 };
   return { ...rowWithout(one, 'dry'), outcome: 'measured', error: 2e-6, figures: figuresOf(clocks, one.work, roofs) };
 }
+
+const loop = measured(full.find(({ sequence }) => sequence?.form === 'loop') as KernelCase, 10);
+const chunks = measured(full.find(({ sequence }) => sequence?.form === 'chunks') as KernelCase, 4096);
+const latent = full.find(({ group }) => group === 'latent') as KernelCase;
 
 const times = { awaited: about(3000), ahead: about(2700), batched: about(2600), host: about(500), submits: 1 };
 const waterfall = waterfallOf(
@@ -136,10 +141,14 @@ const report: Report = {
     measured(square, 4400),
     { ...rowWithout(square, 'wrong', 'differs by 2.0e-2'), error: 0.02 },
     measured(gemv, 10),
+    measured(latent, 16),
+    rowWithout(latent, 'not reached'),
+    loop,
+    chunks,
     rowWithout(gemv, 'not reached'),
     rowWithout(gemv, 'unavailable', 'the device has no shader-f16'),
   ],
-  loops: [],
+  loops: loopComparisons([loop, chunks]),
   models: [model, { ...model, dtype: 'f32', outcome: 'failed', reason: 'out of memory', figures: undefined } as never],
   trainings: [training, trainingWithout(training.shape, { ...trained, name: 'Muon' }, 'failed', 'out of memory')],
   host: {
@@ -164,7 +173,7 @@ test('a row shows every clock, its rates, what bounds it, and the peer beside it
 test('what is wrong, failed or was not reached has a reason and no figure', () => {
   expect(text).toMatch(/^\| 4096×4096 · 4096×4096, f32 \| wrong: differs by 2.0e-2 \|( — \|){8} 2e-2 \|/m);
   expect(text).toMatch(/^\| f32 \| failed: out of memory \|( — \|)+/m);
-  expect(summaryOf(report)).toContain('**1 rows were not reached in time.**');
+  expect(summaryOf(report)).toContain('**2 rows were not reached in time.**');
   expect(failuresOf(report)).toEqual([
     'matmul 4096×4096 · 4096×4096 f32: wrong: differs by 2.0e-2',
     'a Llama f32: failed: out of memory',
@@ -176,6 +185,22 @@ test('the summary names the headline and the worst row of a group', () => {
   const summary = summaryOf(report);
   expect(summary).toContain('f16: 360 tokens/s at context 512 by the public API (30.0 % of the copy roof)');
   expect(summary).toMatch(/matmul: 1 rows from 62.5 % of the roof/);
+});
+
+test('a decode step shows what it must read and its rate against the copy, whatever bounds it', () => {
+  expect(text).toContain('| row | must read | GPU | wall | host | dispatches |');
+  // 2048 positions of 8 KiB, a query of 32 heads of 128 and its result: 16.8 MB in 16 µs.
+  expect(text).toMatch(
+    /^\| GQA, 1 × 2048, 32\/8 heads of 128, f32 \| 16.0 MiB \| 16.0 µs .* \| 1051 \|.*\| 39.6 % \| 2e-6 \|/m,
+  );
+  expect(text).toMatch(/^\| GQA, 1 × 2048, 32\/8 heads of 128, f32 \| not reached \|( — \|){11}/m);
+});
+
+test('chunks are set against a loop over as many tokens, by both clocks', () => {
+  expect(text).toContain(
+    '| Gated DeltaNet by chunks of 64, 16384 of 16 heads 128×128 | 10.0 µs | 164 ms | 4.10 ms | 40.0 × | 20.0 µs | 328 ms | 4.11 ms | 79.8 × |',
+  );
+  expect(summaryOf(report)).toContain('128×128: 40.0 × as fast as the loop by GPU time, 79.8 × by the clock.');
 });
 
 test('a training step shows its clocks, its share of the roof and of the peak that the maker states, and the peer beside it', () => {
