@@ -10,6 +10,7 @@ import {
   pullBack,
   read,
   sigmoid,
+  sub,
   trace,
   where,
   zeros,
@@ -250,5 +251,30 @@ describe('gradients by chunks', () => {
     [-Infinity, { decay: 'vector', delta: false }],
   ] as const)('gates of %d now and then, and hardly any decay in between', async (strong, variant) => {
     expect(await gradientDifferences(await withGates(strong, variant), { chunk: 16 })).toEqual([]);
+  });
+});
+
+describe('gradients of strong gates', () => {
+  /** What the gradient of g gets wrong, of gates near −12, as large as the others' so that its own digits count. */
+  async function gateDifferences(T: number, chunk: number, variant: LinearAttentionVariant): Promise<string[]> {
+    const given = await inputs({ T, B: 1, P: 1, H: 1, K: 8, V: 8 }, variant);
+    given.g = await valueOf(sub(mul(draws(given.g!.shape, 4), 2), 12));
+    const place = Object.keys(given).indexOf('g');
+    const build = (...x: readonly Tensor[]): Tensor[] => {
+      const { o, S } = called(byChunks(chunk), given, x);
+      return [mul(pullBack([o, S], [draws(o.shape, 31), draws(S.shape, 32)], [x[place]!])[0]!, Math.exp(12))];
+    };
+    return differencesFromDefinition(build, Object.values(given), { temporaries: shapesOf(given, chunk) });
+  }
+
+  test.each([
+    [0, 16, netLike],
+    [1, 4, deltaLike],
+    [63, 16, netLike],
+    [65, 16, deltaLike],
+    [64, 64, { decay: 'scalar', delta: false }],
+    [65, 64, { decay: 'vector', delta: false }],
+  ] as const)('of %i entries in chunks of %i keep their digits', async (T, chunk, variant) => {
+    expect(await gateDifferences(T, chunk, variant)).toEqual([]);
   });
 });

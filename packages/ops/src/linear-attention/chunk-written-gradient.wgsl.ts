@@ -2,8 +2,8 @@ import type { KernelPass } from '@tessera/tensor-core';
 import { strengths, valueColumns } from './chunk-outputs.wgsl.ts';
 import type { Bound, ChunkPlan } from './chunk-pass.wgsl.ts';
 import { chunkPass, four, valueRow, where } from './chunk-pass.wgsl.ts';
-import { decayStride } from './chunk-decays.wgsl.ts';
-import { fillHeadDecays, headDecayBytes, headDecayMemory } from './chunk-decays.wgsl.ts';
+import { decayStride, fillHeadDecays, headDecayBytes, headDecayMemory } from './chunk-decays.wgsl.ts';
+import { pairsBytes, pairsMemory, sumPairsAcross } from './chunk-pairs-gradient.wgsl.ts';
 import {
   decayTriangle,
   triangleOf,
@@ -72,17 +72,20 @@ const depth = 8;
 /** Bytes of workgroup memory that {@link chunkScoresGradient} takes. */
 export function chunkScoresGradientBytes({ C, decay, delta }: Pick<ChunkPlan, 'C' | 'decay' | 'delta'>): number {
   return (
-    16 * depth * decayStride(C) * (delta ? 3 : 2) + (decay === 'scalar' ? headDecayBytes(C) : 0) + (delta ? 4 * C : 0)
+    16 * depth * decayStride(C) * (delta ? 3 : 2) +
+    (decay === 'scalar' ? headDecayBytes(C) + pairsBytes(C) : 0) +
+    (delta ? 4 * C : 0)
   );
 }
 
 /**
  * Cotangents of the scores inside a chunk, in their place: dO V′ᵀ of P, and of the delta rule − dE V′ᵀ of M, with V′ = β ⊙ F and dE = β ⊙ G;
- * those of a head whose keys decay alike times e^{G_r − G_s}. And dβ = Σ_V F ⊙ G, `[B, T, H]`.
+ * those of a head whose keys decay alike times e^{G_r − G_s}. And dβ = Σ_V F ⊙ G, `[B, T, H]`. Of a head whose keys decay alike also what the
+ * pairs s < u ≤ r add to the cotangent of g_u, which is Σ dP_rs P_rs, and of the delta rule dM_rs M_rs.
  */
 export function chunkScoresGradient(
   plan: ChunkPlan,
-  from: Record<'dO' | 'v' | 'g' | 'beta' | 'missing' | 'dWritten' | 'scores' | 'dBeta', Bound['from']>,
+  from: Record<'dO' | 'v' | 'g' | 'beta' | 'missing' | 'dWritten' | 'scores' | 'dBeta' | 'dg', Bound['from']>,
 ): KernelPass {
   const { C, T, V, decay, delta } = plan;
   const { lanes } = triangleOf(C);
@@ -91,6 +94,8 @@ export function chunkScoresGradient(
   const scalar = decay === 'scalar';
   const valid = `t0 + r < ${T}u`;
   const outputRow = valueRow(plan, 'r');
+  const score = (part: number, r: number): string =>
+    `read_scores((chunk * ${parts}u + ${part}u) * ${C}u + i * 4u + ${r}u, j * 4u)`;
   const { declaration, fill } = strengths(plan, lanes);
   const slab = (name: string): string => `var<workgroup> ${name}: array<vec4f, ${depth * stride}>;`;
   const body = `${trianglePlace(C)}
@@ -128,6 +133,17 @@ export function chunkScoresGradient(
     }`
         : ''
     }
+  }
+  ${
+    scalar
+      ? `${zeroSums('pairs')}
+  if (live) {
+    ${four((r) => `pairs${r} = p${r} * ${score(0, r)}${delta ? ` + m${r} * ${score(1, r)}` : ''};`, '\n    ')}
+  }
+  ${sumPairsAcross(C, lanes, `if (t0 + u < ${T}u) { d_g[${valueRow(plan, 'u')}] = total; }`)}`
+      : ''
+  }
+  if (live) {
     ${scalar ? decayTriangle(C, 'p', ...(delta ? ['m'] : [])) : ''}
     ${writeTriangle(C, { name: 'p', buffer: 'scores', part: 0, parts, strictly: false })}
     ${delta ? writeTriangle(C, { name: 'm', buffer: 'scores', part: 1, parts, strictly: true }) : ''}
@@ -145,9 +161,10 @@ export function chunkScoresGradient(
           ]
         : [{ name: 'v', from: from.v, width: V }]),
       { name: 'scores', from: from.scores, width: C },
+      ...(scalar ? [{ name: 'd_g', from: from.dg }] : []),
     ],
     lanes,
-    declarations: `${scalar ? headDecayMemory(C) : ''}
+    declarations: `${scalar ? `${headDecayMemory(C)}\n${pairsMemory(C)}` : ''}
 ${delta ? declaration : ''}
 ${['outputs', 'values', ...(delta ? ['found'] : [])].map(slab).join('\n')}`,
     body,

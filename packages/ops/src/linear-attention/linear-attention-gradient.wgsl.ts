@@ -1,11 +1,6 @@
 import type { KernelPass, WebGpuPassesKernel } from '@tessera/tensor-core';
 import { workgroupBytes } from '../quads.wgsl.ts';
-import {
-  chunkKeysGradient,
-  chunkKeysGradientBytes,
-  chunkStatesGradient,
-  handedRows,
-} from './chunk-keys-gradient.wgsl.ts';
+import { chunkKeysGradient, chunkKeysGradientBytes } from './chunk-keys-gradient.wgsl.ts';
 import {
   fitsBuffer,
   goesByChunks,
@@ -19,6 +14,7 @@ import {
 import { chunkRecurrence } from './chunk-recurrence.wgsl.ts';
 import { chunkWyBack } from './chunk-solve.wgsl.ts';
 import { chunkIncrements, chunkScan } from './chunk-states.wgsl.ts';
+import { chunkStatesGradient, chunkStatesGradientBytes, handedRows } from './chunk-states-gradient.wgsl.ts';
 import { chunkScoresGradient, chunkScoresGradientBytes, chunkWrittenGradient } from './chunk-written-gradient.wgsl.ts';
 import type { ChunkedAttributes } from './linear-attention-call.ts';
 
@@ -35,7 +31,8 @@ export const gradientKernel: WebGpuPassesKernel<ChunkedAttributes> = {
     return (
       goesByChunks(call, capabilities) &&
       fitsBuffer(N * B * H * handedRows(plan) * K, capabilities) &&
-      Math.max(chunkScoresGradientBytes(plan), chunkKeysGradientBytes(plan)) <= workgroupBytes(capabilities)
+      Math.max(chunkScoresGradientBytes(plan), chunkStatesGradientBytes(plan), chunkKeysGradientBytes(plan)) <=
+        workgroupBytes(capabilities)
     );
   },
   passes(call, capabilities) {
@@ -107,6 +104,7 @@ export const gradientKernel: WebGpuPassesKernel<ChunkedAttributes> = {
           dWritten: temporary(dWritten),
           scores: temporary(left.scores, true),
           dBeta,
+          dg,
         }),
         chunkStatesGradient(plan, {
           dO,
