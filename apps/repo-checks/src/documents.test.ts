@@ -47,6 +47,14 @@ describe('a region', () => {
     );
   });
 
+  test('of Markdown goes up to the comment that closes it', () => {
+    const [block, ...others] = shownBlocks(
+      '<!-- markdown: tables.ts -->\n\n| a |\n\ntext\n\n<!-- /markdown -->\n\nmore\n',
+    );
+    expect(block).toMatchObject({ kind: 'markdown', source: 'tables.ts', shown: '| a |\n\ntext\n' });
+    expect(others).toEqual([]);
+  });
+
   test('a block of TypeScript without a source is found', () => {
     expect(blocksWithoutSource('```ts\nconst pasted = 1;\n```\n')).toEqual(['const pasted = 1;']);
   });

@@ -4,29 +4,36 @@ import { join } from 'node:path';
 import { repositoryRoot } from './workspace.ts';
 
 /**
- * A fenced block of a document with what it must equal. In Markdown a comment before the fence names it:
+ * A block of a document with what it must equal. In Markdown a comment before it names it: before a fence
  * `<!-- code: path/of/file.ts#region -->` for a region of a file (without `#region`, the whole file), and
- * `<!-- output: path/of/script.ts -->` for what a script prints.
+ * `<!-- output: path/of/script.ts -->` for what a script prints; `<!-- markdown: path/of/script.ts -->` for Markdown that a script
+ * prints, up to `<!-- /markdown -->`.
  */
 export interface ShownBlock {
-  readonly kind: 'code' | 'output';
+  readonly kind: 'code' | 'output' | 'markdown';
   /** Path in the repository, for code with `#` and the region. */
   readonly source: string;
   readonly shown: string;
-  /** The whole block in the document, from its comment to its last fence. */
+  /** The whole block in the document, from its comment to what closes it. */
   readonly whole: string;
+  /** What follows {@link ShownBlock.shown} in it. */
+  readonly closing: string;
 }
 
-const block = /<!-- (code|output): (\S+) -->\n\n```[a-z]*\n([\s\S]*?)```/g;
+const block =
+  /<!-- (code|output): (\S+) -->\n\n```[a-z]*\n([\s\S]*?)(```)|<!-- (markdown): (\S+) -->\n\n([\s\S]*?)(\n<!-- \/markdown -->)/g;
 
 /** The blocks of a document that name their source. */
 export function shownBlocks(markdown: string): readonly ShownBlock[] {
-  return [...markdown.matchAll(block)].map(([whole, kind, source, shown]) => ({
-    kind: kind as ShownBlock['kind'],
-    source: source!,
-    shown: shown!,
-    whole,
-  }));
+  return [...markdown.matchAll(block)].map(([whole, ...groups]) => {
+    const [kind, source, shown, closing] = groups.filter((group) => group !== undefined) as [
+      string,
+      string,
+      string,
+      string,
+    ];
+    return { kind: kind as ShownBlock['kind'], source, shown, whole, closing };
+  });
 }
 
 /** First lines of TypeScript blocks that name no source. */

@@ -9,8 +9,9 @@ for (const document of checkedDocuments()) {
   const path = join(repositoryRoot, document);
   let text = readFileSync(path, 'utf8');
   for (const block of shownBlocks(text)) {
-    const head = block.whole.slice(0, block.whole.length - block.shown.length - 3);
-    text = text.replace(block.whole, () => `${head}${sourceOf(block)}\`\`\``);
+    const { whole, shown, closing } = block;
+    const head = whole.slice(0, whole.length - shown.length - closing.length);
+    text = text.replace(whole, () => `${head}${sourceOf(block)}${closing}`);
   }
   writeFileSync(path, text);
 }
