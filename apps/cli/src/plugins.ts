@@ -3,6 +3,7 @@ import { linearAttention } from '@tessera/attention-linear';
 import { softmax } from '@tessera/attention-softmax';
 import { feedForward } from '@tessera/feedforward';
 import { mixtureOfExperts } from '@tessera/feedforward-moe';
+import { memoryMosaics } from '@tessera/mixers-memory-mosaic';
 import { norms } from '@tessera/norms';
 import type { Plugin } from '@tessera/plugin';
 
@@ -13,5 +14,6 @@ export const plugins: readonly Plugin[] = [
   latentAttentions,
   feedForward,
   mixtureOfExperts,
+  memoryMosaics,
   norms,
 ];

@@ -6,6 +6,7 @@ import { linearAttention } from '@tessera/attention-linear';
 import { softmax } from '@tessera/attention-softmax';
 import { feedForward } from '@tessera/feedforward';
 import { mixtureOfExperts } from '@tessera/feedforward-moe';
+import { memoryMosaics } from '@tessera/mixers-memory-mosaic';
 import { norms } from '@tessera/norms';
 import type { LayerSpec, ModelSpec, Plugin } from '@tessera/plugin';
 import type { Program } from '@tessera/tensor-core';
@@ -21,6 +22,7 @@ export const families: readonly Plugin[] = [
   latentAttentions,
   feedForward,
   mixtureOfExperts,
+  memoryMosaics,
   norms,
 ];
 

@@ -39,7 +39,11 @@ function prefixOf({ prefixes, embedding, layersName }: PublishedModel, present?:
  * Embedding and head. A tied matrix is published under the embedding's name, under the head's, or under both; with both, a
  * `copy` rule leaves it to the values whether the model is tied.
  */
-function embeddingRules({ embedding, head }: PublishedModel, prefix: string, present?: PublishedShapes): TensorRule[] {
+export function embeddingRules(
+  { embedding, head }: Pick<PublishedModel, 'embedding' | 'head'>,
+  prefix: string,
+  present?: PublishedShapes,
+): TensorRule[] {
   const embeddingName = prefix + embedding.name;
   const headName = head.names.find((name) => present?.has(name));
   if (!head.tied)

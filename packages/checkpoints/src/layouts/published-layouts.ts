@@ -9,6 +9,8 @@ import { gpt2 } from './families/gpt2.ts';
 import { gptNeox } from './families/gpt-neox.ts';
 import { groupedLatentGla, groupedLatentGta } from './families/papers/grouped-latent.ts';
 import { linearizedFlash } from './families/papers/linearized-flash.ts';
+import { memoryMosaicsLibrary } from './families/papers/memory-mosaics-library.ts';
+import { memoryMosaicsNano } from './families/papers/memory-mosaics-nano.ts';
 import { granite } from './families/granite.ts';
 import { kimiLinear } from './families/kimi-linear.ts';
 import { lfm2 } from './families/lfm2.ts';
@@ -51,6 +53,8 @@ export const publishedLayouts: readonly CheckpointLayout[] = [
   groupedLatentGla,
   groupedLatentGta,
   linearizedFlash,
+  memoryMosaicsLibrary,
+  memoryMosaicsNano,
 ];
 
 /** The published layouts and our own, for an assembler. */

@@ -3,7 +3,14 @@ import type { FileSource, ReadOptions } from './file-source.ts';
 import { readJson, readJsonIfPresent } from './read-json.ts';
 
 /** Items that come in variants, whose names follow these: `linearized_flash_plain`. */
-const families = ['linearized_flash', 'linearized_gpt2_attn', 'linearized_llama_attn', 'linearized_llama_replace'];
+const families = [
+  'linearized_flash',
+  'linearized_gpt2_attn',
+  'linearized_llama_attn',
+  'linearized_llama_replace',
+  'memory_mosaics_library',
+  'memory_mosaics_nano',
+];
 
 /**
  * The config of a model: `config.json`, or what code of single papers leaves in its place, settings without a name (`hparams.json`)

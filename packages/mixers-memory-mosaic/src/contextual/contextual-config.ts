@@ -28,7 +28,7 @@ export interface ContextualMemoryParams extends MemoryParams {
   readonly v_proj: Tensor;
   /** `[H · d]` */
   readonly v_bias?: Tensor;
-  /** `[H]`: c, how much of a value is of its own entry. Absent with `valueTaps`, and without look-ahead. */
+  /** `[H]`: c, how much of a value is of its own entry. Absent with `valueTaps`. */
   readonly peek?: Tensor;
 }
 
@@ -42,8 +42,8 @@ export const contextualMemoryConfig = fields<ContextualMemoryConfig>({
 }) as ReturnType<typeof fields<ContextualMemoryConfig>>;
 
 /** True where values are mixtures of two entries of one map. */
-export function mixesValues({ valueTaps, lookAhead = 1 }: ContextualMemoryConfig): boolean {
-  return valueTaps === undefined && lookAhead > 0;
+export function mixesValues({ valueTaps }: ContextualMemoryConfig): boolean {
+  return valueTaps === undefined;
 }
 
 /** Inputs before the own one that maps of several taps read. */

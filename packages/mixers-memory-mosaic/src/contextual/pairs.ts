@@ -15,7 +15,7 @@ export interface Pending {
   readonly average: Tensor;
   /** Keys whose values are not known yet, `[B, s, H, d]`; absent without look-ahead. */
   readonly keys?: Tensor;
-  /** What those values will have of their own entries, `[B, s, H, d]`; absent with `valueTaps`. */
+  /** What those values will have of their own entries, `[B, s, H, d]`; absent with `valueTaps` and without look-ahead. */
   readonly values?: Tensor;
   /** Inputs that maps of several taps read again, `[B, J, D]`; absent where there is none. */
   readonly inputs?: Tensor;
@@ -32,7 +32,7 @@ export function pendingShapes(
   return {
     average: [H, 1, d],
     ...(s > 0 && { keys: [s, H, d] }),
-    ...(mixesValues(config) && { values: [s, H, d] }),
+    ...(s > 0 && mixesValues(config) && { values: [s, H, d] }),
     ...(J > 0 && { inputs: [J, dModel] }),
   };
 }
@@ -110,6 +110,6 @@ function makeValues(call: Omit<PairsCall, 'before'>): { w: Tensor; p: Tensor } {
   }
   const p = byHead(linear(x, params.v_proj, params.v_bias));
   const c = reshape(params.peek, [1, 1, config.heads, 1]);
-  const own = entriesBefore(p, pending.values!, config.lookAhead, entries);
+  const own = pending.values ? entriesBefore(p, pending.values, config.lookAhead, entries) : p;
   return { w: add(mul(sub(1, c), p), mul(c, own)), p };
 }
