@@ -1,3 +1,6 @@
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { CpuDevice } from '@tessera/tensor-core';
 import { expect, test } from 'vitest';
 import { runPlan } from './experiment.ts';
@@ -6,6 +9,7 @@ import { modelOf } from './model-of.ts';
 import { recallRow } from './recall-task.ts';
 import { recallPlan } from './recall.ts';
 import { tableOf } from './table.ts';
+import { gatherResults, writeResults } from './write-results.ts';
 
 test('each key of a row of recall comes twice, and only its second value is asked for', () => {
   const { tokens, targets } = recallRow({ vocabSize: 64, length: 40, pairs: 6 }, [1, 2]);
@@ -34,4 +38,19 @@ test('an experiment is trained and measured, and its table has every run', async
   expect(tableOf([result, { ...result, seed: 1, measured: { accuracy: 0.7 } }])).toContain(
     '| 0, 1 | 0.6000 [0.5000–0.7000] |',
   );
+});
+
+test('what several processes measured is gathered into one table and one picture, and devices are not mixed', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'experiment-'));
+  const run = { mixer: 'gla', width: 16, parameters: 9, steps: 1, tokens: 4, seconds: 1, lastLoss: 2 };
+  const made = (device: string, seed: number, validationLoss: number): string => {
+    const results = [{ ...run, seed, measured: { validationLoss } }];
+    writeResults(join(folder, device, String(seed)), { experiment: 'stories', device, results });
+    return join(folder, device, String(seed), 'stories.json');
+  };
+  const files = [made('a', 1, 0.5), made('a', 0, 0.7)];
+  writeResults(folder, gatherResults(files));
+  expect(readFileSync(join(folder, 'stories.md'), 'utf8')).toContain('| 0, 1 | 0.6000 [0.5000–0.7000] |');
+  expect(readFileSync(join(folder, 'stories.svg'), 'utf8').match(/<circle/g)).toHaveLength(2);
+  expect(() => gatherResults([...files, made('b', 2, 0.6)])).toThrow(/is of stories on b, and .* of stories on a/);
 });

@@ -1,11 +1,9 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { encodeByWord, storyTexts } from '@tessera/data';
 import { requestWebGpu } from '@tessera/kernels-webgpu';
 import { CpuDevice } from '@tessera/tensor-core';
 import type { Device } from '@tessera/tensor-core';
 import { createTokenizer } from '@tessera/text';
-import { encodeByWord, storyTexts } from '@tessera/data';
 import { trainTokenizer } from '@tessera/tokenizer-training';
 import { create } from 'webgpu';
 import type { RunPlan, RunResult } from './experiment.ts';
@@ -13,12 +11,15 @@ import { runPlan } from './experiment.ts';
 import { mixers } from './mixers.ts';
 import { recallPlan } from './recall.ts';
 import { storyPlans } from './stories.ts';
-import { tableOf } from './table.ts';
+import type { ExperimentName } from './write-results.ts';
+import { gatherResults, resultsText, writeResults } from './write-results.ts';
 
 const usage = `experiment stories|recall [--mixers=NAME,…] [--seeds=0,1,2] [--widths=32,64] [--steps=N] [--device=webgpu|cpu] [--seconds=N] [--out=FOLDER]
+experiment gather FILE.json … --out=FOLDER
 
 stories   loss on generated stories at equal parameters and tokens
 recall    multi-query associative recall: 8 pairs among 128 tokens
+gather    one table and picture of the JSON that several processes wrote
 mixers    ${Object.keys(mixers).join(', ')}
 seconds   nothing new begins after this time`;
 
@@ -35,50 +36,50 @@ const { values, positionals } = parseArgs({
     help: { type: 'boolean', default: false },
   },
 });
-const [name] = positionals;
-if (values.help || (name !== 'stories' && name !== 'recall')) {
+const [name, ...files] = positionals;
+if (values.help || (name !== 'stories' && name !== 'recall' && name !== 'gather')) {
   process.stdout.write(`${usage}\n`);
   process.exit(values.help ? 0 : 2);
 }
-const numbers = (text: string): number[] => text.split(',').map(Number);
-const chosen = values.mixers?.split(',') ?? Object.keys(mixers);
-const steps = values.steps === undefined ? undefined : Number(values.steps);
-const until = performance.now() + 1000 * Number(values.seconds ?? Infinity);
+if (name === 'gather') {
+  const made = gatherResults(files);
+  process.stdout.write(resultsText(made));
+  if (values.out !== undefined) writeResults(values.out, made);
+} else await run(name);
 
-const device = await openDevice(values.device);
-const interrupt = new AbortController();
-process.once('SIGINT', () => interrupt.abort(new Error('Interrupted.')));
-const results: RunResult[] = [];
-try {
-  for (const plan of await plansOf(name)) {
-    if (performance.now() > until) {
-      process.stderr.write(`${plan.mixer}, seed ${plan.seed}, and what follows: no time is left\n`);
-      break;
+async function run(experiment: ExperimentName): Promise<void> {
+  const until = performance.now() + 1000 * Number(values.seconds ?? Infinity);
+  const device = await openDevice(values.device);
+  const interrupt = new AbortController();
+  process.once('SIGINT', () => interrupt.abort(new Error('Interrupted.')));
+  const results: RunResult[] = [];
+  try {
+    for (const plan of await plansOf(experiment)) {
+      if (performance.now() > until) {
+        process.stderr.write(`${plan.mixer}, seed ${plan.seed}, and what follows: no time is left\n`);
+        break;
+      }
+      const result = await runPlan(plan, device, interrupt.signal);
+      results.push(result);
+      const measured = Object.entries(result.measured).map(([key, value]) => `${key} ${value.toFixed(4)}`);
+      process.stderr.write(
+        `${result.mixer}, width ${result.width}, seed ${result.seed}: ${measured.join(', ')}, ${result.seconds.toFixed(1)} s\n`,
+      );
     }
-    const result = await runPlan(plan, device, interrupt.signal);
-    results.push(result);
-    const measured = Object.entries(result.measured).map(([key, value]) => `${key} ${value.toFixed(4)}`);
-    process.stderr.write(
-      `${result.mixer}, width ${result.width}, seed ${result.seed}: ${measured.join(', ')}, ${result.seconds.toFixed(1)} s\n`,
-    );
+  } finally {
+    const made = { experiment, device: device.name, results };
+    process.stdout.write(resultsText(made));
+    if (values.out !== undefined) writeResults(values.out, made);
+    device.dispose();
   }
-} finally {
-  const table = `${device.name}\n\n${tableOf(results)}`;
-  process.stdout.write(`${table}\n`);
-  if (values.out !== undefined) {
-    mkdirSync(values.out, { recursive: true });
-    writeFileSync(join(values.out, `${name}.md`), table);
-    writeFileSync(
-      join(values.out, `${name}.json`),
-      `${JSON.stringify({ device: device.name, results }, undefined, 1)}\n`,
-    );
-  }
-  device.dispose();
 }
 
-async function plansOf(kind: 'stories' | 'recall'): Promise<readonly RunPlan[]> {
+async function plansOf(experiment: ExperimentName): Promise<readonly RunPlan[]> {
+  const numbers = (text: string): number[] => text.split(',').map(Number);
+  const chosen = values.mixers?.split(',') ?? Object.keys(mixers);
+  const steps = values.steps === undefined ? undefined : Number(values.steps);
   const seeds = numbers(values.seeds);
-  if (kind === 'recall')
+  if (experiment === 'recall')
     return numbers(values.widths).flatMap((width) =>
       chosen.flatMap((mixer) => seeds.map((seed) => recallPlan(mixer, width, seed, steps))),
     );

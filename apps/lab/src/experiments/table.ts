@@ -1,16 +1,12 @@
 import type { RunResult } from './experiment.ts';
+import { groupsOf } from './groups.ts';
 
 /** A table in Markdown: a row for each mixer and width, its seeds together, with the lowest and the highest of them. */
 export function tableOf(results: readonly RunResult[]): string {
-  const groups = new Map<string, RunResult[]>();
-  for (const result of results) {
-    const key = `${result.mixer} ${result.width}`;
-    groups.set(key, [...(groups.get(key) ?? []), result]);
-  }
   const names = [...new Set(results.flatMap(({ measured }) => Object.keys(measured)))];
   const head = ['mixer', 'width', 'parameters', 'tokens', 'seeds', ...names, 'seconds'];
-  const rows = [...groups.values()].map((runs) => {
-    const [{ mixer, width, parameters, tokens }] = runs as [RunResult, ...RunResult[]];
+  const rows = groupsOf(results).map(({ mixer, width, runs }) => {
+    const [{ parameters, tokens }] = runs as [RunResult, ...RunResult[]];
     const spread = (values: readonly number[]): string => {
       const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
       return values.length === 1
