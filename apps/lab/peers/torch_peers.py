@@ -3,12 +3,12 @@
 Kernels: CUDA events around a replayed CUDA graph, so that no host time is counted; weights and caches alternate as in ours, so that
 none is still in the L2 cache. Models: transformers, eager, as most people run it. --dry runs everything once on the CPU at tiny
 sizes, to see that it works; its figures say nothing. Training: a Llama of transformers, eager, forward, loss, backward, clipping and
-AdamW, timed by events at both ends of each step and by the clock over all of them.
+AdamW, timed by events at both ends of each step and by the clock over all of them. Latent: decode steps over caches, by
+scaled_dot_product_attention and by plain products. Linear: the Triton kernels of flash-linear-attention.
 """
 
 import argparse
 import json
-import math
 import os
 import statistics
 import time
@@ -16,43 +16,9 @@ import time
 import torch
 import torch.nn.functional as F
 
-DTYPES = {'f32': torch.float32, 'f16': torch.float16, 'bf16': torch.bfloat16}
-UNCACHED = 2**28
-MOST_COPIES = 64
-# In a graph of one kernel the way of the graph to the GPU would count.
-LEAST_CALLS = 8
-
-
-def seconds_of(calls, device, repeats):
-    """Median time of one of `calls`, which are run one after another, few of them several times."""
-    calls = calls * max(1, LEAST_CALLS // len(calls))
-    for call in calls:
-        call()
-    if device == 'cpu':
-        begun = time.perf_counter()
-        for call in calls:
-            call()
-        return (time.perf_counter() - begun) / len(calls)
-    torch.cuda.synchronize()
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        for call in calls:
-            call()
-    times = []
-    for i in range(repeats + 2):
-        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-        start.record()
-        graph.replay()
-        end.record()
-        torch.cuda.synchronize()
-        if i >= 2:
-            times.append(start.elapsed_time(end) / 1000 / len(calls))
-    return statistics.median(times)
-
-
-def copies(bytes_of_one):
-    return max(2, min(MOST_COPIES, math.ceil(UNCACHED / bytes_of_one)))
-
+from latent_attention import latent_rows
+from linear_attention import linear_rows
+from timing import DTYPES, copies, failure, seconds_of
 
 def product(size, dtype, device, tf32, repeats):
     """x Wᵀ, or A · B where the shape says so; everything in one dtype."""
@@ -90,7 +56,7 @@ def kernels(shapes, device, repeats):
         try:
             seconds = measure()
         except Exception as error:  # what one row cannot do is told, and the others go on
-            failures.append(f"{group} {size['shape']} {variant}: {type(error).__name__}: {str(error).splitlines()[0][:200]}")
+            failures.append(failure(f"{group} {size['shape']} {variant}", error))
             return
         rows.append({'group': group, 'shape': size['shape'], 'dtype': dtype, 'variant': variant, 'microseconds': 1e6 * seconds})
 
@@ -263,20 +229,23 @@ def tiny(shapes):
     return {
         group: [{key: 1 if key in ('M', 'n') and value == 1 else small.get(key, value) for key, value in size.items()} | ({'G': 2} if 'G' in size else {}) for size in sizes]
         for group, sizes in shapes.items()
-        if group not in ('comment', 'training')
+        if group not in ('comment', 'training', 'latent', 'linear')
     }
+
+
+PARTS = ('kernels', 'models', 'training', 'latent', 'linear')
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--json', required=True, help='file for the figures')
     parser.add_argument('--dry', action='store_true', help='tiny sizes on the CPU')
-    parser.add_argument('--only', default='kernels,models,training', help='what is measured, of kernels, models and training (default: all)')
+    parser.add_argument('--only', default=','.join(PARTS), help=f'what is measured, of {", ".join(PARTS)} (default: all)')
     parser.add_argument('--no-models', action='store_true', help='kernels only')
     options = parser.parse_args()
     only = {'kernels'} if options.no_models else set(options.only.split(','))
-    if not only <= {'kernels', 'models', 'training'}:
-        parser.error(f'--only={options.only}: expected some of kernels, models, training')
+    if not only <= set(PARTS):
+        parser.error(f'--only={options.only}: expected some of {", ".join(PARTS)}')
     torch.manual_seed(1)
     torch.backends.cudnn.allow_tf32 = False
     device = 'cpu' if options.dry else 'cuda'
@@ -286,12 +255,18 @@ def main():
     if 'kernels' in only:
         with torch.inference_mode():
             rows, failures = kernels(tiny(shapes) if options.dry else shapes, device, 1 if options.dry else 20)
+    repeats = 1 if options.dry else 20
+    for part, measure in (('latent', latent_rows), ('linear', linear_rows)):
+        if part in only:
+            more, missing = measure(shapes[part], device, repeats)
+            rows += more
+            failures += missing
     models = []
     for dtype in ('f32', 'bf16', 'f16') if 'models' in only else ():
         try:
             models.append(model(dtype, device, options.dry))
         except Exception as error:
-            failures.append(f'model {dtype}: {type(error).__name__}: {str(error).splitlines()[0][:200]}')
+            failures.append(failure(f'model {dtype}', error))
         if device == 'cuda':
             torch.cuda.empty_cache()
     trained = []
@@ -302,7 +277,7 @@ def main():
         try:
             trained.append(training(sizes, device, autocast, fused, options.dry))
         except Exception as error:
-            failures.append(f'training, autocast {autocast}, fused {fused}: {type(error).__name__}: {str(error).splitlines()[0][:200]}')
+            failures.append(failure(f'training, autocast {autocast}, fused {fused}', error))
     peers = {
         'peer': f'PyTorch {torch.__version__}',
         'device': 'CPU' if options.dry else torch.cuda.get_device_name(),

@@ -76,7 +76,8 @@ test('a row that cannot be run says why, and the others go on', async () => {
 
 test('what a kernel leaves out of its result is found, whatever earlier runs left there', async () => {
   const half: Op = {
-    ...{ id: '@tessera/lab:half', infer: ([x]) => [x!] },
+    id: '@tessera/lab:half',
+    infer: ([x]) => [x!],
     kernels: [
       {
         backend: 'webgpu',
