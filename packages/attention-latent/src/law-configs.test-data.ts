@@ -30,7 +30,7 @@ export const uses: readonly [string, MixerUse][] = [
     multiHeadLatentAttention({ ...small, absorbUpTo: 1, pageSize: 4 }),
   ],
   ['MLA, a window of 5, in pages of 4', multiHeadLatentAttention({ ...small, rotary: {}, window: 5, pageSize: 4 })],
-  ['MLA without a shared key', multiHeadLatentAttention({ ...small, rotaryDim: 0, rotary: {} })],
+  ['MLA without a shared key', multiHeadLatentAttention({ ...small, rotaryDim: 0 })],
   ['GLA, its latents by default', groupedLatentAttention({ heads: 2, rotaryDim: 4, rotary: {} })],
   [
     'GLA, three latents, low-rank queries, biases, in pages of 1',

@@ -130,7 +130,7 @@ describe('2. one attention is another', () => {
   });
 
   test('GTA without a shared key is GQA whose keys are its values', async () => {
-    const tied = new Layer(gta({ rotaryDim: 0 }), D);
+    const tied = new Layer(gta({ rotaryDim: 0, rotary: undefined, sharedKeyBias: false }), D);
     expect(await distance(tied.forward(x), asGrouped(tied.params, 0).forward(x))).toBeLessThan(exact);
   });
 });
@@ -351,21 +351,18 @@ describe('sizes that do not fit are refused by their names', () => {
   test.each([
     [
       gla({ heads: 6, latentHeads: 4 }),
-      'latent attention: 6 heads do not divide into 4 latentHeads. Set latentHeads to a divisor of heads.',
+      'latentHeads is 4, and 6 heads do not divide into 4 latentHeads. Set latentHeads to a divisor of heads.',
     ],
-    [
-      mla({ rotaryDim: 3 }),
-      'latent attention: rotaryDim is 3, expected an even number: pairs of elements turn. Set rotaryDim.',
-    ],
+    [mla({ rotaryDim: 3 }), 'rotaryDim is 3, expected an even number: pairs of elements turn. Set rotaryDim.'],
     [
       mla({ rotary: { dims: 6 } }),
-      'latent attention: rotary.dims is 6, expected an even number up to rotaryDim = 4. Leave it out to turn all of the shared key.',
+      'rotary.dims is 6, expected an even number up to rotaryDim = 4. Leave it out to turn all of them.',
     ],
-    [multiHeadLatentAttention({ heads: 5 }), 'attention: dModel 12 does not divide into 5 heads. Set headDim.'],
-    [gta({ kvHeads: 3 }), 'tied attention: 4 heads do not divide into 3 kvHeads. Set kvHeads to a divisor of heads.'],
+    [multiHeadLatentAttention({ heads: 5 }), 'heads is 5, and dModel 12 does not divide into 5 heads. Set headDim.'],
+    [gta({ kvHeads: 3 }), 'kvHeads is 3, and 4 heads do not divide into 3 kvHeads. Set kvHeads to a divisor of heads.'],
     [
       gta({ rotaryDim: 8 }),
-      "tied attention: rotaryDim is 8, expected up to headDim = 6: the shared key takes the place of a part of a head's. Set rotaryDim.",
+      "rotaryDim is 8, expected up to headDim = 6: the shared key takes the place of a part of a head's. Set rotaryDim.",
     ],
     [mla({ pageSize: 0 }), 'config.pageSize is 0, expected a whole number from 1.'],
     [mla({ window: 0 }), 'config.window is 0, expected a whole number from 1.'],

@@ -1,4 +1,4 @@
-export { rotaryConfig, anglesOf } from './rotary-config.ts';
+export { rotaryConfig, anglesOf, checkRotary } from './rotary-config.ts';
 export type { RotaryConfig } from './rotary-config.ts';
 export { headFields, headParams, headSizes, projectOutput, projectQueryKeyValue } from './projections.ts';
 export type { HeadParams, HeadSizes, HeadsConfig, QueryKeyNormConfig } from './projections.ts';

@@ -1,10 +1,21 @@
 import { linear, rmsNorm, rotary } from '@tessera/ops';
 import type { ParamSpecs } from '@tessera/plugin';
-import { bias, bool, constant, fields, int, linearWeight, number, oneOf, optional } from '@tessera/plugin';
+import {
+  bias,
+  bool,
+  constant,
+  fields,
+  int,
+  linearWeight,
+  number,
+  oneOf,
+  optional,
+  settingError,
+} from '@tessera/plugin';
 import type { Field } from '@tessera/plugin';
-import { InvalidSpecError, reshape } from '@tessera/tensor-core';
+import { reshape } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
-import { anglesOf, rotaryConfig } from './rotary-config.ts';
+import { anglesOf, checkRotary, rotaryConfig } from './rotary-config.ts';
 import type { RotaryConfig } from './rotary-config.ts';
 
 /** Norm of queries and keys before they meet. */
@@ -85,24 +96,30 @@ export const headFields: { readonly [K in keyof HeadsConfig]-?: Field<HeadsConfi
 
 /**
  * Sizes that follow from a config and the width of the model.
- * @throws {@link InvalidSpecError} when the width or the heads do not divide
+ * @throws InvalidSpecError when the width or the heads do not divide
  */
 export function headSizes(config: Required<HeadsConfig>, dModel: number): HeadSizes {
   const { heads } = config;
   const kvHeads = (config.kvHeads as number | undefined) ?? heads;
   const headDim = (config.headDim as number | undefined) ?? dModel / heads;
   if (!Number.isInteger(headDim))
-    throw new InvalidSpecError(`attention: dModel ${dModel} does not divide into ${heads} heads. Set headDim.`, {
-      facts: { dModel, heads },
+    throw settingError('heads', `is ${heads}, and dModel ${dModel} does not divide into ${heads} heads. Set headDim`, {
+      dModel,
+      heads,
     });
   if (heads % kvHeads !== 0)
-    throw new InvalidSpecError(`attention: ${heads} heads do not divide into ${kvHeads} kvHeads.`, {
-      facts: { heads, kvHeads },
-    });
+    throw settingError(
+      'kvHeads',
+      `is ${kvHeads}, and ${heads} heads do not divide into ${kvHeads} kvHeads. Set kvHeads to a divisor of heads`,
+      { heads, kvHeads },
+    );
   return { heads, kvHeads, headDim };
 }
 
-/** Shapes of the learned tensors. */
+/**
+ * Shapes of the learned tensors.
+ * @throws InvalidSpecError when the width or the heads do not divide, or rotary positions do not fit a head
+ */
 export function headParams({
   config,
   dModel: D,
@@ -111,6 +128,7 @@ export function headParams({
   readonly dModel: number;
 }): ParamSpecs<HeadParams> {
   const { heads: H, kvHeads: G, headDim: d } = headSizes(config, D);
+  checkRotary(config.rotary as RotaryConfig | undefined, { setting: 'headDim', width: d });
   const normWeight = (heads: number): ParamSpecs<{ w: Tensor }>['w'] => ({
     shape: [config.qkNorm?.over === 'full' ? heads * d : d],
     init: constant(1 - (config.qkNorm?.offset ?? 0)),

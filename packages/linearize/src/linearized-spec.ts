@@ -46,7 +46,7 @@ export function linearizedSpec(spec: ModelSpec, { mixer, config = {}, layers }: 
   const known = Object.keys(schema.jsonSchema?.properties ?? {});
   const replace = (layer: LayerSpec): LayerSpec => {
     const attention = layer.mixer!.config as Attention;
-    const follows = Object.entries(settingsOf(attention, spec.dModel)).filter(
+    const follows = Object.entries(settingsOf(attention, spec.dModel, config)).filter(
       ([key, value]) => known.includes(key) && value !== undefined,
     );
     return { ...layer, mixer: { type: mixer.name, config: { ...Object.fromEntries(follows), ...config } } };
@@ -55,13 +55,13 @@ export function linearizedSpec(spec: ModelSpec, { mixer, config = {}, layers }: 
 }
 
 /** What follows from an attention, under all the names that mixers have for it. */
-function settingsOf(attention: Attention, dModel: number): Record<string, unknown> {
+function settingsOf(attention: Attention, dModel: number, given: object): Record<string, unknown> {
   const { heads, headDim = dModel / heads, kvHeads = heads } = attention;
+  const { parts, learnedFactors } = given as { readonly parts?: unknown; readonly learnedFactors?: unknown };
   return {
     // A retrofit begins with the own group alone, and learns how much of the others it wants.
-    globalFactor: 0,
-    learnedFactors: 'global',
-    factorsOf: 'head',
+    ...(parts !== 'local' &&
+      learnedFactors !== 'none' && { globalFactor: 0, learnedFactors: 'global', factorsOf: 'head' }),
     ...attention,
     kvHeads,
     headDim,

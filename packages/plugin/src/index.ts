@@ -10,3 +10,4 @@ export * from './spec.ts';
 export * from './layout.ts';
 export * from './rows.ts';
 export * from './stepping.ts';
+export * from './setting-error.ts';

@@ -43,7 +43,7 @@ test.each<[string, unknown, string]>([
   [
     'settings that do not fit each other',
     withThirdLayer({ mixer: { type: attention, config: { heads: 5 } } }),
-    'spec.layers.2.mixer: attention: dModel 12 does not divide into 5 heads. Set headDim.',
+    'spec.layers.2.mixer.config.heads is 5, and dModel 12 does not divide into 5 heads. Set headDim.',
   ],
   [
     'a part of the layer that does not exist',

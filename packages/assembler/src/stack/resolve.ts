@@ -2,6 +2,7 @@ import type {
   AnyFeedForward,
   AnyMixer,
   AnyNorm,
+  CachePolicy,
   JoinFactors,
   LayerSpec,
   LinkSpec,
@@ -41,6 +42,8 @@ export interface ResolvedModel {
   readonly spec: ModelSpec;
   readonly layers: readonly ResolvedLayer[];
   readonly finalNorm: Resolved<AnyNorm> | undefined;
+  /** What growing caches are read under. Absent: they grow. */
+  readonly cachePolicy?: CachePolicy;
 }
 
 /**
@@ -145,6 +148,7 @@ function resolvePart<P extends AnyPart>(
   } catch (cause) {
     // A part knows its settings, not where it stands.
     if (!isTesseraError(cause)) throw cause;
-    throw new InvalidSpecError(`${where}: ${cause.message}`, { cause, facts: { where, ...cause.facts } });
+    const at = typeof cause.facts['setting'] === 'string' ? `${where}.config.` : `${where}: `;
+    throw new InvalidSpecError(at + cause.message, { cause, facts: { where, ...cause.facts } });
   }
 }

@@ -1,8 +1,7 @@
 import type { RotaryConfig } from '@tessera/head-projections';
-import { rotaryConfig } from '@tessera/head-projections';
-import { bool, fields, int, number, optional } from '@tessera/plugin';
+import { checkRotary, rotaryConfig } from '@tessera/head-projections';
+import { bool, fields, int, number, optional, settingError } from '@tessera/plugin';
 import type { Field } from '@tessera/plugin';
-import { InvalidSpecError } from '@tessera/tensor-core';
 
 /** Settings of multi-head latent attention. */
 export interface LatentAttentionConfig {
@@ -96,19 +95,20 @@ export interface LatentSizes {
 
 /**
  * Sizes that follow from a config and the width of the model.
- * @throws {@link InvalidSpecError} for sizes that do not fit each other
+ * @throws InvalidSpecError for sizes that do not fit each other
  */
 export function latentSizes(config: AnyLatentConfig, dModel: number): LatentSizes {
   const given = config as Partial<AnyLatentConfig> & Pick<AnyLatentConfig, 'heads'>;
   const { heads, latentHeads = 1, queryRank } = given;
   const headDim = given.headDim ?? shareOf(dModel, heads);
   if (heads % latentHeads !== 0)
-    throw new InvalidSpecError(
-      `latent attention: ${heads} heads do not divide into ${latentHeads} latentHeads. Set latentHeads to a divisor of heads.`,
-      { facts: { heads, latentHeads } },
+    throw settingError(
+      'latentHeads',
+      `is ${latentHeads}, and ${heads} heads do not divide into ${latentHeads} latentHeads. Set latentHeads to a divisor of heads`,
+      { heads, latentHeads },
     );
   const rotaryDim = given.rotaryDim ?? headDim / 2;
-  checkRotary('latent attention', given.rotary, rotaryDim);
+  checkSharedKey(given.rotary, rotaryDim);
   return {
     heads,
     latentHeads,
@@ -124,22 +124,19 @@ export function latentSizes(config: AnyLatentConfig, dModel: number): LatentSize
 /** The share of a head in the width of the model. */
 export function shareOf(dModel: number, heads: number): number {
   if (dModel % heads === 0) return dModel / heads;
-  throw new InvalidSpecError(`attention: dModel ${dModel} does not divide into ${heads} heads. Set headDim.`, {
-    facts: { dModel, heads },
+  throw settingError('heads', `is ${heads}, and dModel ${dModel} does not divide into ${heads} heads. Set headDim`, {
+    dModel,
+    heads,
   });
 }
 
-/** Refuses a shared key that has no pairs, and a rotation of more than it. */
-export function checkRotary(where: string, rotary: RotaryConfig | undefined, rotaryDim: number): void {
+/** Refuses a shared key that has no pairs, rotary positions that do not fit it, and those that nothing reads. */
+export function checkSharedKey(rotary: RotaryConfig | undefined, rotaryDim: number): void {
   if (rotaryDim % 2 !== 0)
-    throw new InvalidSpecError(
-      `${where}: rotaryDim is ${rotaryDim}, expected an even number: pairs of elements turn. Set rotaryDim.`,
-      { facts: { rotaryDim } },
-    );
-  const dims = rotary?.dims ?? 0;
-  if (dims > rotaryDim || dims % 2 !== 0)
-    throw new InvalidSpecError(
-      `${where}: rotary.dims is ${dims}, expected an even number up to rotaryDim = ${rotaryDim}. Leave it out to turn all of the shared key.`,
-      { facts: { dims, rotaryDim } },
-    );
+    throw settingError('rotaryDim', `is ${rotaryDim}, expected an even number: pairs of elements turn. Set rotaryDim`, {
+      rotaryDim,
+    });
+  if (rotary && rotaryDim === 0)
+    throw settingError('rotary', 'is given, and with rotaryDim: 0 there is no shared key to turn. Leave it out');
+  checkRotary(rotary, { setting: 'rotaryDim', width: rotaryDim });
 }

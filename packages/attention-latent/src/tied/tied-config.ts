@@ -1,11 +1,10 @@
 import type { RotaryConfig } from '@tessera/head-projections';
 import { rotaryConfig } from '@tessera/head-projections';
 import type { ParamSpecs } from '@tessera/plugin';
-import { bias, bool, fields, int, linearWeight, number, optional } from '@tessera/plugin';
+import { bias, bool, fields, int, linearWeight, number, optional, settingError } from '@tessera/plugin';
 import type { Field } from '@tessera/plugin';
-import { InvalidSpecError } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
-import { checkRotary, shareOf } from '../latent/latent-config.ts';
+import { checkSharedKey, shareOf } from '../latent/latent-config.ts';
 
 /** Settings of grouped-tied attention. */
 export interface TiedAttentionConfig {
@@ -82,24 +81,28 @@ export interface TiedSizes {
 
 /**
  * Sizes that follow from a config and the width of the model.
- * @throws {@link InvalidSpecError} for sizes that do not fit each other
+ * @throws InvalidSpecError for sizes that do not fit each other
  */
 export function tiedSizes(config: Required<TiedAttentionConfig>, dModel: number): TiedSizes {
   const given = config as TiedAttentionConfig;
   const { heads, kvHeads = heads } = given;
   const headDim = given.headDim ?? shareOf(dModel, heads);
   if (heads % kvHeads !== 0)
-    throw new InvalidSpecError(
-      `tied attention: ${heads} heads do not divide into ${kvHeads} kvHeads. Set kvHeads to a divisor of heads.`,
-      { facts: { heads, kvHeads } },
+    throw settingError(
+      'kvHeads',
+      `is ${kvHeads}, and ${heads} heads do not divide into ${kvHeads} kvHeads. Set kvHeads to a divisor of heads`,
+      { heads, kvHeads },
     );
   const rotaryDim = given.rotaryDim ?? headDim / 2;
-  checkRotary('tied attention', given.rotary, rotaryDim);
+  checkSharedKey(given.rotary, rotaryDim);
   if (rotaryDim > headDim)
-    throw new InvalidSpecError(
-      `tied attention: rotaryDim is ${rotaryDim}, expected up to headDim = ${headDim}: the shared key takes the place of a part of a head's. Set rotaryDim.`,
-      { facts: { rotaryDim, headDim } },
+    throw settingError(
+      'rotaryDim',
+      `is ${rotaryDim}, expected up to headDim = ${headDim}: the shared key takes the place of a part of a head's. Set rotaryDim`,
+      { rotaryDim, headDim },
     );
+  if (config.sharedKeyBias && rotaryDim === 0)
+    throw settingError('sharedKeyBias', 'is true, and with rotaryDim: 0 there is no shared key. Leave it out');
   return { heads, kvHeads, headDim, rotaryDim, scale: given.scale ?? headDim ** -0.5 };
 }
 

@@ -4,6 +4,7 @@ import type { MixerFactory } from '@tessera/plugin';
 import { bool, constant, fields, int, linearWeight, number, oneOf } from '@tessera/plugin';
 import type { Tensor } from '@tessera/tensor-core';
 import { mul, ones, sigmoid } from '@tessera/tensor-core';
+import { checked, unreadTaps } from '../layer/checked.ts';
 import type { Stream } from '../layer/convolve-streams.ts';
 import { convolveStreams } from '../layer/convolve-streams.ts';
 import { eluPlusOne } from '../layer/elu-plus-one.ts';
@@ -136,19 +137,22 @@ export const deltaNet: MixerFactory<DeltaNetConfig, DeltaNetParams, DeltaNetStat
   DeltaNetState
 >({
   name: '@tessera/attention-linear:delta-net',
-  config: fields<DeltaNetConfig>({
-    heads: int({ min: 1 }),
-    keyDim: int({ min: 1 }),
-    valueDim: int({ min: 1 }),
-    convolution: int({ min: 0, default: 4 }),
-    convolutionBias: bool({ default: false }),
-    keyActivation: oneOf(['silu', 'relu', 'identity', 'elu+1'], { default: 'silu' }),
-    keyNorm: oneOf(['l2', 'sum'], { default: 'l2' }),
-    learnedStrength: bool({ default: true }),
-    negativeEigenvalues: bool({ default: false }),
-    outputGate: bool({ default: false }),
-    normEps: number({ min: 0, default: 1e-5 }),
-  }),
+  config: checked(
+    fields<DeltaNetConfig>({
+      heads: int({ min: 1 }),
+      keyDim: int({ min: 1 }),
+      valueDim: int({ min: 1 }),
+      convolution: int({ min: 0, default: 4 }),
+      convolutionBias: bool({ default: false }),
+      keyActivation: oneOf(['silu', 'relu', 'identity', 'elu+1'], { default: 'silu' }),
+      keyNorm: oneOf(['l2', 'sum'], { default: 'l2' }),
+      learnedStrength: bool({ default: true }),
+      negativeEigenvalues: bool({ default: false }),
+      outputGate: bool({ default: false }),
+      normEps: number({ min: 0, default: 1e-5 }),
+    }),
+    unreadTaps,
+  ),
   params: ({ config, dModel: D }) => {
     const { heads: H, keyDim: K, valueDim: V } = config;
     return {

@@ -1,4 +1,4 @@
-import { anglesOf, rotaryConfig } from '@tessera/head-projections';
+import { anglesOf, checkRotary, rotaryConfig } from '@tessera/head-projections';
 import type { RotaryConfig } from '@tessera/head-projections';
 import type { ActivationName } from '@tessera/ops';
 import { activationNames, activations, linear, rotary, silu } from '@tessera/ops';
@@ -11,11 +11,12 @@ import { groupedAttention } from '../grouped/grouped-attention.ts';
 import type { GroupedParts, GroupedState } from '../grouped/grouped-call.ts';
 import { headwiseTaps, tapsOfChannels } from '../grouped/headwise-taps.ts';
 import { castled } from '../grouped/mix-parts.ts';
+import { checked, unread } from '../layer/checked.ts';
 import { convolve } from '../layer/convolve-streams.ts';
 import type { Entries } from '../layer/entries.ts';
 import type { RecurrentCall } from '../layer/recurrent-mixer.ts';
 import { historyRows } from '../layer/tap-parameters.ts';
-import { biasByDistance } from './relative-buckets.ts';
+import { biasByDistance, checkBuckets } from './relative-buckets.ts';
 import type { RelativeBuckets } from './relative-buckets.ts';
 
 /** Settings of {@link gatedAttentionUnit}. */
@@ -102,10 +103,11 @@ export type UnitConfig = Required<Omit<UnitSettings, 'relative'>> & { readonly r
 
 /** Specs of the learned tensors; `uses`: how many queries and keys are made of the shared projection. */
 export function unitParams(
-  { keyDim: K, valueDim: E, convolution, relative }: UnitConfig,
+  { keyDim: K, valueDim: E, convolution, relative, rotary: turn }: UnitConfig,
   D: number,
   uses: number,
 ): Record<Exclude<keyof GatedAttentionUnitParams, 'conv'>, ParamSpec> & { readonly conv?: ParamSpec } {
+  checkRotary(turn as RotaryConfig | undefined, { setting: 'keyDim', width: K });
   return {
     hidden_proj: linearWeight(2 * E, D),
     hidden_bias: bias(2 * E),
@@ -212,11 +214,16 @@ export const gatedAttentionUnit: MixerFactory<
   GatedAttentionUnitState
 > = freshMixer<GatedAttentionUnitConfig, GatedAttentionUnitParams, GatedAttentionUnitState>({
   name: '@tessera/attention-linear:gated-attention-unit',
-  config: fields<GatedAttentionUnitConfig>({
-    ...unitFields,
-    group: int({ min: 1, default: 256 }),
-    parts: oneOf(['both', 'local', 'global'], { default: 'both' }),
-  }),
+  config: checked(
+    fields<GatedAttentionUnitConfig>({
+      ...unitFields,
+      group: int({ min: 1, default: 256 }),
+      parts: oneOf(['both', 'local', 'global'], { default: 'both' }),
+    }),
+    (config) =>
+      checkBuckets(config.relative as RelativeBuckets, false) ??
+      (config.parts === 'global' ? unread(config, "parts: 'global'", { weights: 'relu2' }) : undefined),
+  ),
   params: ({ config, dModel }) => unitParams(config as UnitConfig, dModel, 4),
   state({ config, dModel: D }) {
     const { keyDim: K, valueDim: E, group: w, parts, convolution: J, shiftTokens: shifts } = config;

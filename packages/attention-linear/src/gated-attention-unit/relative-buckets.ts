@@ -1,11 +1,29 @@
 import type { Tensor } from '@tessera/tensor-core';
 import { fromHost, gather, mul, reshape } from '@tessera/tensor-core';
+import type { SettingIssue } from '../layer/checked.ts';
 
 /** Buckets of distances: the near ones by themselves, the far ones together, more of them the farther they are. */
 export interface RelativeBuckets {
   readonly buckets: number;
   /** From here on all distances are in the last bucket. */
   readonly maxDistance: number;
+}
+
+/** Refuses fewer buckets than there are sides and kinds of distances, and a largest distance that has a bucket by itself. */
+export function checkBuckets({ buckets, maxDistance }: RelativeBuckets, bothWays: boolean): SettingIssue | undefined {
+  const least = bothWays ? 4 : 2;
+  if (buckets < least)
+    return {
+      setting: 'relative',
+      message: `has ${buckets} buckets, expected at least ${least}; set buckets: ${least}`,
+    };
+  const exact = Math.floor((bothWays ? Math.floor(buckets / 2) : buckets) / 2);
+  if (maxDistance <= exact)
+    return {
+      setting: 'relative',
+      message: `has maxDistance ${maxDistance}, expected more than ${exact}, which has a bucket by itself; set maxDistance: ${exact + 1} or more`,
+    };
+  return undefined;
 }
 
 /**

@@ -27,12 +27,15 @@ import {
 import type { GroupedParts } from '../grouped/grouped-call.ts';
 import { tapsOfChannels } from '../grouped/headwise-taps.ts';
 import { castled } from '../grouped/mix-parts.ts';
+import type { SettingIssue } from '../layer/checked.ts';
+import { checked, unread } from '../layer/checked.ts';
 import { convolve } from '../layer/convolve-streams.ts';
 import { entriesOf } from '../layer/entries.ts';
 import { historyRows } from '../layer/tap-parameters.ts';
 import type { GatedAttentionUnitParams, UnitConfig, UnitSettings } from './gated-attention-unit.ts';
 import { projectUnit, shiftTokens, unitFields, unitParams } from './gated-attention-unit.ts';
-import { bucketOf } from './relative-buckets.ts';
+import { bucketOf, checkBuckets } from './relative-buckets.ts';
+import type { RelativeBuckets } from './relative-buckets.ts';
 
 /** Settings of {@link wholeGatedAttentionUnit}. */
 export interface WholeGatedAttentionUnitConfig extends UnitSettings {
@@ -105,6 +108,24 @@ function run(call: Call<WholeGatedAttentionUnitConfig, GatedAttentionUnitParams>
 }
 
 /**
+ * What of the settings the form does not read, but the convolution: checkpoints of the official code hold its taps in every form, and
+ * those that do not run it keep them.
+ */
+function unreadOfForm(config: Required<WholeGatedAttentionUnitConfig>): SettingIssue | undefined {
+  const { form, parts } = config;
+  const because = `form: '${form}'`;
+  const ofGroups = { castling: false, group: 256, parts: 'both', oneMemory: true };
+  const relative = config.relative as RelativeBuckets;
+  return (
+    checkBuckets(relative, form === 'grouped' || !config.causal) ??
+    (form === 'grouped' ? unread(config, because, { causal: false }) : unread(config, because, ofGroups)) ??
+    (form === 'softmax' ? unread(config, because, { weights: 'relu2' }) : undefined) ??
+    (parts === 'global' ? unread(config, "parts: 'global'", { weights: 'relu2' }) : undefined) ??
+    (parts === 'local' ? unread(config, "parts: 'local'", { oneMemory: true }) : undefined)
+  );
+}
+
+/**
  * Gated attention units whose weights are divided by the length of the whole sequence, as the official code has them for its
  * comparisons and for encoders: a softmax, or p over all pairs, or groups that see each other in both directions. What they give
  * depends on how long the text will be, so there is no decoding.
@@ -117,14 +138,17 @@ export const wholeGatedAttentionUnit: MixerFactory<
 > = defineMixer<WholeGatedAttentionUnitConfig, GatedAttentionUnitParams, Record<never, never>>({
   contract: 'sequence-mixer/1',
   name,
-  config: fields<WholeGatedAttentionUnitConfig>({
-    ...unitFields,
-    form: oneOf(['softmax', 'square', 'grouped']),
-    causal: bool({ default: false }),
-    group: int({ min: 1, default: 256 }),
-    parts: oneOf(['both', 'local', 'global'], { default: 'both' }),
-    oneMemory: bool({ default: true }),
-  }),
+  config: checked(
+    fields<WholeGatedAttentionUnitConfig>({
+      ...unitFields,
+      form: oneOf(['softmax', 'square', 'grouped']),
+      causal: bool({ default: false }),
+      group: int({ min: 1, default: 256 }),
+      parts: oneOf(['both', 'local', 'global'], { default: 'both' }),
+      oneMemory: bool({ default: true }),
+    }),
+    unreadOfForm,
+  ),
   params: ({ config, dModel }) => unitParams(config as UnitConfig, dModel, config.form === 'grouped' ? 4 : 2),
   forward: (call) => ({ y: run(call) }),
 });

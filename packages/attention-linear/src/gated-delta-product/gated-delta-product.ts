@@ -3,7 +3,7 @@ import type { MixerFactory } from '@tessera/plugin';
 import { bool, constant, fields, int, linearWeight, number, optional, zeroInvalid } from '@tessera/plugin';
 import type { Tensor } from '@tessera/tensor-core';
 import { add, exp, mul, neg, reshape, sigmoid } from '@tessera/tensor-core';
-import { checked, sharedEvenly } from '../layer/checked.ts';
+import { checked, sharedEvenly, unreadTaps } from '../layer/checked.ts';
 import { convolveStreams } from '../layer/convolve-streams.ts';
 import { decayRates, decaySteps } from '../layer/decay-parameters.ts';
 import { headOutput } from '../layer/head-output.ts';
@@ -151,7 +151,7 @@ export const gatedDeltaProduct: MixerFactory<GatedDeltaProductConfig, GatedDelta
         outputGate: bool({ default: true }),
         normEps: number({ min: 0, default: 1e-5 }),
       }),
-      (config) => sharedEvenly(config, 'keyHeads', 'valueHeads'),
+      (config) => sharedEvenly(config, 'keyHeads', 'valueHeads') ?? unreadTaps(config),
     ),
     params({ config, dModel: D }) {
       const { P, H, K, V, N } = sizesOf(config);

@@ -3,9 +3,10 @@ import type { MixerFactory } from '@tessera/plugin';
 import { bias, fields, int, linearWeight, number, optional } from '@tessera/plugin';
 import type { Tensor } from '@tessera/tensor-core';
 import { mul, reshape } from '@tessera/tensor-core';
-import { checked, sharedEvenly } from '../layer/checked.ts';
+import { checked } from '../layer/checked.ts';
 import type { GatedHeadsConfig, GatedHeadsParams, GatedHeadsState } from '../layer/gated-heads.ts';
 import {
+  checkGatedHeads,
   gatedHeadsFields,
   gatedHeadsOutput,
   gatedHeadsParams,
@@ -61,7 +62,7 @@ export const gatedLinearAttention: MixerFactory<
       gateNormalizer: number({ min: 1e-6, default: 16 }),
       decayFloor: optional(number({ max: 0 })),
     }),
-    (config) => sharedEvenly(config, 'kvHeads', 'heads'),
+    checkGatedHeads,
   ),
   params({ config, dModel: D }) {
     const { gateRank: R, keyDim: K } = config;

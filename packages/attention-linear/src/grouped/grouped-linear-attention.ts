@@ -6,7 +6,7 @@ import type { Field, MixerFactory } from '@tessera/plugin';
 import { bool, constant, fields, int, number, oneOf } from '@tessera/plugin';
 import type { Tensor } from '@tessera/tensor-core';
 import { add, reshape, zeros } from '@tessera/tensor-core';
-import { checked } from '../layer/checked.ts';
+import { checked, unread } from '../layer/checked.ts';
 import type { SettingIssue } from '../layer/checked.ts';
 import { convolve } from '../layer/convolve-streams.ts';
 import { repeatHeads } from '../layer/repeat-heads.ts';
@@ -77,7 +77,14 @@ export function contradiction(config: Required<GroupedAttentionConfig>): Setting
       setting: 'learnedFactors',
       message: `is '${learnedFactors}', and with parts: '${parts}' there is no ${missing} part; set '${parts}' or 'none'`,
     };
-  return undefined;
+  const learns = learnedFactors !== 'none';
+  const norms = normGlobal || config.normTogether !== 'none';
+  return (
+    (parts === 'local' ? unread(config, "parts: 'local'", { globalFactor: 1 }) : undefined) ??
+    (parts === 'global' ? unread(config, "parts: 'global'", { localFactor: 1, weights: 'relu2' }) : undefined) ??
+    (learns ? undefined : unread(config, "learnedFactors: 'none'", { factorsOf: 'layer' })) ??
+    (norms ? undefined : unread(config, 'no norm of the parts', { normEps: 1e-5 }))
+  );
 }
 
 /** Learned tensors that all forms have. */

@@ -4,7 +4,7 @@ import { bool, constant, fields, int, linearWeight, number, oneOf, optional } fr
 import type { Tensor } from '@tessera/tensor-core';
 import { add, concat, div, mul, ones, reshape, slice } from '@tessera/tensor-core';
 import type { SettingIssue } from '../layer/checked.ts';
-import { checked, sharedEvenly } from '../layer/checked.ts';
+import { checked, sharedEvenly, unread } from '../layer/checked.ts';
 import { headOutput } from '../layer/head-output.ts';
 import { recurrence } from '../layer/recurrence.ts';
 import type { RecurrentCall } from '../layer/recurrent-mixer.ts';
@@ -152,6 +152,19 @@ function checkMap(config: Settings): SettingIssue | undefined {
   };
 }
 
+function unreadOfMap(config: Settings): SettingIssue | undefined {
+  const map = featureMaps[config.featureMap];
+  const because = `featureMap: '${config.featureMap}'`;
+  return (
+    (config.featureMap === 'favor' ? undefined : unread(config, because, { features: undefined })) ??
+    (config.featureMap === 'dpfp' ? undefined : unread(config, because, { shifts: 4 })) ??
+    (map.params ? undefined : unread(config, because, { tiedFeatureMaps: false })) ??
+    (config.outputNorm === 'rms'
+      ? undefined
+      : unread(config, "outputNorm: 'none'", { normWeight: true, normEps: 1e-5 }))
+  );
+}
+
 /**
  * Kernel attention: softmax's weight exp(q · k) is replaced by φ(q) · φ(k), so that keys and values can be summed up.
  *
@@ -181,7 +194,7 @@ export const kernelAttention: MixerFactory<KernelAttentionConfig, KernelAttentio
         normWeight: bool({ default: true }),
         normEps: number({ min: 0, default: 1e-5 }),
       }),
-      (config) => checkMap(config) ?? sharedEvenly(config, 'kvHeads', 'heads'),
+      (config) => checkMap(config) ?? sharedEvenly(config, 'kvHeads', 'heads') ?? unreadOfMap(config),
     ),
     params({ config, dModel: D }) {
       const { heads: H, keyDim: K, valueDim: V } = config;

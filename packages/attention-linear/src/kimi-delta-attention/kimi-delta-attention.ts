@@ -3,7 +3,7 @@ import type { MixerFactory } from '@tessera/plugin';
 import { bias, bool, constant, fields, int, linearWeight, number, optional } from '@tessera/plugin';
 import type { Tensor } from '@tessera/tensor-core';
 import { add, exp, expandDims, mul, neg, reshape, sigmoid } from '@tessera/tensor-core';
-import { checked, sharedEvenly } from '../layer/checked.ts';
+import { checked, sharedEvenly, unreadTaps } from '../layer/checked.ts';
 import { convolveStreams } from '../layer/convolve-streams.ts';
 import { decayRates, decaySteps } from '../layer/decay-parameters.ts';
 import { headOutput } from '../layer/head-output.ts';
@@ -154,7 +154,7 @@ export const kimiDeltaAttention: MixerFactory<
       negativeEigenvalues: bool({ default: false }),
       normEps: number({ min: 0, default: 1e-5 }),
     }),
-    (config) => sharedEvenly(config, 'keyHeads', 'valueHeads'),
+    (config) => sharedEvenly(config, 'keyHeads', 'valueHeads') ?? unreadTaps(config),
   ),
   params({ config, dModel: D }) {
     const { P, H, K, V, R } = sizesOf(config);

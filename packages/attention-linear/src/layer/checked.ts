@@ -26,6 +26,30 @@ export function checked<Config extends object>(
   };
 }
 
+/**
+ * Settings that nothing reads: refused unless they are at their defaults.
+ * @param because - what makes it so: `convolution: 0`
+ */
+export function unread(
+  config: object,
+  because: string,
+  defaults: Readonly<Record<string, unknown>>,
+): SettingIssue | undefined {
+  const given = config as Readonly<Record<string, unknown>>;
+  const setting = Object.keys(defaults).find((key) => given[key] !== defaults[key]);
+  return setting === undefined
+    ? undefined
+    : { setting, message: `is ${JSON.stringify(given[setting])}, and with ${because} nothing reads it; leave it out` };
+}
+
+/** Of a layer without convolutions, what belongs to them. */
+export function unreadTaps(config: {
+  readonly convolution: number;
+  readonly convolutionBias: boolean;
+}): SettingIssue | undefined {
+  return config.convolution === 0 ? unread(config, 'convolution: 0', { convolutionBias: false }) : undefined;
+}
+
 /** Heads that others share: each shared one for as many of them. */
 export function sharedEvenly(config: object, shared: string, sharing: string): SettingIssue | undefined {
   const { [shared]: P, [sharing]: H } = config as Record<string, number | undefined>;

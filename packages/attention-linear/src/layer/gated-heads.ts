@@ -3,6 +3,8 @@ import { activationNames, linear } from '@tessera/ops';
 import type { Field, ParamSpecs } from '@tessera/plugin';
 import { bool, constant, int, linearWeight, number, oneOf, optional } from '@tessera/plugin';
 import type { Tensor } from '@tessera/tensor-core';
+import type { SettingIssue } from './checked.ts';
+import { sharedEvenly, unread, unreadTaps } from './checked.ts';
 import type { Stream } from './convolve-streams.ts';
 import { convolveStreams } from './convolve-streams.ts';
 import type { Entries } from './entries.ts';
@@ -74,6 +76,15 @@ export const gatedHeadsFields: { readonly [Key in keyof Required<GatedHeadsConfi
   normWeight: bool({ default: true }),
   normEps: number({ min: 0, default: 1e-5 }),
 };
+
+/** What of {@link GatedHeadsConfig} does not fit, or is read by nothing. */
+export function checkGatedHeads(config: Required<GatedHeadsConfig>): SettingIssue | undefined {
+  return (
+    sharedEvenly(config, 'kvHeads', 'heads') ??
+    unreadTaps(config) ??
+    (config.outputGate ? undefined : unread(config, 'outputGate: false', { gateActivation: 'silu' }))
+  );
+}
 
 /** P, heads of keys and values. */
 export function kvHeadsOf({ heads, kvHeads }: Required<GatedHeadsConfig>): number {

@@ -2,10 +2,11 @@ import { activations, rotary, rotaryAngles, rotaryFrequencies, rotaryTables } fr
 import type { MixerFactory } from '@tessera/plugin';
 import { fields, number } from '@tessera/plugin';
 import { mul } from '@tessera/tensor-core';
-import { checked, sharedEvenly } from '../layer/checked.ts';
+import { checked } from '../layer/checked.ts';
 import { constantDecay } from '../layer/constant-decay.ts';
 import type { GatedHeadsConfig, GatedHeadsParams, GatedHeadsState } from '../layer/gated-heads.ts';
 import {
+  checkGatedHeads,
   gatedHeadsFields,
   gatedHeadsOutput,
   gatedHeadsParams,
@@ -51,7 +52,7 @@ export const retention: MixerFactory<RetentionConfig, RetentionParams, Retention
     (config) =>
       config.keyDim % 2 === 1
         ? { setting: 'keyDim', message: `is ${config.keyDim}, expected an even number, since its elements turn in pairs; set ${config.keyDim + 1}` } // prettier-ignore
-        : sharedEvenly(config, 'kvHeads', 'heads'),
+        : checkGatedHeads(config),
   ),
   params: ({ config, dModel }) => gatedHeadsParams(config, dModel),
   state: ({ config }) => gatedHeadsState(config),

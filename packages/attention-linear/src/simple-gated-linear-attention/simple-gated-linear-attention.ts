@@ -3,9 +3,10 @@ import type { MixerFactory } from '@tessera/plugin';
 import { bias, fields, linearWeight, number } from '@tessera/plugin';
 import type { Tensor } from '@tessera/tensor-core';
 import { mul } from '@tessera/tensor-core';
-import { checked, sharedEvenly } from '../layer/checked.ts';
+import { checked } from '../layer/checked.ts';
 import type { GatedHeadsConfig, GatedHeadsParams, GatedHeadsState } from '../layer/gated-heads.ts';
 import {
+  checkGatedHeads,
   gatedHeadsFields,
   gatedHeadsOutput,
   gatedHeadsParams,
@@ -53,7 +54,7 @@ export const simpleGatedLinearAttention: MixerFactory<
         ...gatedHeadsFields,
         gateNormalizer: number({ min: 1e-6, default: 16 }),
       }),
-      (config) => sharedEvenly(config, 'kvHeads', 'heads'),
+      checkGatedHeads,
     ),
     params: ({ config, dModel: D }) => ({
       ...gatedHeadsParams(config, D),

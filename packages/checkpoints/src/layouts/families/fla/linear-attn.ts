@@ -43,7 +43,8 @@ export const flaLinearAttn: CheckpointLayout = makeLayout({
 function readMixer(reader: ConfigReader, { dModel, eps }: FlaSite): PublishedPart<MixerSpec> {
   const heads = readExpandedHeads(reader, dModel, { heads: 4, expandK: 1, expandV: 1 });
   const map = reader.word('feature_map', 'elementwise_product', maps);
-  const tied = reader.bool('tie_feature_map_qk', false);
+  // Only what is learned can be tied.
+  const tied = reader.bool('tie_feature_map_qk', false) && map.tensors.length > 0;
   const normalize = reader.bool('norm_feature_map', false);
   if (normalize && !map.positive)
     throw reader.refused(

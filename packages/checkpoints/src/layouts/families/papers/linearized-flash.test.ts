@@ -18,9 +18,18 @@ test('units that see nothing later are those that decode', () => {
       convolution: 4,
     },
   });
-  expect(mixerOf({ local_: false, shift_tokens: false, laplace_attn_fn: true, castling: true })).toMatchObject({
-    config: { parts: 'global', weights: 'laplace', castling: true },
+  expect(mixerOf({ global_: false, shift_tokens: false, laplace_attn_fn: true, castling: true })).toMatchObject({
+    config: { parts: 'local', weights: 'laplace', castling: true },
   });
+});
+
+test('what a form does not read is not handed to its unit, which would refuse it', () => {
+  const read = { laplace_attn_fn: true, castling: true, reduce_group_non_causal_attn: false };
+  expect(mixerOf({ ...read, local_: false })).not.toHaveProperty('config.weights');
+  expect(mixerOf({ ...read, causal: false, global_: false })).not.toHaveProperty('config.oneMemory');
+  for (const unread of ['weights', 'oneMemory'])
+    expect(mixerOf({ ...read, softmax: true })).not.toHaveProperty(`config.${unread}`);
+  expect(mixerOf({ ...read, softmax: true })).not.toHaveProperty('config.castling', true);
 });
 
 test.each([

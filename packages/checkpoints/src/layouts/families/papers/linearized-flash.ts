@@ -65,27 +65,30 @@ function readUnit(reader: ConfigReader, dModel: number, convolution: number): Pa
   const [square, softmax] = [reader.bool('square', false), reader.bool('softmax', false)];
   if (square && softmax) throw reader.refused('softmax', 'false where square is true');
   const oneMemory = reader.bool('reduce_group_non_causal_attn', true);
+  const quadratic = square || softmax;
+  // What a form does not read, its unit refuses.
+  const weighs = !softmax && (quadratic || local);
   const settings = {
     keyDim,
     valueDim: Math.trunc(dModel * expansion),
-    weights: reader.bool('laplace_attn_fn', false) ? 'laplace' : undefined,
+    weights: reader.bool('laplace_attn_fn', false) && weighs ? 'laplace' : undefined,
     shiftTokens: reader.bool('shift_tokens', true),
     rotary: { ...(keyDim > 32 && { dims: 32 }), order: 'interleaved' },
-    castling: reader.bool('castling', false),
+    castling: reader.bool('castling', false) && !quadratic,
   };
   const parts = local && global ? undefined : local ? 'local' : 'global';
-  if (causal && !square && !softmax)
+  if (causal && !quadratic)
     return {
       type: '@tessera/attention-linear:gated-attention-unit',
       config: compact({ ...settings, group, parts, convolution }),
     };
   // A quadratic form reads neither the convolution nor the groups.
-  const form = square || softmax ? { form: square ? 'square' : 'softmax', causal } : { form: 'grouped', group, parts };
+  const form = quadratic ? { form: square ? 'square' : 'softmax', causal } : { form: 'grouped', group, parts };
   return {
     type: '@tessera/attention-linear:whole-gated-attention-unit',
     config: {
       ...compact({ ...settings, ...form, convolution }),
-      ...(form.form === 'grouped' && !oneMemory && { oneMemory }),
+      ...(!quadratic && global && !oneMemory && { oneMemory }),
     },
   };
 }
