@@ -6,6 +6,7 @@ import { equal, expandDims, where } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
 import type { AttentionConfig, AttentionParams } from './attention-config.ts';
 import { gatedOutput } from './gated-output.ts';
+import { sinkLogitsOf } from './sink-logits.ts';
 
 /** Attention over a whole sequence: entries that do not count and other documents are not seen. */
 export function attendWhole(
@@ -25,6 +26,7 @@ export function attendWhole(
     causal,
     window: config.window,
     softCap: config.softCap,
+    sinkLogits: sinkLogitsOf(params, config),
     ...(training && random && { dropout: { probability: config.dropout, key: random } }),
   });
   return { y: gatedOutput(params, call.x, o) };

@@ -1,6 +1,7 @@
 import type { HeadParams, HeadsConfig } from '@tessera/head-projections';
 import { headFields } from '@tessera/head-projections';
-import { bool, fields, int, number, optional } from '@tessera/plugin';
+import { bool, fields, int, number, oneOf, optional } from '@tessera/plugin';
+import type { Field } from '@tessera/plugin';
 import type { Tensor } from '@tessera/tensor-core';
 
 /** Settings that causal and bidirectional attention share. */
@@ -11,6 +12,11 @@ export interface AttentionConfig extends HeadsConfig {
   readonly window?: number;
   /** c: scores become c · tanh(score / c). @defaultValue none */
   readonly softCap?: number;
+  /**
+   * One more key of each head, which every position sees and whose value is zero: a place for weight that nothing asks for. `learned`: its
+   * score is a parameter of the head; `zero`: it is 0, which makes softmax off by one, e^s / (1 + Σ e^s). @defaultValue none
+   */
+  readonly sinkLogits?: 'learned' | 'zero';
   /** Each element of what the heads give is multiplied by σ(x W_gᵀ), with a bias where `qkvBias` is true. @defaultValue false */
   readonly outputGate?: boolean;
   /**
@@ -26,6 +32,8 @@ export interface AttentionParams extends HeadParams {
   readonly g_proj?: Tensor;
   /** `[H · d]` */
   readonly g_bias?: Tensor;
+  /** `[H]`: scores of the sinks. */
+  readonly sink_logits?: Tensor;
 }
 
 /** Schema of {@link AttentionConfig}. */
@@ -34,6 +42,7 @@ export const attentionConfig = fields<AttentionConfig>({
   scale: optional(number()),
   window: optional(int({ min: 1 })),
   softCap: optional(number({ min: 0 })),
+  sinkLogits: optional(oneOf(['learned', 'zero'])) as Field<'learned' | 'zero' | undefined>,
   outputGate: bool({ default: false }),
   dropout: number({ min: 0, max: 1, default: 0 }),
 }) as ReturnType<typeof fields<AttentionConfig>>;

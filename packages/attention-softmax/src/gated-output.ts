@@ -6,7 +6,7 @@ import { mul, reshape, sigmoid } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
 import type { AttentionConfig, AttentionParams } from './attention-config.ts';
 
-/** Shapes of the learned tensors, those of the output gate among them. */
+/** Shapes of the learned tensors, those of the output gate and of sinks among them. */
 export function attentionParams(site: {
   readonly config: Required<AttentionConfig>;
   readonly dModel: number;
@@ -19,6 +19,7 @@ export function attentionParams(site: {
       g_proj: linearWeight(heads * headDim, D),
       ...(config.qkvBias && { g_bias: bias(heads * headDim) }),
     }),
+    ...(config.sinkLogits === 'learned' && { sink_logits: bias(heads) }),
   };
 }
 

@@ -2,21 +2,29 @@ import { headSizes, projectQueryKeyValue } from '@tessera/head-projections';
 import { attention } from '@tessera/ops';
 import type { CachePolicy, MixerFactory } from '@tessera/plugin';
 import { contiguousCache, defineMixer, windowCache } from '@tessera/plugin';
+import { InvalidSpecError } from '@tessera/tensor-core';
 import { attendWhole } from './attend-whole.ts';
 import { appendToCache, cacheBytes, commitCache, emptyCache, treeMask } from './key-value-cache.ts';
 import type { KeyValueCache } from './key-value-cache.ts';
 import { attentionConfig } from './attention-config.ts';
 import type { AttentionConfig, AttentionParams } from './attention-config.ts';
 import { attentionParams, gatedOutput } from './gated-output.ts';
+import { readCache } from './read-cache.ts';
+import { sinkLogitsOf } from './sink-logits.ts';
 
 function policyOf(config: Required<AttentionConfig>, given: CachePolicy | undefined): CachePolicy {
   const window = config.window as number | undefined;
+  if (window !== undefined && given?.read)
+    throw new InvalidSpecError(
+      `attention: it has a window of ${window}, for which it was trained, and was given the cache policy '${given.name}', which reads the cache in another way. Leave the policy to layers without a window.`,
+      { facts: { window, policy: given.name } },
+    );
   return given ?? (window === undefined ? contiguousCache : windowCache(window));
 }
 
 /**
  * Causal softmax attention with a key and value cache: multi-head, grouped or multi-query; full or with a sliding window
- * (then the cache is a ring). Keys are cached rotated.
+ * (then the cache is a ring). Keys are cached rotated. A cache policy may keep sinks and evict the rest.
  *
  * o_t = Σ_{s ≤ t} softmax_s(scale · q_t · k_s) v_s
  * @see Vaswani et al. 2017, arXiv:1706.03762; grouped heads: Ainslie et al. 2023, arXiv:2305.13245.
@@ -29,11 +37,14 @@ export const softmaxAttention: MixerFactory<AttentionConfig, AttentionParams, Ke
   forward: (call) => attendWhole(call, { causal: true }),
   decoding: {
     trees: true,
+    followsPolicy: true,
     memory(site) {
       const { config, dModel, batch } = site;
-      const slots = policyOf(config, site.cache).slots(site);
+      const policy = policyOf(config, site.cache);
+      const slots = policy.slots(site);
+      const bounded = (config.window as number | undefined) !== undefined || policy.endless === true;
       return {
-        growth: (config.window as number | undefined) === undefined ? 'linear' : 'bounded',
+        growth: bounded ? 'bounded' : 'linear',
         bytes: cacheBytes({ batch, slots, ...headSizes(config, dModel) }),
       };
     },
@@ -44,17 +55,21 @@ export const softmaxAttention: MixerFactory<AttentionConfig, AttentionParams, Ke
     step(call) {
       const { params, config, positions, state, parents, starts, lengths } = call;
       const { q, k, v } = projectQueryKeyValue(call);
-      const { cache, slots } = appendToCache(state, policyOf(config, call.cache), { k, v, positions, starts, lengths });
+      const policy = policyOf(config, call.cache);
+      const { cache, slots } = appendToCache(state, policy, { k, v, positions, starts, lengths });
+      const S = cache.k.shape[1]!;
+      const reading = policy.read?.({ positions, lengths, count: state.count, slots: S, tree: parents !== undefined });
       const o = attention({
-        q,
+        ...(reading
+          ? readCache(q, cache.positions, config.rotary as AttentionConfig['rotary'], reading)
+          : { q, keyPositions: cache.positions, window: config.window }),
         k: cache.k,
         v: cache.v,
         queryPositions: positions,
-        keyPositions: cache.positions,
-        ...(parents && { mask: treeMask(parents, slots, cache.k.shape[1]!) }),
+        ...(parents && { mask: treeMask(parents, slots, S) }),
         scale: config.scale,
-        window: config.window,
         softCap: config.softCap,
+        sinkLogits: sinkLogitsOf(params, config),
       });
       return { y: gatedOutput(params, call.x, o), state: cache };
     },

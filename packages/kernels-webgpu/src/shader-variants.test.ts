@@ -10,6 +10,7 @@ import { nullGpu } from './testing/null-gpu.test-support.ts';
 import { observedDevice } from './testing/observed-device.test-support.ts';
 import { opCases } from './testing/op-cases.test-support.ts';
 import { primitiveCases } from './testing/primitive-cases.test-support.ts';
+import { sinkCases } from './testing/sink-cases.test-support.ts';
 
 /** As Chrome shows an H100; the null backend itself has the limits that WebGPU guarantees. */
 const largeLimits = {
@@ -18,7 +19,7 @@ const largeLimits = {
   maxComputeInvocationsPerWorkgroup: 1024,
   maxComputeWorkgroupSizeX: 1024,
 };
-const cases: readonly LargeCase[] = [...primitiveCases, ...opCases, ...gradientCases, ...largeCases];
+const cases: readonly LargeCase[] = [...primitiveCases, ...opCases, ...sinkCases, ...gradientCases, ...largeCases];
 const labels = new Set<string>();
 
 async function open(features: readonly string[], limits?: Readonly<Record<string, number>>): Promise<WebGpuDevice> {

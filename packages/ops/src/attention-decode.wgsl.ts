@@ -1,5 +1,16 @@
 import type { KernelPass, WebGpuPassesKernel } from '@tessera/tensor-core';
-import { afterInputs, bindings, computable, fewQueries, lowest, scored, sizesOf, visible } from './attention.wgsl.ts';
+import {
+  afterInputs,
+  beginning,
+  bindings,
+  binds,
+  computable,
+  fewQueries,
+  lowest,
+  scored,
+  sizesOf,
+  visible,
+} from './attention.wgsl.ts';
 import type { Attributes, Sizes } from './attention.wgsl.ts';
 
 /** Slots that a workgroup reads at a time, one for each invocation. */
@@ -49,11 +60,11 @@ export interface CacheAccess {
 }
 
 /** Keys and values in buffers of their own, one slot after another. */
-function separateBuffers({ S, G, V, K }: Sizes, masked: boolean): CacheAccess {
+function separateBuffers({ S, G, V, K }: Sizes, attributes: Attributes): CacheAccess {
   const row = (slot: string): string => `((b * ${S}u + ${slot}) * ${G}u + kv)`;
   return {
-    bindings: bindings(masked),
-    next: afterInputs(masked),
+    bindings: bindings(attributes),
+    next: afterInputs(attributes),
     memory: '',
     place: '',
     key: [{ buffer: 'k', first: `${row('s')} * ${K / 4}u`, quads: K / 4 }],
@@ -61,10 +72,10 @@ function separateBuffers({ S, G, V, K }: Sizes, masked: boolean): CacheAccess {
   };
 }
 
-/** Bytes of workgroup memory that a call takes. */
-export function sharedBytes(sizes: Sizes, bounds: LayoutBounds = {}): number {
+/** Bytes of workgroup memory that a call takes. With pinned slots each row has two queries. */
+export function sharedBytes(sizes: Sizes, pinned: number, bounds: LayoutBounds = {}): number {
   const { rows } = layoutOf(sizes, bounds);
-  return 4 * (rows * sizes.K + rows * lanes + 4 * lanes + lanes + 3 * rows + lanes + 16);
+  return 4 * (rows * sizes.K * (pinned > 0 ? 2 : 1) + rows * lanes + 4 * lanes + lanes + 3 * rows + lanes + 16);
 }
 
 /**
@@ -75,22 +86,28 @@ export function sharedBytes(sizes: Sizes, bounds: LayoutBounds = {}): number {
 export const decodeAttentionKernel: WebGpuPassesKernel<Attributes> = {
   backend: 'webgpu',
   name: 'split over the cache',
-  when: ({ limits }, call) => {
+  when: (capabilities, call) => {
     const sizes = sizesOf(call);
     return (
       computable(call) &&
       sizes.n <= fewQueries &&
       sizes.V <= 4 * lanes &&
-      sharedBytes(sizes) <= (limits['maxComputeWorkgroupStorageSize'] ?? 16_384)
+      binds(capabilities, call.inputs.length + (call.attributes.sinks ? 1 : 2)) &&
+      sharedBytes(sizes, call.attributes.pinned) <= (capabilities.limits['maxComputeWorkgroupStorageSize'] ?? 16_384)
     );
   },
   passes(call) {
     const sizes = sizesOf(call);
     const { B, n, H, G, V } = sizes;
     const layout = layoutOf(sizes);
+    const { attributes } = call;
     const inputs: KernelPass['bindings'] = call.inputs.map((_, index) => ({ of: 'input', index }));
     const output = { of: 'output', index: 0, write: true } as const;
     const split = layout.parts > 1;
+    // Where parts are joined, the logits of sinks join them.
+    const parted = { ...attributes, sinks: attributes.sinks && !split };
+    const read = inputs.slice(0, afterInputs(parted));
+    const sinks = inputs.slice(read.length);
     const sums = { of: 'temporary', index: 0 } as const;
     const statistics = { of: 'temporary', index: 1 } as const;
     return {
@@ -102,12 +119,18 @@ export const decodeAttentionKernel: WebGpuPassesKernel<Attributes> = {
         : [],
       passes: [
         {
-          source: partSource(sizes, layout, call.attributes, separateBuffers(sizes, call.attributes.masked)),
+          source: partSource(sizes, layout, parted, separateBuffers(sizes, parted)),
           grid: [layout.parts, G * layout.blocks, B],
-          bindings: split ? [...inputs, { ...sums, write: true }, { ...statistics, write: true }] : [...inputs, output],
+          bindings: split ? [...read, { ...sums, write: true }, { ...statistics, write: true }] : [...read, output],
         },
         ...(split
-          ? [{ source: joinSource(sizes, layout), grid: [H, n, B] as const, bindings: [sums, statistics, output] }]
+          ? [
+              {
+                source: joinSource(sizes, layout, attributes),
+                grid: [H, n, B] as const,
+                bindings: [sums, statistics, output, ...sinks],
+              },
+            ]
           : []),
       ],
     };
@@ -132,13 +155,17 @@ export function partSource(
   const several = (count: number, code: (u: number) => string, between = ' '): string =>
     Array.from({ length: count }, (_, u) => code(u)).join(between);
   const first = cache.next;
+  const { pinned } = attributes;
+  const start = beginning(attributes, `kv * ${H / G}u + min(row0 + lane, ${(n * H) / G - 1}u) % ${H / G}u`);
+  const query = (from: string): string =>
+    `${from}[((b * ${n}u + row / ${H / G}u) * ${H}u + kv * ${H / G}u + row % ${H / G}u) * ${keys}u + e % ${keys}u]`;
   const scoreRun = ({ buffer, first: begin, quads: count }: CacheAccess['key'][number], index: number): string => {
     const deep = deepOf(count);
     const before = cache.key.slice(0, index).reduce((sum, run) => sum + run.quads, 0);
     return `let key_${index} = ${begin};
       for (var d = 0u; d < ${count}u; d += ${deep}u) {
         ${several(deep, (u) => `let x_${u} = ${buffer}[key_${index} + d + ${u}u];`)}
-        ${each((r) => `score_${r} += ${several(deep, (u) => `dot(query[${r * keys + before}u + d + ${u}u], x_${u})`, ' + ')};`)}
+        ${each((r) => `score_${r} += ${several(deep, (u) => `dot(query[${pinned > 0 ? 'own + ' : ''}${r * keys + before}u + d + ${u}u], x_${u})`, ' + ')};`)}
       }`;
   };
   const results =
@@ -149,7 +176,7 @@ export function partSource(
   return `${cache.bindings}
 ${results}
 ${cache.memory}
-var<workgroup> query: array<vec4f, ${rows * keys}>;
+var<workgroup> query: array<vec4f, ${rows * keys * (pinned > 0 ? 2 : 1)}>;
 var<workgroup> weight: array<f32, ${rows * lanes}>;
 var<workgroup> joined: array<vec4f, ${lanes}>;
 var<workgroup> team_part: array<f32, ${lanes}>;
@@ -166,9 +193,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let b = group.z;
   for (var e = lane; e < ${rows * keys}u; e += ${lanes}u) {
     let row = min(row0 + e / ${keys}u, ${(n * H) / G - 1}u);
-    query[e] = q[((b * ${n}u + row / ${H / G}u) * ${H}u + kv * ${H / G}u + row % ${H / G}u) * ${keys}u + e % ${keys}u];
+    query[e] = ${query('q')};
+    ${pinned > 0 ? `query[e + ${rows * keys}u] = ${query('pinnedQuery')};` : ''}
   }
-  if (lane < ${rows}u) { top[lane] = ${lowest}; mass[lane] = 0.0; }
+  if (lane < ${rows}u) { top[lane] = ${start.top}; mass[lane] = ${start.mass}; }
   ${each((r) => `var sum_${r} = vec4f(0.0);`)}
   let quad = lane % ${quads}u;
   let share = lane / ${quads}u;
@@ -195,6 +223,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     if (workgroupUniformLoad(&passes) == 0u) { continue; }
     ${each((r) => `var score_${r} = 0.0;`)}
     if (any) {
+      ${pinned > 0 ? `let own = select(0u, ${rows * keys}u, s < ${pinned}u);` : ''}
       ${cache.key.map(scoreRun).join('\n      ')}
     }
     ${each((r) => `weight[${r * lanes}u + lane] = select(${lowest}, ${scored(attributes, `score_${r}`)}, (sees & ${1 << r}u) != 0u);`)}
@@ -261,18 +290,20 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 }
 
 /** Joins the parts of each row. */
-function joinSource({ n, H, V }: Sizes, { parts }: Layout): string {
+function joinSource({ n, H, V }: Sizes, { parts }: Layout, attributes: Attributes): string {
   const quads = V / 4;
+  const start = beginning(attributes, 'group.x');
   return `@group(0) @binding(0) var<storage, read> sums: array<vec4f>;
 @group(0) @binding(1) var<storage, read> statistics: array<vec2f>;
 @group(0) @binding(2) var<storage, read_write> o: array<vec4f>;
+${attributes.sinks ? '@group(0) @binding(3) var<storage, read> sinks: array<f32>;' : ''}
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let row = (group.z * ${n}u + group.y) * ${H}u + group.x;
-  var top = ${lowest};
+  var top = ${start.top};
   for (var p = 0u; p < ${parts}u; p++) { top = max(top, statistics[row * ${parts}u + p].x); }
   for (var quad = lane; quad < ${quads}u; quad += 64u) {
-    var mass = 0.0;
+    var mass = ${attributes.sinks ? `exp(${start.top} - top)` : '0.0'};
     var total = vec4f(0.0);
     for (var p = 0u; p < ${parts}u; p++) {
       let part = statistics[row * ${parts}u + p];

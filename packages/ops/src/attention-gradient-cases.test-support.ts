@@ -21,12 +21,16 @@ interface AttentionCase extends Partial<Pick<AttentionCall, 'scale' | 'causal' |
   readonly mask?: (place: number) => boolean;
   /** Probability that a weight is dropped. */
   readonly drop?: number;
+  /** Slots that queries of their own meet. */
+  readonly pinned?: number;
+  /** True: each head has the logit of a sink. */
+  readonly sinks?: boolean;
 }
 
 const key = fromHost(Uint32Array.of(7, 9), [2], 'u32');
 
 function attentionCase(name: string, one: AttentionCase): GradientCase {
-  const { n, S, B = 2, H = 2, G = H, K = 4, V = 3, mask, drop, ...rest } = one;
+  const { n, S, B = 2, H = 2, G = H, K = 4, V = 3, mask, drop, pinned, sinks, ...rest } = one;
   const {
     queryPositions = (place) => Math.max(0, S - n) + (n === 0 ? 0 : place % n),
     keyPositions = (place) => place % S,
@@ -38,6 +42,8 @@ function attentionCase(name: string, one: AttentionCase): GradientCase {
     draws([B, S, G, V], 3),
     counted([B, n], queryPositions),
     counted([B, S], keyPositions),
+    ...(pinned === undefined ? [] : [draws([B, n, H, K], 4, -2, 2)]),
+    ...(sinks ? [draws([H], 5, -2, 2)] : []),
     ...(mask ? [chosen([B, n, S], mask)] : []),
     ...(drop === undefined ? [] : [key]),
   ];
@@ -51,8 +57,10 @@ function attentionCase(name: string, one: AttentionCase): GradientCase {
         v: v!,
         queryPositions: own!,
         keyPositions: slots!,
-        ...(mask && { mask: others[0]! }),
-        ...(drop !== undefined && { dropout: { probability: drop, key: others.at(-1)! } }),
+        ...(pinned !== undefined && { pinned: { slots: pinned, q: others.shift()! } }),
+        ...(sinks && { sinkLogits: others.shift()! }),
+        ...(mask && { mask: others.shift()! }),
+        ...(drop !== undefined && { dropout: { probability: drop, key: others.shift()! } }),
         ...options,
       }),
     ],
@@ -113,6 +121,18 @@ export const attentionCases: readonly GradientCase[] = [
     keyPositions: (place) => (place % 3 === 1 ? -1 : (place * 5) % 8),
     window: 6,
   }),
+  attentionCase('with logits of sinks, the gradient of which db_h is', { n: 5, S: 9, H: 4, G: 2, sinks: true }),
+  attentionCase('with logits of sinks, a window, a soft cap and a mask', {
+    n: 34,
+    S: 36,
+    B: 1,
+    sinks: true,
+    window: 6,
+    softCap: 3,
+    mask: (place) => place % 4 !== 1,
+  }),
+  attentionCase('with pinned slots', { n: 5, S: 9, H: 4, G: 2, pinned: 2, window: 3 }),
+  attentionCase('with pinned slots and logits of sinks', { n: 3, S: 6, pinned: 4, sinks: true, window: 2 }),
   attentionCase('over empty slots', { n: 3, S: 5, keyPositions: () => -1 }),
   attentionCase('of rows at other positions', { n: 3, S: 6, queryPositions: (place) => [0, 1, 2, 7, 3, 3][place]! }),
 ];

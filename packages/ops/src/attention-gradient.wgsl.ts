@@ -15,7 +15,7 @@ import {
   tileProduct,
   vector,
 } from './attention-blocks.wgsl.ts';
-import { computable, float, lowest, scored, sizesOf, visible } from './attention.wgsl.ts';
+import { binds, computable, float, lowest, scored, sizesOf, visible } from './attention.wgsl.ts';
 import type { Attributes, Sizes } from './attention.wgsl.ts';
 
 const sharedBytes = tileMemoryBytes + 4 * (2 * tile + 4 * tile);
@@ -30,20 +30,22 @@ interface Bound {
 
 /**
  * Gradient of attention by queries, keys and values, tile by tile: weights are computed again from the logarithm of each query's
- * mass, nothing of size queries × keys is stored. Three dispatches: the logarithms, the keys and values, the queries.
+ * mass, nothing of size queries × keys is stored. Three dispatches: the logarithms, the keys and values, the queries; with
+ * logits of sinks a fourth.
  * @see Dao et al. 2022, arXiv:2205.14135, appendix B.
  */
 export const attentionGradientKernel: WebGpuPassesKernel<Attributes> = {
   backend: 'webgpu',
   name: 'tiles of 64 queries and keys',
-  when: ({ limits }, call) => {
+  when: (capabilities, call) => {
     const { K, V } = sizesOf(call);
     return (
       computable(call) &&
+      call.attributes.pinned === 0 &&
       K <= 256 &&
       V <= 256 &&
-      sharedBytes <= (limits['maxComputeWorkgroupStorageSize'] ?? 16_384) &&
-      mostBuffers <= (limits['maxStorageBuffersPerShaderStage'] ?? 8)
+      sharedBytes <= (capabilities.limits['maxComputeWorkgroupStorageSize'] ?? 16_384) &&
+      binds(capabilities, mostBuffers)
     );
   },
   passes(call) {
@@ -58,7 +60,8 @@ export const attentionGradientKernel: WebGpuPassesKernel<Attributes> = {
     const [q, k, v] = ['q', 'k', 'v'].map((name, index) => input(name, 'vec4f', index)) as [Bound, Bound, Bound];
     const places = [input('queryPositions', 'i32', 3), input('keyPositions', 'i32', 4)];
     const mask = attributes.masked ? [input('mask', 'u32', 5)] : [];
-    const last = attributes.masked ? 6 : 5;
+    const sinks = attributes.sinks ? [input('sinks', 'f32', 5 + mask.length)] : [];
+    const last = 5 + mask.length + sinks.length;
     const [o, dO] = [input('o', 'vec4f', last), input('d_o', 'vec4f', last + 1)];
     const statistics = (write: boolean): Bound => ({
       name: 'statistics',
@@ -80,7 +83,7 @@ export const attentionGradientKernel: WebGpuPassesKernel<Attributes> = {
       temporaries: [{ dtype: 'f32', shape: [B, H, n, 2] }],
       passes: [
         pass(
-          [q, k, ...places, ...mask, o, dO, statistics(true)],
+          [q, k, ...places, ...mask, ...sinks, o, dO, statistics(true)],
           [queryTiles, H, B],
           statisticsBody(sizes, attributes),
         ),
@@ -94,6 +97,15 @@ export const attentionGradientKernel: WebGpuPassesKernel<Attributes> = {
           [queryTiles, H, B],
           queriesBody(sizes, attributes),
         ),
+        ...(attributes.sinks
+          ? [
+              pass(
+                [...sinks, statistics(false), { ...output('d_sinks', 3), element: 'f32' }],
+                [H, 1, 1],
+                sinksBody(sizes),
+              ),
+            ]
+          : []),
       ],
     };
   },
@@ -166,14 +178,31 @@ function statisticsBody(sizes: Sizes, attributes: Attributes): string {
   ${eachRow((r) => `strip[(ty * 4u + ${r}u) * 8u + tx / 2u][(tx % 2u) * 2u] = top${r}; strip[(ty * 4u + ${r}u) * 8u + tx / 2u][(tx % 2u) * 2u + 1u] = mass${r};`)}
   workgroupBarrier();
   if (lane < ${tile}u && i0 + lane < ${n}u) {
-    var top = ${lowest};
+    var top = ${attributes.sinks ? 'sinks[h]' : lowest};
     for (var j = 0u; j < 8u; j++) { let x = strip[lane * 8u + j]; top = max(top, max(x.x, x.z)); }
-    var mass = 0.0;
+    var mass = ${attributes.sinks ? 'exp(sinks[h] - top)' : '0.0'};
     for (var j = 0u; j < 8u; j++) { let x = strip[lane * 8u + j]; mass += x.y * exp(x.x - top) + x.w * exp(x.z - top); }
     let row = (b * ${n}u + i0 + lane) * ${H}u + h;
     var product = 0.0;
     for (var d = 0u; d < ${V / 4}u; d++) { product += dot(o[row * ${V / 4}u + d], d_o[row * ${V / 4}u + d]); }
     statistics[(b * ${H}u + h) * ${n}u + i0 + lane] = vec2f(select(1e30, top + log(mass), mass > 0.0), product);
+  }`;
+}
+
+/** Cotangent of the logit of each head's sink, −Σ p_b (dO · O) over all of its queries. */
+function sinksBody({ B, n, H }: Sizes): string {
+  return `let h = group.x;
+  var sum = 0.0;
+  for (var e = lane; e < ${B * n}u; e += 256u) {
+    let x = statistics[((e / ${n}u) * ${H}u + h) * ${n}u + e % ${n}u];
+    sum -= exp(sinks[h] - x.x) * x.y;
+  }
+  part[lane] = sum;
+  workgroupBarrier();
+  if (lane == 0u) {
+    var whole = 0.0;
+    for (var t = 0u; t < 256u; t++) { whole += part[t]; }
+    d_sinks[h] = whole;
   }`;
 }
 

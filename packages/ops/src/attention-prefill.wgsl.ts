@@ -1,5 +1,16 @@
 import type { WebGpuDispatchKernel } from '@tessera/tensor-core';
-import { afterInputs, bindings, computable, fewQueries, lowest, scored, sizesOf, visible } from './attention.wgsl.ts';
+import {
+  afterInputs,
+  beginning,
+  bindings,
+  binds,
+  computable,
+  fewQueries,
+  lowest,
+  scored,
+  sizesOf,
+  visible,
+} from './attention.wgsl.ts';
 import type { Attributes, Sizes } from './attention.wgsl.ts';
 
 const tile = 32;
@@ -23,6 +34,7 @@ export const prefillAttentionKernel: WebGpuDispatchKernel<Attributes> = {
       sizes.n > fewQueries &&
       sizes.V % 8 === 0 &&
       sizes.V <= 256 &&
+      binds(capabilities, call.inputs.length + 1) &&
       tileBytes(sizes) <= (capabilities.limits['maxComputeWorkgroupStorageSize'] ?? 16_384)
     );
   },
@@ -36,8 +48,18 @@ export const prefillAttentionKernel: WebGpuDispatchKernel<Attributes> = {
     const own = V / 8;
     const rows = [0, 1];
     const columns = [0, 1, 2, 3];
-    return `${bindings(attributes.masked)}
-@group(0) @binding(${afterInputs(attributes.masked)}) var<storage, read_write> o: array<f32>;
+    const start = beginning(attributes, 'h');
+    const { pinned } = attributes;
+    const before = Math.ceil(pinned / tile); // tiles of pinned slots, none of which holds others
+    const turns = before + Math.ceil((S - pinned) / tile);
+    const loadQueries = (buffer: string): string => `for (var e = lane; e < ${(tile * K) / 4}u; e += 128u) {
+    let r = e / ${K / 4}u;
+    let d = e % ${K / 4}u;
+    let x = ${buffer}[((b * ${n}u + min(i0 + r, ${n - 1}u)) * ${H}u + h) * ${K / 4}u + d];
+    for (var j = 0u; j < 4u; j++) { queries[(d * 4u + j) * ${tile}u + r] = x[j]; }
+  }`;
+    return `${bindings(attributes)}
+@group(0) @binding(${afterInputs(attributes)}) var<storage, read_write> o: array<f32>;
 var<workgroup> queries: array<f32, ${tile * K}>;
 var<workgroup> strip: array<f32, ${tile * Math.max(K, V)}>;
 var<workgroup> weights: array<f32, ${tile * (tile + 1)}>;
@@ -54,19 +76,24 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let kv = h / ${H / G}u;
   let r0 = (lane / 8u) * 2u;
   let c = lane % 8u;
-  for (var e = lane; e < ${(tile * K) / 4}u; e += 128u) {
-    let r = e / ${K / 4}u;
-    let d = e % ${K / 4}u;
-    let x = q[((b * ${n}u + min(i0 + r, ${n - 1}u)) * ${H}u + h) * ${K / 4}u + d];
-    for (var j = 0u; j < 4u; j++) { queries[(d * 4u + j) * ${tile}u + r] = x[j]; }
-  }
+  ${loadQueries(pinned > 0 ? 'pinnedQuery' : 'q')}
   if (lane < ${tile}u) { places[lane] = select(-1, queryPositions[b * ${n}u + min(i0 + lane, ${n - 1}u)], i0 + lane < ${n}u); }
-  var top0 = ${lowest}; var top1 = ${lowest};
-  var mass0 = 0.0; var mass1 = 0.0;
+  var top0 = ${start.top}; var top1 = ${start.top};
+  var mass0 = ${start.mass}; var mass1 = ${start.mass};
   var sum0: array<f32, ${own}>; var sum1: array<f32, ${own}>;
   workgroupBarrier();
-  for (var s0 = 0u; s0 < ${S}u; s0 += ${tile}u) {
-    if (lane < ${tile}u) { ats[lane] = select(-1, keyPositions[b * ${S}u + min(s0 + lane, ${S - 1}u)], s0 + lane < ${S}u); }
+  for (var turn = 0u; turn < ${turns}u; turn++) {
+    ${
+      pinned > 0
+        ? `let s0 = select(${pinned}u + (turn - ${before}u) * ${tile}u, turn * ${tile}u, turn < ${before}u);
+    let end = select(${S}u, ${pinned}u, turn < ${before}u);
+    if (turn == ${before}u) {
+      ${loadQueries('q')}
+    }`
+        : `let s0 = turn * ${tile}u;
+    let end = ${S}u;`
+    }
+    if (lane < ${tile}u) { ats[lane] = select(-1, keyPositions[b * ${S}u + min(s0 + lane, ${S - 1}u)], s0 + lane < end); }
     if (lane == 0u) { atomicStore(&live, 0u); }
     workgroupBarrier();
     ${rows.flatMap((r) => columns.map((j) => `var seen${r}${j} = false;`)).join(' ')}

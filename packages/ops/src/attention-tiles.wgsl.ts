@@ -1,5 +1,15 @@
 import type { WebGpuDispatchKernel } from '@tessera/tensor-core';
-import { afterInputs, bindings, computable, lowest, scored, sizesOf, visible } from './attention.wgsl.ts';
+import {
+  afterInputs,
+  beginning,
+  bindings,
+  binds,
+  computable,
+  lowest,
+  scored,
+  sizesOf,
+  visible,
+} from './attention.wgsl.ts';
 import type { Attributes } from './attention.wgsl.ts';
 import {
   addWeighted,
@@ -30,13 +40,15 @@ const sharedBytes = tileMemoryBytes + 16 * 4 * tile;
 export const tilesAttentionKernel: WebGpuDispatchKernel<Attributes> = {
   backend: 'webgpu',
   name: 'tiles of 64 queries and keys',
-  when: ({ limits }, call) => {
+  when: (capabilities, call) => {
     const { n, V } = sizesOf(call);
     return (
       computable(call) &&
       n >= leastQueries &&
       V <= 256 &&
-      sharedBytes <= (limits['maxComputeWorkgroupStorageSize'] ?? 16_384)
+      call.attributes.pinned === 0 &&
+      binds(capabilities, call.inputs.length + 1) &&
+      sharedBytes <= (capabilities.limits['maxComputeWorkgroupStorageSize'] ?? 16_384)
     );
   },
   grid: (call) => {
@@ -48,9 +60,10 @@ export const tilesAttentionKernel: WebGpuDispatchKernel<Attributes> = {
     const { n, H, K, S, G, V } = sizes;
     const { attributes } = call;
     const quads = V / 4;
+    const start = beginning(attributes, 'h');
     const partsOf = (r: number): string => [0, 1, 2, 3].map((j) => `part[(ty * 4u + ${r}u) * 4u + ${j}u]`).join(', ');
-    return `${bindings(attributes.masked)}
-@group(0) @binding(${afterInputs(attributes.masked)}) var<storage, read_write> o: array<vec4f>;
+    return `${bindings(attributes)}
+@group(0) @binding(${afterInputs(attributes)}) var<storage, read_write> o: array<vec4f>;
 ${tileMemory}
 var<workgroup> part: array<vec4f, ${4 * tile}>;
 fn largest(a: vec4f, b: vec4f, c: vec4f, d: vec4f) -> f32 {
@@ -68,7 +81,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let ty = lane / 16u;
   let tx = lane % 16u;
   ${ownPositions('places', `queryPositions[b * ${n}u + min(i0 + lane, ${n - 1}u)]`)}
-  ${eachRow((r) => `var top${r} = ${lowest}; var mass${r} = 0.0;`)}
+  ${eachRow((r) => `var top${r} = ${start.top}; var mass${r} = ${start.mass};`)}
   ${eachSum(quads, (r, v) => `var sum${r}_${v} = vec4f(0.0);`)}
   for (var s0 = 0u; s0 < ${S}u; s0 += ${tile}u) {
     ${otherPositions('ats', `select(-1, keyPositions[b * ${S}u + min(s0 + lane, ${S - 1}u)], s0 + lane < ${S}u)`, keyNear(attributes))}

@@ -33,9 +33,12 @@ async function wrong({
   queryPositions,
   keyPositions,
   mask,
+  pinned,
+  sinkLogits,
   ...settings
 }: AttentionReferenceCall): Promise<string[]> {
-  const call = { q, k, v, queryPositions, keyPositions, ...(mask ? { mask } : {}), ...settings };
+  const further = { ...(mask && { mask }), ...(pinned && { pinned }), ...(sinkLogits && { sinkLogits }) };
+  const call = { q, k, v, queryPositions, keyPositions, ...further, ...settings };
   const build = () => [
     attention({
       q: real(q),
@@ -43,7 +46,9 @@ async function wrong({
       v: real(v),
       queryPositions: whole(queryPositions),
       keyPositions: whole(keyPositions),
-      ...(mask ? { mask: bool(mask) } : {}),
+      ...(mask && { mask: bool(mask) }),
+      ...(pinned && { pinned: { slots: pinned.slots, q: real(pinned.q) } }),
+      ...(sinkLogits && { sinkLogits: real(sinkLogits) }),
       ...settings,
     }),
   ];
@@ -139,6 +144,32 @@ describe('attention is the sum over visible keys', () => {
     expect(await wrong({ ...call, queryPositions, window: 4, causal: false })).toEqual([]);
   });
 
+  test('with pinned slots that queries of their own meet at any distance, few and many of them', async () => {
+    for (const n of [3, 35]) {
+      const call = inputs({ n, S: 37, H: 4, G: 2 });
+      for (const slots of [1, 4, 33, 37]) {
+        const pinned = { slots, q: randomDense(call.q.shape, 7, -3, 3) };
+        expect(await wrong({ ...call, pinned })).toEqual([]);
+        expect(await wrong({ ...call, pinned, window: 3, softCap: 4 })).toEqual([]);
+        expect(await wrong({ ...call, pinned, window: 2, causal: false })).toEqual([]);
+        const plain = attentionReference(call).data;
+        expect(attentionReference({ ...call, pinned }).data.some((o, i) => Math.abs(o - plain[i]!) > 1e-3)).toBe(true);
+      }
+    }
+  });
+
+  test('with logits of sinks', async () => {
+    for (const n of [3, 35]) {
+      const call = inputs({ n, S: 37, H: 4, G: 2 });
+      const sinkLogits = randomDense([4], 8, -4, 4);
+      expect(await wrong({ ...call, sinkLogits })).toEqual([]);
+      expect(await wrong({ ...call, sinkLogits, window: 3, softCap: 4 })).toEqual([]);
+      const holes = dense([2, 37], () => -1);
+      expect(await wrong({ ...call, sinkLogits, keyPositions: holes })).toEqual([]);
+      expect(await wrong({ ...call, sinkLogits, pinned: { slots: 2, q: call.q }, window: 4 })).toEqual([]);
+    }
+  });
+
   test('with scores so large that e^score overflows', async () => {
     const call = inputs({ n: 2, S: 3, B: 1, H: 1, V: 1 });
     const scaled = {
@@ -172,4 +203,6 @@ test('operands that do not fit are named with what was expected', () => {
     'positions i32[2, 3] and f32[2, 5] do not fit',
   );
   expect(() => attention({ ...good, mask: zeros([3, 5], 'bool') })).toThrow('mask bool[3, 5] do not fit');
+  expect(() => attention({ ...good, pinned: { slots: 6, q } })).toThrow('q of 6 pinned slots [2, 3, 4, 8] do not fit');
+  expect(() => attention({ ...good, sinkLogits: zeros([2]) })).toThrow('sink logits f32[2] do not fit');
 });

@@ -1,4 +1,4 @@
-import type { KernelCall } from '@tessera/tensor-core';
+import type { GpuCapabilities, KernelCall } from '@tessera/tensor-core';
 
 /** What the shaders need of the attributes of attention. */
 export interface Attributes {
@@ -7,6 +7,8 @@ export interface Attributes {
   readonly window: number;
   readonly softCap: number;
   readonly masked: boolean;
+  readonly pinned: number;
+  readonly sinks: boolean;
 }
 
 /** B rows, n queries, S slots; H query heads of K elements over G key and value heads, values of V. */
@@ -41,26 +43,49 @@ export function computable(call: KernelCall<Attributes>): boolean {
   );
 }
 
-/** Bindings of the inputs, 0 to 4 or 5. */
-export const bindings = (masked: boolean): string => `@group(0) @binding(0) var<storage, read> q: array<vec4f>;
-@group(0) @binding(1) var<storage, read> k: array<vec4f>;
-@group(0) @binding(2) var<storage, read> v: array<vec4f>;
-@group(0) @binding(3) var<storage, read> queryPositions: array<i32>;
-@group(0) @binding(4) var<storage, read> keyPositions: array<i32>;
-${masked ? '@group(0) @binding(5) var<storage, read> mask: array<u32>;' : ''}`;
+/** Inputs in their order, with the type of their elements in a shader. */
+function inputsOf({ masked, pinned, sinks }: Attributes): readonly (readonly [name: string, type: string])[] {
+  return [
+    ['q', 'vec4f'],
+    ['k', 'vec4f'],
+    ['v', 'vec4f'],
+    ['queryPositions', 'i32'],
+    ['keyPositions', 'i32'],
+    ...(masked ? ([['mask', 'u32']] as const) : []),
+    ...(pinned > 0 ? ([['pinnedQuery', 'vec4f']] as const) : []),
+    ...(sinks ? ([['sinks', 'f32']] as const) : []),
+  ];
+}
+
+/** Bindings of the inputs, one after another from 0. */
+export function bindings(attributes: Attributes): string {
+  return inputsOf(attributes)
+    .map(([name, type], index) => `@group(0) @binding(${index}) var<storage, read> ${name}: array<${type}>;`)
+    .join('\n');
+}
 
 /** Number of the first binding after the inputs. */
-export const afterInputs = (masked: boolean): number => (masked ? 6 : 5);
+export const afterInputs = (attributes: Attributes): number => inputsOf(attributes).length;
+
+/** Whether a device binds so many buffers at once. */
+export function binds({ limits }: GpuCapabilities, buffers: number): boolean {
+  return buffers <= (limits['maxStorageBuffersPerShaderStage'] ?? 8);
+}
+
+/** What the largest score and the mass of a query of head `h` start from: the logit of a key without a value, or nothing. */
+export function beginning({ sinks }: Attributes, h: string): { readonly top: string; readonly mass: string } {
+  return sinks ? { top: `sinks[${h}]`, mass: '1.0' } : { top: lowest, mass: '0.0' };
+}
 
 /**
- * Whether a query at `position` sees a key at `at`. Without branches, which `&&` would bring: SwiftShader takes minutes to
+ * Whether a query at `position` sees a key at `at` in the slot `s`. Without branches, which `&&` would bring: SwiftShader takes minutes to
  * compile some dozens of them.
  */
-export function visible({ causal, window, masked }: Attributes, maskIndex: string): string {
+export function visible({ causal, window, masked, pinned }: Attributes, maskIndex: string): string {
   return [
     '(at >= 0)',
     ...(causal ? ['(at <= position)'] : []),
-    ...(window > 0 ? [`(abs(position - at) < ${window})`] : []),
+    ...(window > 0 ? [`((abs(position - at) < ${window})${pinned > 0 ? ` | (s < ${pinned}u)` : ''})`] : []),
     ...(masked ? [`(mask[${maskIndex}] != 0u)`] : []),
   ].join(' & ');
 }

@@ -28,6 +28,8 @@ export interface LatentAttentionAttributes {
   readonly pageSize: number;
   /** True when a mask is given. */
   readonly masked: boolean;
+  /** Slots from the first that are met by queries of their own, at any distance. 0: none. */
+  readonly pinned: number;
 }
 
 /** Inputs of {@link latentAttentionOp} by their names. */
@@ -38,12 +40,13 @@ interface LatentAttentionInputs<T> {
   readonly keyPositions: T;
   readonly table?: T | undefined;
   readonly mask?: T | undefined;
+  readonly pinnedQuery?: T | undefined;
 }
 
 /** Inputs by name. */
 function namedInputs<T>(
   inputs: readonly T[],
-  { pageSize, masked }: LatentAttentionAttributes,
+  { pageSize, masked, pinned }: LatentAttentionAttributes,
 ): LatentAttentionInputs<T> {
   const [q, rows, queryPositions, keyPositions, ...rest] = inputs as [T, T, T, T, ...T[]];
   return {
@@ -51,8 +54,9 @@ function namedInputs<T>(
     rows,
     queryPositions,
     keyPositions,
-    ...(pageSize > 0 && { table: rest[0]! }),
-    ...(masked && { mask: rest.at(-1)! }),
+    ...(pageSize > 0 && { table: rest.shift()! }),
+    ...(masked && { mask: rest.shift()! }),
+    ...(pinned > 0 && { pinnedQuery: rest.shift()! }),
   };
 }
 
@@ -65,8 +69,8 @@ export const latentAttentionOp: Op<LatentAttentionAttributes> = {
     return [{ shape: [...q.shape.slice(0, 3), latentDimOf(inputs, attributes)], dtype: 'f32' }];
   },
   definition(inputs, attributes) {
-    const { q, rows, queryPositions, keyPositions, table, mask } = namedInputs(inputs, attributes);
-    const { groups: G, sharedDim: R, scale, window, pageSize } = attributes;
+    const { q, rows, queryPositions, keyPositions, table, mask, pinnedQuery } = namedInputs(inputs, attributes);
+    const { groups: G, sharedDim: R, scale, window, pageSize, pinned: slots } = attributes;
     const [B, S] = keyPositions.shape as [number, number];
     const V = latentDimOf(inputs, attributes);
     const W = G * V + R;
@@ -75,7 +79,8 @@ export const latentAttentionOp: Op<LatentAttentionAttributes> = {
     const v = reshape(slice(row, -1, 0, G * V), [B, S, G, V]);
     const shared = broadcastTo(expandDims(slice(row, -1, G * V), 2), [B, S, G, R]);
     const k = concat([slice(v, -1, 0, q.shape[3]! - R), shared], 3);
-    return [attention({ q, k, v, queryPositions, keyPositions, ...(mask && { mask }), scale, window })];
+    const pinned = pinnedQuery && { slots, q: pinnedQuery };
+    return [attention({ q, k, v, queryPositions, keyPositions, ...(mask && { mask }), pinned, scale, window })];
   },
   kernels: [latentAttentionKernel],
   cost(inputs, [o], attributes) {
@@ -103,8 +108,8 @@ function inSlots(rows: Tensor, table: Tensor, pageSize: number): Tensor {
 }
 
 function check(inputs: readonly TensorType[], attributes: LatentAttentionAttributes): void {
-  const { q, rows, queryPositions, keyPositions, table, mask } = namedInputs(inputs, attributes);
-  const { groups, sharedDim, pageSize } = attributes;
+  const { q, rows, queryPositions, keyPositions, table, mask, pinnedQuery } = namedInputs(inputs, attributes);
+  const { groups, sharedDim, pageSize, pinned } = attributes;
   const [B, n, H = 0, K = 0] = q.shape;
   const S = keyPositions.shape[1];
   const V = latentDimOf(inputs, attributes);
@@ -121,12 +126,13 @@ function check(inputs: readonly TensorType[], attributes: LatentAttentionAttribu
     (table
       ? [1, B].includes(rows.shape[0]!) && rows.shape[1]! % pageSize === 0 && isOf(table, 'i32', [B!, S! / pageSize])
       : rows.shape[0] === B && rows.shape[1] === S) &&
-    (!mask || isOf(mask, 'bool', [B!, n!, S!]));
+    (!mask || isOf(mask, 'bool', [B!, n!, S!])) &&
+    (!pinnedQuery || (isOf(pinnedQuery, q.dtype, q.shape) && pinned <= S!));
   if (fits) return;
   const show = ({ dtype, shape }: TensorType): string => `${dtype}${showShape(shape)}`;
   throw new ShapeError(
-    `latentAttention: q ${show(q)}, rows ${show(rows)}, positions ${show(queryPositions)} and ${show(keyPositions)}${table ? `, table ${show(table)}` : ''}${mask ? `, mask ${show(mask)}` : ''} do not fit ${groups} groups and a shared key of ${sharedDim}: ` +
-      `expected [B, n, heads, K + ${sharedDim}] with K up to V and heads a multiple of ${groups}, [${table ? `B or 1, whole pages of ${pageSize}` : 'B, S'}, ${groups} · V + ${sharedDim}], i32[B, n], i32[B, S]${table ? `, i32[B, S / ${pageSize}]` : ''}${mask ? ', bool[B, n, S]' : ''}.`,
+    `latentAttention: q ${show(q)}, rows ${show(rows)}, positions ${show(queryPositions)} and ${show(keyPositions)}${table ? `, table ${show(table)}` : ''}${mask ? `, mask ${show(mask)}` : ''}${pinnedQuery ? `, q of ${pinned} pinned slots ${show(pinnedQuery)}` : ''} do not fit ${groups} groups and a shared key of ${sharedDim}: ` +
+      `expected [B, n, heads, K + ${sharedDim}] with K up to V and heads a multiple of ${groups}, [${table ? `B or 1, whole pages of ${pageSize}` : 'B, S'}, ${groups} · V + ${sharedDim}], i32[B, n], i32[B, S]${table ? `, i32[B, S / ${pageSize}]` : ''}${mask ? ', bool[B, n, S]' : ''}${pinnedQuery ? ', the shape of q with no more pinned slots than S' : ''}.`,
     { facts: { groups, sharedDim } },
   );
 }
@@ -158,6 +164,11 @@ export interface LatentAttentionCall {
   readonly pageSize?: number | undefined;
   /** `[B, n, S]`, bool: hides further keys where false (trees). */
   readonly mask?: Tensor | undefined;
+  /**
+   * The first `slots` slots are met by the queries `q` `[B, n, H, K + R]` in place of the others, at any distance whatever the window:
+   * attention sinks. @defaultValue none
+   */
+  readonly pinned?: { readonly slots: number; readonly q: Tensor } | undefined;
   /** Factor of the dot products. */
   readonly scale: number;
   /** A query sees keys at a distance below this. @defaultValue no limit */
@@ -186,10 +197,13 @@ export function latentAttention({
   table,
   pageSize = 1,
   mask,
+  pinned,
   scale,
   window = 0,
 }: LatentAttentionCall): Tensor {
-  const inputs = [q, rows, queryPositions, keyPositions, ...(table ? [table] : []), ...(mask ? [mask] : [])];
-  const layout = { pageSize: table ? pageSize : 0, masked: mask !== undefined };
+  const apart = pinned !== undefined && pinned.slots > 0 ? pinned : undefined;
+  const inputs = [q, rows, queryPositions, keyPositions];
+  for (const further of [table, mask, apart?.q]) if (further) inputs.push(further);
+  const layout = { pageSize: table ? pageSize : 0, masked: mask !== undefined, pinned: apart?.slots ?? 0 };
   return apply1(latentAttentionOp, inputs, { groups, sharedDim, scale, window, ...layout });
 }

@@ -1,4 +1,5 @@
 import type { GpuCapabilities, KernelCall, KernelPass, WebGpuPassesKernel } from '@tessera/tensor-core';
+import { binds } from './attention.wgsl.ts';
 import type { Attributes, Sizes } from './attention.wgsl.ts';
 import { lanes, layoutOf, partSource, sharedBytes } from './attention-decode.wgsl.ts';
 import type { CacheAccess, Layout } from './attention-decode.wgsl.ts';
@@ -20,9 +21,9 @@ function sizesOf({ inputs, outputs: [o], attributes }: Call): Sizes {
 const manyWorkgroups = 1024;
 
 /** As many rows a workgroup as its memory takes, and parts enough. Undefined: not even one row fits. */
-function divided(sizes: Sizes, capabilities: GpuCapabilities): Layout | undefined {
+function divided(sizes: Sizes, pinned: number, capabilities: GpuCapabilities): Layout | undefined {
   const memory = workgroupBytes(capabilities) - 4 * lanes;
-  const rows = [8, 4, 2, 1].find((count) => sharedBytes(sizes, { rows: count }) <= memory);
+  const rows = [8, 4, 2, 1].find((count) => sharedBytes(sizes, pinned, { rows: count }) <= memory);
   if (rows === undefined) return undefined;
   const { blocks } = layoutOf(sizes, { rows });
   const parts = Math.max(64, Math.floor(manyWorkgroups / (sizes.B * sizes.G * blocks)));
@@ -45,19 +46,20 @@ export const latentAttentionKernel: WebGpuPassesKernel<LatentAttentionAttributes
       [K, V, call.attributes.sharedDim].every((width) => width % 4 === 0) &&
       n <= mostQueries &&
       V <= 4 * lanes &&
-      divided(sizes, capabilities) !== undefined
+      binds(capabilities, call.inputs.length + 2) &&
+      divided(sizes, call.attributes.pinned, capabilities) !== undefined
     );
   },
   passes(call, capabilities) {
     const sizes = sizesOf(call);
     const { B, n, H, G, V } = sizes;
-    const layout = divided(sizes, capabilities)!;
+    const layout = divided(sizes, call.attributes.pinned, capabilities)!;
     const inputs: KernelPass['bindings'] = call.inputs.map((_, index) => ({ of: 'input', index }));
     const output = { of: 'output', index: 0, write: true } as const;
     const sums = { of: 'temporary', index: 0 } as const;
     const statistics = { of: 'temporary', index: 1 } as const;
-    const { scale, window, masked } = call.attributes;
-    const attributes: Attributes = { scale, window, masked, causal: true, softCap: 0 };
+    const { scale, window, masked, pinned } = call.attributes;
+    const attributes: Attributes = { scale, window, masked, pinned, sinks: false, causal: true, softCap: 0 };
     const source = partSource(sizes, layout, attributes, rowsAsBoth(sizes, call));
     const grid = [layout.parts, G * layout.blocks, B] as const;
     if (layout.parts === 1) return { temporaries: [], passes: [{ source, grid, bindings: [...inputs, output] }] };
@@ -84,7 +86,7 @@ export const latentAttentionKernel: WebGpuPassesKernel<LatentAttentionAttributes
 
 /** One buffer, in which a row holds the latents of all groups and the shared key. Where a row is, each lane finds out for one. */
 function rowsAsBoth({ S, G, K, V }: Sizes, { inputs, attributes }: Call): CacheAccess {
-  const { sharedDim: R, pageSize: page, masked } = attributes;
+  const { sharedDim: R, pageSize: page, masked, pinned } = attributes;
   const [N, X] = inputs[1]!.shape as [number, number];
   // Pages are those of the row of the batch, or of the one pool.
   const begin = N === 1 ? '' : `b * ${X}u + `;
@@ -100,6 +102,7 @@ function rowsAsBoth({ S, G, K, V }: Sizes, { inputs, attributes }: Call): CacheA
     ['keyPositions', 'i32'],
     ...(page > 0 ? [['table', 'i32']] : []),
     ...(masked ? [['mask', 'u32']] : []),
+    ...(pinned > 0 ? [['pinnedQuery', 'vec4f']] : []),
   ];
   return {
     bindings: names

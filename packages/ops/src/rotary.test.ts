@@ -40,16 +40,19 @@ describe('tables', () => {
     777_777,
     999_999,
     1_000_000,
-    maximumPosition - 1,
+    2 ** 20 - 1,
+    2 ** 20,
+    3_000_001,
   ];
+  const far = [2 ** 27 + 1, 999_999_999, maximumPosition - 1];
   const frequencies = rotaryFrequencies(128, 10_000, { type: 'default' });
 
   /** Largest error of cosine and sine against the angle computed directly. */
-  async function error(device: CpuDevice): Promise<number> {
-    const { cos, sin } = rotaryAngles(rotaryTables(frequencies), tensor([positions], { dtype: 'i32' }));
+  async function error(device: CpuDevice, at = positions): Promise<number> {
+    const { cos, sin } = rotaryAngles(rotaryTables(frequencies), tensor([at], { dtype: 'i32' }));
     const [c, s] = [await read(cos, device), await read(sin, device)];
     let largest = 0;
-    positions.forEach((position, row) =>
+    at.forEach((position, row) =>
       frequencies.forEach((frequency, i) => {
         const [dc, ds] = [
           c[row * 64 + i]! - Math.cos(position * frequency),
@@ -66,9 +69,20 @@ describe('tables', () => {
     expect(await error(new CpuDevice({ precision: 'f64' }))).toBeLessThan(1e-9);
   });
 
-  test('lose no more than the addition theorem in single precision', async () => {
-    // Four factors, two products and a sum, each rounded: at most about 2.5 · 2⁻²⁴.
-    expect(await error(new CpuDevice())).toBeLessThan(1.5e-7);
+  test('lose no more than the addition theorems in single precision', async () => {
+    // Six factors, four products and two sums, each rounded: at most about 4 · 2⁻²⁴, of which the first half is 0 below 2²⁰.
+    expect(await error(new CpuDevice())).toBeLessThan(2.5e-7);
+    expect(
+      await error(
+        new CpuDevice(),
+        positions.filter((position) => position < 2 ** 20),
+      ),
+    ).toBeLessThan(1.5e-7);
+  });
+
+  test('of positions up to 2³⁰ are as good as the product of position and frequency in double precision', async () => {
+    expect(await error(new CpuDevice({ precision: 'f64' }), far)).toBeLessThan(2 ** 30 * 2 ** -52);
+    expect(await error(new CpuDevice(), far)).toBeLessThan(5e-7);
   });
 
   test('of equal frequencies are the same tensors', () => {

@@ -20,17 +20,18 @@ import {
 } from '@tessera/tensor-core';
 
 /** Positions below this have exact tables. */
-export const maximumPosition: number = 2 ** 20;
+export const maximumPosition: number = 2 ** 30;
 
 const rowBits = 10;
 const rows = 2 ** rowBits;
 
 /**
- * Cosines and sines from which those of any position below {@link maximumPosition} follow by one addition theorem:
- * position = 1024 · row of `high` + row of `low`. Computed on the host in float64, since sin and cos of a GPU are not
+ * Cosines and sines from which those of any position below {@link maximumPosition} follow by two addition theorems:
+ * position = 1024² · row of `top` + 1024 · row of `high` + row of `low`. Computed on the host in float64, since sin and cos of a GPU are not
  * good enough. Each is `[1024, pairs, 2]`: cosine, sine.
  */
 export interface RotaryTables {
+  readonly top: Tensor;
   readonly high: Tensor;
   readonly low: Tensor;
 }
@@ -53,19 +54,43 @@ export function rotaryTables(frequencies: Float64Array): RotaryTables {
       }
     return fromHost(values, [rows, frequencies.length, 2]);
   };
-  const made = { high: table(rows), low: table(1) };
+  const made = { top: table(rows * rows), high: table(rows), low: table(1) };
   if (tables.size >= keptTables) tables.delete(tables.keys().next().value!);
   tables.set(key, made);
   return made;
 }
 
+/** Cosine and sine of angles. */
+interface Angle {
+  readonly cos: Tensor;
+  readonly sin: Tensor;
+}
+
+/** The addition theorems. */
+function sumOf(a: Angle, b: Angle): Angle {
+  return {
+    cos: sub(mul(a.cos, b.cos), mul(a.sin, b.sin)),
+    sin: add(mul(a.sin, b.cos), mul(a.cos, b.sin)),
+  };
+}
+
 /** Cosine and sine of each position's angles, `positions [B, n]` (i32) → `[B, n, pairs]` each, times `scale`. */
-export function rotaryAngles({ high, low }: RotaryTables, positions: Tensor, scale = 1): { cos: Tensor; sin: Tensor } {
-  const a = gather(high, shiftRight(positions, rowBits));
-  const b = gather(low, and(positions, rows - 1));
-  const [ca, sa, cb, sb] = [at(a, -1, 0), at(a, -1, 1), at(b, -1, 0), at(b, -1, 1)];
+export function rotaryAngles(
+  { top, high, low }: RotaryTables,
+  positions: Tensor,
+  scale = 1,
+): { cos: Tensor; sin: Tensor } {
+  const rowOf = (table: Tensor, row: Tensor): Angle => {
+    const found = gather(table, row);
+    return { cos: at(found, -1, 0), sin: at(found, -1, 1) };
+  };
+  const far = rowOf(top, shiftRight(positions, 2 * rowBits));
+  const middle = rowOf(high, and(shiftRight(positions, rowBits), rows - 1));
+  const near = rowOf(low, and(positions, rows - 1));
+  // Where the far part is 0, its cosine and sine are 1 and 0, and nothing is rounded.
+  const { cos, sin } = sumOf(sumOf(far, middle), near);
   const scaled = (x: Tensor): Tensor => (scale === 1 ? x : mul(x, scale));
-  return { cos: scaled(sub(mul(ca, cb), mul(sa, sb))), sin: scaled(add(mul(sa, cb), mul(ca, sb))) };
+  return { cos: scaled(cos), sin: scaled(sin) };
 }
 
 /** Which elements form a pair: i and i + pairs (`half`), or 2i and 2i + 1 (`interleaved`). */

@@ -4,12 +4,18 @@ import { add, div, exp, log, max, maximum, reshape, stopGradient, sub, sum, gath
 /** Stand-in for −∞: large enough that e^(x − max) is 0, and finite, so that differences stay numbers. */
 export const minusInfinity = -1e30;
 
-/** Softmax along the last axis over the entries where `visible` is true; zeros for rows that see nothing. */
-export function maskedSoftmax(scores: Tensor, visible: Tensor): Tensor {
+/**
+ * Softmax along the last axis over the entries where `visible` is true; zeros for rows that see nothing.
+ * @param sink - score of one more entry of each row, last axis 1, whose weight is left out of the result. Absent: none
+ */
+export function maskedSoftmax(scores: Tensor, visible: Tensor, sink?: Tensor): Tensor {
   if (scores.shape.at(-1) === 0) return scores; // there is no largest element of nothing
   const shown = where(visible, scores, minusInfinity);
-  const e = where(visible, exp(sub(shown, stopGradient(max(shown, { axis: -1, keepDims: true })))), 0);
-  return div(e, maximum(sum(e, { axis: -1, keepDims: true }), 1e-30));
+  const highest = max(shown, { axis: -1, keepDims: true });
+  const top = stopGradient(sink ? maximum(highest, sink) : highest);
+  const e = where(visible, exp(sub(shown, top)), 0);
+  const mass = sum(e, { axis: -1, keepDims: true });
+  return div(e, maximum(sink ? add(mass, exp(sub(sink, top))) : mass, 1e-30));
 }
 
 /** Softmax along the last axis. */

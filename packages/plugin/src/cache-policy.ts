@@ -1,9 +1,37 @@
 import type { Tensor } from '@tessera/tensor-core';
 import { rem } from '@tessera/tensor-core';
 
+/** A step that is about to read a cache. */
+export interface CacheReadCall {
+  /** Position of each entry of the step, `[B, n]`, i32. */
+  readonly positions: Tensor;
+  /** Entries of the step that count, `[B]`, i32. */
+  readonly lengths: Tensor;
+  /** Entries of each row before the step, `[B]`, i32. */
+  readonly count: Tensor;
+  readonly slots: number;
+  /** True when the entries are nodes of a tree. */
+  readonly tree: boolean;
+}
+
+/** How a step reads a cache of which entries were evicted. All of it is data on the device. */
+export interface CacheReading {
+  /** Slots from the first whose entries stay and are seen from everywhere. */
+  readonly pinned: number;
+  /**
+   * How much nearer each entry of the step is to pinned entries than by its position, `[B, n]`, i32: a query at position t meets
+   * them as one at t − back.
+   */
+  readonly back: Tensor;
+  /** Entries see others, pinned ones aside, at a distance below this. Absent: at any. */
+  readonly window?: number;
+  /** First position that is seen, pinned ones aside, `[B]`, i32. Absent: all are. */
+  readonly from?: Tensor;
+}
+
 /**
- * Which slot of a growing cache an entry takes. A pure function of the entry's number, so that eviction is a change of the
- * map and never a copy of the cache.
+ * Which slot of a growing cache an entry takes, and which entries a step sees. Slots are a pure function of the entry's number, so that
+ * eviction is a change of the map and never a copy of the cache.
  */
 export interface CachePolicy {
   readonly name: string;
@@ -11,6 +39,26 @@ export interface CachePolicy {
   slots(size: { readonly capacity: number; readonly chunk: number }): number;
   /** Slot of each entry by its number in its row, i32 → i32 of the same shape. */
   slotOf(entry: Tensor, slots: number): Tensor;
+  /**
+   * What a step sees of the cache once its own entries are in it. Absent: everything up to each entry. Mixers that honour it say so by
+   * `followsPolicy`.
+   * @throws {@link UnsupportedOptionError} when the step brings more entries than there is room for
+   */
+  read?(call: CacheReadCall): CacheReading;
+  /** True when a sequence may go on without end: the slots do not depend on the capacity. @defaultValue false */
+  readonly endless?: boolean;
+  /**
+   * Why a model cannot be read under this policy, as a sentence, or what is odd about it. Asked when the model is assembled.
+   */
+  check?(model: CachedModel): { readonly refused?: string; readonly warning?: string };
+}
+
+/** What a policy is told of a model. */
+export interface CachedModel {
+  /** Positions that it was made for. */
+  readonly maxPositions: number;
+  /** Rows of a table of learned positions that is added to tokens; absent: none. */
+  readonly learnedPositions?: number | undefined;
 }
 
 /** One slot after another, none used twice. */

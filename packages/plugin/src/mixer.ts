@@ -119,6 +119,8 @@ export interface Decoding<Config, Params, State> {
   step(call: StepCall<Config, Params, State>): { readonly y: Tensor; readonly state: State; readonly links?: Links };
   /** True when `step` takes `parents`. Otherwise a tree is run node by node, with a state for each. */
   readonly trees?: boolean;
+  /** True when a growing cache is read as {@link CachePolicy.read} says, where the policy says anything. */
+  readonly followsPolicy?: boolean;
   /** Keeps of the last step only the nodes on the path. Absent: the snapshot is restored and steps over them again. */
   commit?(call: CommitCall<Config, Params, State>): State;
 }
