@@ -2,6 +2,7 @@ import type { WebGpuDevice } from '@tessera/kernels-webgpu';
 import { attentionCases, decodeCases } from './cases/attention.ts';
 import { deltaRuleCases } from './cases/delta-rule.ts';
 import { latentCases } from './cases/latent.ts';
+import { latentStepCases } from './cases/latent-steps.ts';
 import { linearAttentionCases } from './cases/linear-attention.ts';
 import { gemvCases } from './cases/gemv.ts';
 import { mapCases } from './cases/maps.ts';
@@ -70,6 +71,7 @@ export function casesOf(scale: Scale): KernelCase[] {
     ...matmulCases(scale),
     ...attentionCases(scale),
     ...latentCases(scale),
+    ...latentStepCases(scale),
     ...linearAttentionCases(scale),
     ...deltaRuleCases(scale),
     ...normCases(scale),
