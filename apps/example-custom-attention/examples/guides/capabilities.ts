@@ -3,6 +3,7 @@ import { createAssembler } from '@tessera/assembler';
 import { latentAttentions } from '@tessera/attention-latent';
 import { linearAttention } from '@tessera/attention-linear';
 import { softmax } from '@tessera/attention-softmax';
+import { memoryMosaics } from '@tessera/mixers-memory-mosaic';
 import { publishedLayouts } from '@tessera/checkpoints';
 
 const line = (cells: readonly string[]): void =>
@@ -14,7 +15,7 @@ const line = (cells: readonly string[]): void =>
   );
 line(['mixer', 'generates', 'candidate trees', 'rollback']);
 for (const { name, decoding, trees, rollback } of createAssembler({
-  plugins: [softmax, linearAttention, latentAttentions],
+  plugins: [softmax, linearAttention, latentAttentions, memoryMosaics],
 }).capabilities())
   line([name, decoding ? 'yes' : 'no', trees, rollback]);
 

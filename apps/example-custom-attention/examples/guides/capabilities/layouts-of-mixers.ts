@@ -16,7 +16,9 @@ function configs(): readonly PublishedConfig[] {
   const texts = published.filter((config) => config['model_type'] === 'gemma3_text');
   const flash = { ...readJson(new URL('papers/linearized_flash_aug/hparams.json', conformance)), model_type: 'linearized_flash' }; // prettier-ignore
   const gemma3 = texts.map((text) => ({ model_type: 'gemma3', text_config: text }));
-  return [...published, ...gemma3, flash, { ...flash, softmax: true, conv: false }];
+  const sizes = { vocab_size: 16, n_embd: 8, n_head: 2, n_layer: 2, block_size: 32, pmem_size: 6 };
+  const mosaics = ['memory_mosaics_library', 'memory_mosaics_nano'].map((name) => ({ ...sizes, model_type: name }));
+  return [...published, ...gemma3, ...mosaics, flash, { ...flash, softmax: true, conv: false }];
 }
 
 /**
@@ -35,6 +37,8 @@ export function layoutsOfMixers(): ReadonlyMap<string, readonly string[]> {
   const order = publishedLayouts.flatMap(({ modelTypes }) => modelTypes);
   const missing = order.filter((modelType) => !seen.has(modelType));
   if (missing.length > 0)
-    throw new Error(`${missing.join(', ')}: no config in apps/conformance says which mixers it has.`);
+    throw new Error(
+      `${missing.join(', ')}: no config says which mixers it has; add one to configs() of ${import.meta.url.split('/').at(-1)}.`,
+    );
   return new Map([...found].map(([name, types]) => [name, order.filter((modelType) => types.has(modelType))]));
 }

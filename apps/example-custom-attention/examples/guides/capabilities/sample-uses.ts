@@ -19,6 +19,7 @@ import {
   wholeGatedAttentionUnit,
 } from '@tessera/attention-linear';
 import { bidirectionalAttention, softmaxAttention } from '@tessera/attention-softmax';
+import { contextualMemory, persistentMemory } from '@tessera/mixers-memory-mosaic';
 
 /** A mixer at a small size, and what its state holds. */
 export interface SampleUse {
@@ -95,4 +96,10 @@ export const sampleUses: readonly SampleUse[] = [
     numbers: 'L · (G · d + R + 1) + 1',
     symbols: { G: 2, d: 12, R: 4 },
   },
+  {
+    use: contextualMemory({ heads: 4, headDim: 12 }),
+    numbers: 'L · (2 · H · d + 1) + 3 · H · d + 1',
+    symbols: { H: 4, d: 12 },
+  },
+  { use: persistentMemory({ heads: 4, headDim: 12, slots: 16 }), numbers: 'H · d', symbols: { H: 4, d: 12 } },
 ];

@@ -3,6 +3,7 @@ import { createAssembler } from '@tessera/assembler';
 import { latentAttentions } from '@tessera/attention-latent';
 import { linearAttention } from '@tessera/attention-linear';
 import { softmax } from '@tessera/attention-softmax';
+import { memoryMosaics } from '@tessera/mixers-memory-mosaic';
 import type { AnyMixer, MixerUse, Site } from '@tessera/plugin';
 import { validate } from '@tessera/plugin';
 import { layoutsOfMixers } from './layouts-of-mixers.ts';
@@ -12,7 +13,9 @@ import { recordedOps } from './recorded-ops.ts';
 import type { SampleUse } from './sample-uses.ts';
 import { sampleUses, sampleWidth } from './sample-uses.ts';
 
-const declared = createAssembler({ plugins: [softmax, linearAttention, latentAttentions] }).capabilities();
+const declared = createAssembler({
+  plugins: [softmax, linearAttention, latentAttentions, memoryMosaics],
+}).capabilities();
 const layouts = layoutsOfMixers();
 
 function siteOf({ mixer, config }: MixerUse): Site<object> {
