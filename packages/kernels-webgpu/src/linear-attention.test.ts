@@ -16,10 +16,12 @@ import {
   zeros,
 } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { WebGpuDevice } from './runtime/webgpu-device.ts';
 import { draws, testDevice } from './testing/compare.test-support.ts';
 import { differencesFromDefinition, valueOf } from './testing/definition.test-support.ts';
 import type { DefinitionOptions } from './testing/definition.test-support.ts';
+import { limitedDevice } from './testing/limited-device.test-support.ts';
 
 interface Sizes {
   readonly B?: number;
@@ -151,8 +153,12 @@ describe('by chunks', () => {
     expect(await differences(byChunks(8), given, { chunk: 8, dispatches: 4 })).toEqual([]);
   });
 
-  test('chunks of a length that no kernel takes go by the definition', async () => {
-    expect(await differences(byChunks(3), await inputs({ T: 4, B: 1 }, netLike))).toEqual([]);
+  test.each([
+    [5, 3, 4],
+    [70, 66, 64],
+  ])('%i entries in chunks of %i go by chunks of %i', async (T, chunk, taken) => {
+    const given = await inputs({ T, B: 1, H: 1, P: 1 }, { decay: 'scalar', delta: false });
+    expect(await differences(byChunks(chunk), given, { chunk: taken, dispatches: 4 })).toEqual([]);
   });
 
   test('rows with padding at their ends', async () => {
@@ -251,6 +257,30 @@ describe('gradients by chunks', () => {
     [-Infinity, { decay: 'vector', delta: false }],
   ] as const)('gates of %d now and then, and hardly any decay in between', async (strong, variant) => {
     expect(await gradientDifferences(await withGates(strong, variant), { chunk: 16 })).toEqual([]);
+  });
+});
+
+describe('states before the chunks that no buffer can hold', () => {
+  // 9 chunks of 4 entries, each with 2 KiB of a state, and at most as much of anything else.
+  const sizes = { T: 34, B: 1, P: 1, H: 1, K: 32, V: 16 };
+  let device: WebGpuDevice;
+  beforeAll(async () => void (device = await limitedDevice({ maxStorageBufferBindingSize: 8 * 2048 })));
+  afterAll(() => device.dispose());
+
+  test.each([
+    ['a prompt goes', false],
+    ['its gradient goes', true],
+  ])('%s by kernels in two parts', async (_, gradient) => {
+    const given = await inputs(sizes, netLike);
+    const build = (...x: readonly Tensor[]): Tensor[] => {
+      const { o, S } = called(byChunks(4), given, x);
+      return gradient ? (pullBack([o, S], [draws(o.shape, 31), draws(S.shape, 32)], x) as Tensor[]) : [o, S];
+    };
+    const part = await inputs({ ...sizes, T: 20 }, netLike);
+    const temporaries = [...shapesOf(part, 4), ...Object.values(part).map(({ shape }) => shape)];
+    // Four dispatches for each part; back four for the state between them, and ten for each. The others cut and join operands.
+    const options = { device, temporaries, tolerance: 3e-5, dispatches: gradient ? 30 : 11 };
+    expect(await differencesFromDefinition(build, Object.values(given), options)).toEqual([]);
   });
 });
 

@@ -24,7 +24,10 @@ export type {
 } from './linear-attention/linear-attention-call.ts';
 export * from './linear-attention/linear-attention-recurrent.ts';
 export * from './linear-attention/linear-attention-chunked.ts';
-export { linearAttentionGradientOp } from './linear-attention/linear-attention-gradient.ts';
+export {
+  linearAttentionChunkedOp,
+  linearAttentionGradientOp,
+} from './linear-attention/linear-attention-chunked-ops.ts';
 export * from './linear-attention/linear-attention-tree.ts';
 export * from './linear-attention/delta-product.ts';
 export * from './gated-feed-forward.ts';

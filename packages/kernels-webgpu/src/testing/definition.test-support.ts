@@ -18,6 +18,8 @@ export interface DefinitionOptions {
   readonly dispatches?: number;
   /** Largest error, relative to 1 + |expected|. @defaultValue 1e-5 */
   readonly tolerance?: number;
+  /** Where it is run. @defaultValue `testDevice()` */
+  readonly device?: WebGpuDevice;
   /** Shapes of temporaries, whose memory is filled with NaN as that of the outputs is. */
   readonly temporaries?: readonly (readonly number[])[];
 }
@@ -29,9 +31,9 @@ export interface DefinitionOptions {
 export async function differencesFromDefinition(
   build: (...inputs: Tensor[]) => readonly Tensor[],
   inputs: readonly Tensor[],
-  { dispatches, tolerance = 1e-5, temporaries = [] }: DefinitionOptions = {},
+  { dispatches, tolerance = 1e-5, device, temporaries = [] }: DefinitionOptions = {},
 ): Promise<string[]> {
-  const gpu = await testDevice();
+  const gpu = device ?? (await testDevice());
   const graph = trace((...x) => build(...x), inputs);
   const types = graph.outputs.map((value) => graph.types[value]!);
   poison(gpu, [...types.map(({ shape }) => shape), ...temporaries]);

@@ -16,16 +16,17 @@ const longestChunk = 64;
 const mostWorkgroups = 65_535;
 
 /** Bytes of workgroup memory of the passes that take most, other than the recurrence, which fits itself to what there is. */
-function sharedBytes({ chunk: C, decay, delta }: ChunkedAttributes): number {
+function sharedBytes({ C, decay, delta }: ChunkPlan): number {
   return Math.max(chunkScoresBytes({ C, decay }), delta ? chunkSolveBytes(C) : 0, tileMemoryBytes(64, 1) + 4 * C);
 }
 
-/** What passes over chunks are generated from. */
+/** What passes over chunks are generated from. The length of chunks does not change what is computed: passes take the nearest that they can. */
 export function planOf(
-  { inputs, attributes: { chunk: C, decay, delta } }: Pick<KernelCall<ChunkedAttributes>, 'inputs' | 'attributes'>,
+  { inputs, attributes: { chunk, decay, delta } }: Pick<KernelCall<ChunkedAttributes>, 'inputs' | 'attributes'>,
   capabilities: GpuCapabilities,
 ): ChunkPlan {
   const sizes = sizesOf(inputs);
+  const C = Math.min(longestChunk, 4 * Math.ceil(chunk / 4));
   return { ...sizes, decay, delta, C, N: Math.ceil(sizes.T / C), capabilities };
 }
 
@@ -39,14 +40,13 @@ export function goesByChunks(
   call: Pick<KernelCall<ChunkedAttributes>, 'inputs' | 'attributes'>,
   capabilities: GpuCapabilities,
 ): boolean {
-  const { C, N, B, H, K, V, delta } = planOf(call, capabilities);
+  const plan = planOf(call, capabilities);
+  const { C, N, B, H, K, V, delta } = plan;
   return (
     fitsBuffer(N * B * H * Math.max(K * V, C * K, C * V, 2 * C * C), capabilities) &&
     call.inputs.every(({ dtype, shape }) => dtype === 'f32' && sizeOf(shape) > 0) &&
-    C % 4 === 0 &&
-    C <= longestChunk &&
     N * Math.ceil(Math.max(K, V) / 64) * Math.ceil(V / 64) <= mostWorkgroups &&
-    sharedBytes(call.attributes) <= workgroupBytes(capabilities) &&
+    sharedBytes(plan) <= workgroupBytes(capabilities) &&
     (!delta || chunkRecurrenceFits({ C, K, V }, capabilities))
   );
 }

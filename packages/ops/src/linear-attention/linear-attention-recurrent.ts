@@ -9,7 +9,7 @@ import {
   operandsOf,
   variantOf,
 } from './linear-attention-call.ts';
-import { gradientByChunks } from './linear-attention-gradient.ts';
+import { gradientByChunks } from './linear-attention-chunked-ops.ts';
 import { loopsOverEntries } from './linear-attention-loops.ts';
 import { recurrentKernel } from './linear-attention-recurrent.wgsl.ts';
 import { forgetsAll, repeatHeads } from './within-chunk.ts';
