@@ -32,7 +32,7 @@ export function cliAssembler(backends?: Backends): Assembler {
  */
 export async function loadModel(
   source: string,
-  options: ModelOptions & Pick<LoadOptions, 'precompile'>,
+  options: ModelOptions & Pick<LoadOptions, 'precompile' | 'cachePolicy'>,
   terminal: Terminal,
   label = 'note',
 ): Promise<Model> {
@@ -48,6 +48,7 @@ export async function loadModel(
       ...(onHost && { memoryLimit: memoryShare * totalmem() }),
       signal: terminal.signal,
       precompile: options.precompile,
+      cachePolicy: options.cachePolicy,
       ...(options.contextLength !== undefined && { contextLength: options.contextLength }),
       ...(bar && {
         onProgress: (event) => {

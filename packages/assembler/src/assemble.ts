@@ -1,3 +1,4 @@
+import type { CachePolicy } from '@tessera/plugin';
 import type { Device, Tensor } from '@tessera/tensor-core';
 import { UnsupportedOptionError, disposeTree } from '@tessera/tensor-core';
 import type { ChooseDevice, DeviceOption } from './devices.ts';
@@ -14,6 +15,7 @@ import type { ModelSpecInput } from './model-spec-input.ts';
 import { checkOptionNames } from './option-names.ts';
 import { pause } from './pause.ts';
 import type { Registry } from './registry.ts';
+import { bindCachePolicy } from './stack/bind-cache-policy.ts';
 import { resolveSpec } from './stack/resolve.ts';
 
 /** How a new model is made. */
@@ -28,9 +30,16 @@ export interface AssembleOptions {
   readonly memoryLimit?: number | undefined;
   /** Rejects with `signal.reason`, and frees what was allocated. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * How growing caches evict and are read, such as `sinkCache` of `@tessera/streaming-sinks`. @defaultValue none: they grow up to the
+   * capacity of a session
+   */
+  readonly cachePolicy?: CachePolicy | undefined;
+  /** Receives sentences about what is odd and harmless. */
+  readonly onWarning?: ((warning: string) => void) | undefined;
 }
 
-const optionNames = ['device', 'dtype', 'seed', 'memoryLimit', 'signal'] as const;
+const optionNames = ['device', 'dtype', 'seed', 'memoryLimit', 'signal', 'cachePolicy', 'onWarning'] as const;
 
 /**
  * Makes a model with weights drawn from a seed.
@@ -56,7 +65,9 @@ export async function assembleModel(
     );
   const dtype = checkWeightDtype(options.dtype ?? 'fp32');
   const { spec, mixers } = takeMixers(given);
-  const graph = new LanguageModelGraph(resolveSpec(spec, registry.with(mixers)));
+  const { resolved, warnings } = bindCachePolicy(resolveSpec(spec, registry.with(mixers)), options.cachePolicy);
+  for (const warning of warnings) options.onWarning?.(warning);
+  const graph = new LanguageModelGraph(resolved);
   const { maxPositions } = graph.resolved.spec;
   const settle = async (given: Pick<ReloadOptions, 'device' | 'signal'>, since: number): Promise<Residence> => {
     const { device, owned } = await choose(given.device ?? options.device ?? 'auto');

@@ -35,6 +35,8 @@ export { capabilityTable } from './capability-table.ts';
 export type { MixerCapabilities } from './capability-table.ts';
 export { Registry } from './registry.ts';
 export { resolveSpec } from './stack/resolve.ts';
+export { bindCachePolicy } from './stack/bind-cache-policy.ts';
+export type { BoundModel } from './stack/bind-cache-policy.ts';
 export type { Resolved, ResolvedLayer, ResolvedModel } from './stack/resolve.ts';
 export { stackMixer } from './stack/stack-mixer.ts';
 export type { StackState } from './stack/stack-mixer.ts';

@@ -8,6 +8,7 @@ export { bidirectionalAttention } from './bidirectional-attention.ts';
 export type { AttentionConfig, AttentionParams } from './attention-config.ts';
 export type { QueryKeyNormConfig, RotaryConfig } from '@tessera/head-projections';
 export type { KeyValueCache } from './key-value-cache.ts';
+export { keysBeforeRotation } from './keys-before-rotation.ts';
 
 /** The mixers of this package. */
 export const softmax: Plugin = definePlugin({

@@ -33,6 +33,7 @@ export { layoutOf } from './layouts/layout-of.ts';
 export { nativeLayout } from './layouts/native-layout.ts';
 export { moduleLayoutOf, type ModuleLayout, type PublishedModule } from './layouts/modules/module-layout.ts';
 export { huggingFace, publishedLayouts } from './layouts/published-layouts.ts';
+export { readStreamingSettings, type StreamingSettings } from './layouts/families/papers/streaming-llm.ts';
 export { oursNames, publishedNames } from './layouts/rule-names.ts';
 export { planTensors, type PlanOptions, type TensorPlan } from './layouts/tensors/plan-tensors.ts';
 export type { RawTensor, ReadRawTensor } from './layouts/tensors/raw-tensor.ts';

@@ -10,13 +10,15 @@ import type { ModelOptions } from '../options/model-options.ts';
 import { addModelOption, addModelOptions } from '../options/model-options.ts';
 import type { SamplingArguments } from '../options/sampling-options.ts';
 import { addSamplingOptions, generateOptionsOf } from '../options/sampling-options.ts';
+import type { StreamOptions } from '../options/stream-options.ts';
+import { addStreamOptions, cachePolicyOf } from '../options/stream-options.ts';
 import { reportError } from '../report-error.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { writeLine, writeText } from '../terminal/write-text.ts';
 import type { LineReader } from './read-lines.ts';
 import { readLines } from './read-lines.ts';
 
-interface ChatArguments extends ModelOptions, SamplingArguments {
+interface ChatArguments extends ModelOptions, SamplingArguments, StreamOptions {
   readonly model: string;
   readonly system?: string;
 }
@@ -25,6 +27,7 @@ const notes = `
 While chatting: /clear forgets the conversation, /exit ends it, Ctrl-C ends an answer.
 
 Examples:
+  tessera chat --model ./my-model --sinks 4 --window 1020
   tessera chat --model ./my-model --system "Answer in one sentence."
   echo "Who wrote Hamlet?" | tessera chat --model ./my-model`;
 
@@ -33,13 +36,13 @@ export function chatCommand(terminal: Terminal): Command {
   const command = defineCommand('chat', terminal).description('Talk with a model that has a chat template.');
   addModelOption(command).option('--system <text>', 'system message');
   addSamplingOptions(command);
-  return addModelOptions(command)
+  return addModelOptions(addStreamOptions(command))
     .addHelpText('after', notes)
     .action((given: ChatArguments) => chat(given, terminal));
 }
 
 async function chat(given: ChatArguments, terminal: Terminal): Promise<void> {
-  const model = await loadModel(given.model, given, terminal);
+  const model = await loadModel(given.model, { ...given, cachePolicy: cachePolicyOf(given) }, terminal);
   try {
     if (model.text?.chatTemplate === undefined)
       throw new ModelFormatError(

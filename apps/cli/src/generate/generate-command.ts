@@ -6,6 +6,8 @@ import { addModelOption, addModelOptions } from '../options/model-options.ts';
 import { idsArgument, integerArgument } from '../options/number-arguments.ts';
 import type { SamplingArguments } from '../options/sampling-options.ts';
 import { addSamplingOptions, generateOptionsOf } from '../options/sampling-options.ts';
+import type { StreamOptions } from '../options/stream-options.ts';
+import { addStreamOptions, cachePolicyOf } from '../options/stream-options.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { isInteractive } from '../terminal/terminal.ts';
 import { writeLine, writeText } from '../terminal/write-text.ts';
@@ -14,7 +16,7 @@ import type { PromptArguments } from './read-prompt.ts';
 import { readPrompt } from './read-prompt.ts';
 import { streamGeneration } from './stream-generation.ts';
 
-interface GenerateArguments extends ModelOptions, SamplingArguments, PromptArguments {
+interface GenerateArguments extends ModelOptions, SamplingArguments, StreamOptions, PromptArguments {
   readonly model: string;
   readonly logprobs?: number;
   readonly addSpecialTokens?: boolean;
@@ -27,6 +29,7 @@ Examples:
   tessera generate --model ./my-model --prompt "Once upon a time" --temperature 0.8 --seed 7
   tessera generate --model ./my-model --prompt "ROMEO:\n" --escapes --max-new-tokens 64
   tessera generate --model ./my-model --prompt-ids 1,2,3 --logprobs 5 --json
+  tessera generate --model ./my-model --prompt "Once" --sinks 4 --window 1020 --max-new-tokens 100000
   cat letter.txt | tessera generate --model ./my-model --prompt-file -`;
 
 /** `tessera generate`: continues a prompt. */
@@ -47,7 +50,7 @@ export function generateCommand(terminal: Terminal): Command {
       integerArgument(0),
     )
     .option('--json', 'one line of JSON with text, ids, usage and timings');
-  return addModelOptions(command)
+  return addModelOptions(addStreamOptions(command))
     .addHelpText('after', examples)
     .action((given: GenerateArguments) => generate(given, command, terminal));
 }
@@ -63,7 +66,7 @@ async function generate(given: GenerateArguments, command: Command, terminal: Te
     ...(addSpecialTokens && { addSpecialTokens }),
     ...(parseSpecial && { parseSpecial }),
   };
-  const model = await loadModel(given.model, given, terminal);
+  const model = await loadModel(given.model, { ...given, cachePolicy: cachePolicyOf(given) }, terminal);
   try {
     const onText = async (text: string): Promise<void> => {
       if (!json) await writeText(terminal.stdout, text);

@@ -62,7 +62,8 @@ export async function readModulePairs(source: FileSource, signal: AbortSignal): 
   }
 }
 
-async function openGolden(source: FileSource, signal: AbortSignal): Promise<SafetensorsReader> {
+/** Opens `golden.safetensors`. */
+export async function openGolden(source: FileSource, signal: AbortSignal): Promise<SafetensorsReader> {
   const handle = await source.open(file, { signal });
   await handle?.close?.();
   if (handle) return openSafetensors(source, { file, signal });
@@ -72,7 +73,8 @@ async function openGolden(source: FileSource, signal: AbortSignal): Promise<Safe
   );
 }
 
-async function readGreedy(reader: SafetensorsReader, signal: AbortSignal): Promise<Golden['greedy']> {
+/** Prompts and their greedy continuations, if there are any. */
+export async function readGreedy(reader: SafetensorsReader, signal: AbortSignal): Promise<Golden['greedy']> {
   if (!reader.tensors.has('greedy_ids') && !reader.tensors.has('greedy_prompt')) return undefined;
   const prompts = await readIds(reader, 'greedy_prompt', signal);
   const texts = await readIds(reader, 'greedy_ids', signal);
@@ -93,7 +95,8 @@ async function readHidden(reader: SafetensorsReader, signal: AbortSignal): Promi
   return hidden;
 }
 
-async function readNumbers(
+/** Numbers of so many axes. */
+export async function readNumbers(
   reader: SafetensorsReader,
   name: string,
   axes: number,
@@ -105,15 +108,26 @@ async function readNumbers(
   return { values: toFloat32(bytes, dtype), shape };
 }
 
-async function readIds(reader: SafetensorsReader, name: string, signal: AbortSignal): Promise<number[][]> {
-  const bytes = await reader.read(name, { signal });
-  const { shape, dtype } = reader.tensors.get(name)!;
+/** Rows of token ids. */
+export async function readIds(reader: SafetensorsReader, name: string, signal: AbortSignal): Promise<number[][]> {
+  const { shape } = reader.tensors.get(name)!;
   checkAxes(name, shape, 2);
-  if (dtype !== 'I64' && dtype !== 'I32')
-    throw new ModelFormatError(`${file}: ${name} is ${dtype}, expected token ids as I64 or I32.`);
-  const ids = dtype === 'I64' ? Array.from(new BigInt64Array(bytes.buffer), Number) : [...new Int32Array(bytes.buffer)];
+  const ids = await readWholeNumbers(reader, name, signal);
   const [rows, length] = shape as [number, number];
   return Array.from({ length: rows }, (_, row) => ids.slice(row * length, (row + 1) * length));
+}
+
+/** Whole numbers, row-major. */
+export async function readWholeNumbers(
+  reader: SafetensorsReader,
+  name: string,
+  signal: AbortSignal,
+): Promise<number[]> {
+  const bytes = await reader.read(name, { signal });
+  const { dtype } = reader.tensors.get(name)!;
+  if (dtype !== 'I64' && dtype !== 'I32')
+    throw new ModelFormatError(`${file}: ${name} is ${dtype}, expected whole numbers as I64 or I32.`);
+  return dtype === 'I64' ? Array.from(new BigInt64Array(bytes.buffer), Number) : [...new Int32Array(bytes.buffer)];
 }
 
 function checkAxes(name: string, shape: readonly number[], axes: number): void {

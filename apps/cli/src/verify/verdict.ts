@@ -1,5 +1,6 @@
 import type { GradientComparison } from './compare-gradients.ts';
 import type { DivergingLayer } from './diverging-layer.ts';
+import type { StreamComparison } from './verify-stream.ts';
 
 /** What came out for one directory: one line of JSON. */
 export interface Verdict {
@@ -15,6 +16,8 @@ export interface Verdict {
   /** Null where the reference does not generate. */
   readonly greedyEqual: boolean | null;
   readonly pass: boolean;
+  /** Only of streams: what was compared, of which the furthest counts. */
+  readonly stream?: StreamComparison;
   /** Only with `--grads`. */
   readonly gradients?: GradientComparison;
   /** Only when the logits differ; null when the reference has no hidden states to tell. */

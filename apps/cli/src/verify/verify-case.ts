@@ -1,7 +1,7 @@
 import type { Model } from '@tessera/assembler';
 import type { FileSource, ModuleLayout } from '@tessera/checkpoints';
 import { directorySource, moduleLayoutOf, readJsonIfPresent, readPublishedConfig } from '@tessera/checkpoints';
-import type { PublishedConfig } from '@tessera/plugin';
+import type { CachePolicy, PublishedConfig } from '@tessera/plugin';
 import { CpuDevice, ShapeError, UnsupportedOptionError, showShape } from '@tessera/tensor-core';
 import { webgpuOf } from '../devices/device-of.ts';
 import { loadModel } from '../load-model.ts';
@@ -20,6 +20,8 @@ import { readReferenceGradients } from './reference-gradients.ts';
 import { halfTolerance, referenceTolerance } from './tolerances.ts';
 import type { Verdict } from './verdict.ts';
 import { compareModule } from './verify-module.ts';
+import { verifyStream } from './verify-stream.ts';
+import { readStreamGolden } from './stream-golden.ts';
 import { openVerdict } from './verdict.ts';
 
 /** How a conformance directory is verified. */
@@ -49,6 +51,14 @@ export async function verifyCase(directory: string, options: VerifyOptions, term
     const config = await readPublishedConfig(source, { signal });
     const layout = moduleLayoutOf(config);
     if (layout) return { ...verdict, ...(await verifyModule({ source, config, layout }, options, terminal)) };
+    const stream = await readStreamGolden(source, signal);
+    if (stream) {
+      refuseForStreams({ ...options, dtype });
+      const loading = { ...options, dtype, precompile: false as const };
+      const open = (cachePolicy: CachePolicy): Promise<Model> =>
+        loadModel(directory, { ...loading, cachePolicy }, terminal, directory);
+      return { ...verdict, ...(await verifyStream(stream, open, terminal)) };
+    }
     const golden = await readGolden(source, signal);
     const gradients = options.grads ? await readReferenceGradients(source, signal) : undefined;
     const reference = await referenceOf(golden, directory, { ...options, dtype }, terminal);
@@ -87,6 +97,16 @@ async function verifyModule(
   } finally {
     opened?.dispose();
   }
+}
+
+/** What cannot be told of a stream. */
+function refuseForStreams({ grads, dtype }: VerifyOptions & { readonly dtype: string }): void {
+  if (grads)
+    throw new UnsupportedOptionError('--grads compares gradients of a loss, and a stream has none. Leave it out.');
+  if (halfTolerance(dtype) !== undefined)
+    throw new UnsupportedOptionError(
+      `--dtype ${dtype} rounds the weights, and streams are compared in fp32. Leave it out.`,
+    );
 }
 
 async function familyOf(source: FileSource, signal: AbortSignal): Promise<string | null> {

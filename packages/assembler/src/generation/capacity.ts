@@ -1,7 +1,16 @@
 import type { Device } from '@tessera/tensor-core';
+import type { ResolvedModel } from '../stack/resolve.ts';
 
 /** Least positions of a session: on a GPU, where each size is programs to compile, a short chat needs one size. */
 const least = { host: 64, gpu: 512 } as const;
+
+/** Positions of a stream that has no end: as many as rotary tables and whole numbers of the device take. */
+export const endlessCapacity: number = 2 ** 30;
+
+/** Whether the sequences of a model may go on without end, since no layer keeps all of them. */
+export function isEndless({ cachePolicy }: Pick<ResolvedModel, 'cachePolicy'>): boolean {
+  return cachePolicy?.endless === true;
+}
 
 /**
  * Capacity of a session for so many positions. Only few sizes occur, each with its own compiled steps: a size of its own for

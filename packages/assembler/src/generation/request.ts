@@ -1,6 +1,7 @@
 import type { SamplingOptions } from '@tessera/sampling';
 import { ContextOverflowError } from '@tessera/tensor-core';
 import type { Model } from '../model/model.ts';
+import { isEndless } from './capacity.ts';
 import { checkOptions } from './check-options.ts';
 import { endIds, maxLengthOfConfig, optionsOfConfig } from './generation-config.ts';
 import type { GenerateOptions } from './options.ts';
@@ -50,7 +51,7 @@ function withoutUndefined(options: GenerateOptions): GenerateOptions {
 function newTokensOf(model: Model, promptTokens: number, maxNewTokens: number | undefined): number {
   const { contextLength } = model;
   const facts = { promptTokens, maxNewTokens, contextLength };
-  const room = contextLength - promptTokens;
+  const room = isEndless(model.graph.resolved) ? Infinity : contextLength - promptTokens;
   if (room < (maxNewTokens ?? 1))
     throw new ContextOverflowError(
       `The prompt has ${promptTokens} tokens${maxNewTokens === undefined ? '' : ` and ${maxNewTokens} new ones are asked for`}; the context holds ${contextLength}. ` +

@@ -69,11 +69,17 @@ export async function loadModel(
   checkOptionNames(options, optionNames, 'load');
   const dtype = checkWeightDtype(options.dtype ?? 'auto');
   checkPrecompile(options.precompile);
-  const { subfolder, contextLength, fetch, signal } = options;
+  const { subfolder, contextLength, cachePolicy, fetch, signal } = options;
   signal?.throwIfAborted();
   const chosen = await choose(options.device ?? 'auto');
   try {
-    const opened = await openCheckpoint(input, registry, layouts, { subfolder, contextLength, fetch, signal });
+    const opened = await openCheckpoint(input, registry, layouts, {
+      subfolder,
+      contextLength,
+      cachePolicy,
+      fetch,
+      signal,
+    });
     try {
       return await readModel(opened, chosen, dtype, options, choose, started);
     } finally {

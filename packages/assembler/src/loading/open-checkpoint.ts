@@ -9,11 +9,12 @@ import {
   settleTies,
   toFileSource,
 } from '@tessera/checkpoints';
-import type { CheckpointLayout, PublishedConfig, TensorRule } from '@tessera/plugin';
+import type { CachePolicy, CheckpointLayout, PublishedConfig, TensorRule } from '@tessera/plugin';
 import { ModelFormatError } from '@tessera/tensor-core';
 import { LanguageModelGraph } from '../model/language-model.ts';
 import { checkOptionNames } from '../option-names.ts';
 import type { Registry } from '../registry.ts';
+import { bindCachePolicy } from '../stack/bind-cache-policy.ts';
 import { resolveSpec } from '../stack/resolve.ts';
 import { readPublished } from './read-weights.ts';
 
@@ -23,6 +24,11 @@ export interface OpenOptions {
   readonly subfolder?: string | undefined;
   /** Positions of prompt and new tokens together. @defaultValue those that the checkpoint was made for */
   readonly contextLength?: number | undefined;
+  /**
+   * How growing caches evict and are read, such as `sinkCache` of `@tessera/streaming-sinks`. @defaultValue none: they grow up to the
+   * capacity of a session
+   */
+  readonly cachePolicy?: CachePolicy | undefined;
   /** Used in place of the global `fetch`. */
   readonly fetch?: typeof fetch | undefined;
   /** Rejects with `signal.reason`. */
@@ -30,7 +36,7 @@ export interface OpenOptions {
 }
 
 /** Names of {@link OpenOptions}. */
-export const openOptionNames = ['subfolder', 'contextLength', 'fetch', 'signal'] as const;
+export const openOptionNames = ['subfolder', 'contextLength', 'cachePolicy', 'fetch', 'signal'] as const;
 
 /** A checkpoint whose files were opened and understood, before any weight is read. */
 export interface OpenedCheckpoint {
@@ -67,11 +73,20 @@ export async function openCheckpoint(
       layout.rules(config, shapes),
       readPublished(reader, signal),
     );
-    const graph = new LanguageModelGraph(resolveSpec(spec, registry));
+    const bound = bindCachePolicy(resolveSpec(spec, registry), options.cachePolicy);
+    const graph = new LanguageModelGraph(bound.resolved);
     const expected = new Map(Object.entries(graph.params()).map(([path, { shape }]) => [path, shape]));
     const plan = planTensors(rules, shapes, { expected, ignored: layout.ignored });
     checkFloats(plan.rules, reader);
-    return { source, config, layout, graph, reader, plan, warnings: [...reading.warnings, ...warnings] };
+    return {
+      source,
+      config,
+      layout,
+      graph,
+      reader,
+      plan,
+      warnings: [...reading.warnings, ...warnings, ...bound.warnings],
+    };
   } catch (error) {
     await reader.close();
     throw error;

@@ -12,6 +12,7 @@ import {
   mapTree,
   treeLeaves,
 } from '@tessera/tensor-core';
+import { endlessCapacity, isEndless } from '../generation/capacity.ts';
 import { checkIds, checkLearnedPositions } from './check-rows.ts';
 import { Choices } from './choices.ts';
 import { nextStep } from './step-lengths.ts';
@@ -45,7 +46,7 @@ export class Session {
   }
 
   /**
-   * A session with room for `capacity` positions a row.
+   * A session with room for `capacity` positions a row; without a limit where the model has a cache policy that needs none.
    * @throws {@link UnsupportedOptionError} for a size that is no whole number from 1
    * @throws {@link ContextOverflowError} for more positions than the model has learned
    */
@@ -55,8 +56,10 @@ export class Session {
         throw new UnsupportedOptionError(`session: ${option} is ${String(value)}, expected a whole number from 1.`, {
           facts: { option, value },
         });
-    checkLearnedPositions(programs.graph.resolved.spec, size.capacity, 'A session of');
-    return new Session(programs, size, await programs.start(size));
+    const { resolved } = programs.graph;
+    checkLearnedPositions(resolved.spec, size.capacity, 'A session of');
+    const own = isEndless(resolved) ? { ...size, capacity: endlessCapacity } : size;
+    return new Session(programs, own, await programs.start(own));
   }
 
   /** Where it computes. */

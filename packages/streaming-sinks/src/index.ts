@@ -1,0 +1,2 @@
+export { sinkCache } from './sink-cache.ts';
+export type { SinkCacheOptions } from './sink-cache.ts';
