@@ -4,8 +4,8 @@ import { persistentMemory } from './persistent/persistent-memory.ts';
 
 /** Memories that the laws are put to. */
 export const uses: readonly [string, MixerUse][] = [
-  ['three heads', contextualMemory({ heads: 3 })],
-  ['biases, a window of 5', contextualMemory({ heads: 2, bias: true, window: 5 })],
+  ['two heads', contextualMemory({ heads: 2 })],
+  ['biases, a window of 5', contextualMemory({ heads: 3, bias: true, window: 5 })],
   ['a window of 1', contextualMemory({ heads: 2, window: 1 })],
   ['keys of one entry alone, narrow heads', contextualMemory({ heads: 3, headDim: 2, leak: 40 })],
   ['a plain sum of keys', contextualMemory({ heads: 2, leak: 0 })],

@@ -1,0 +1,16 @@
+import { requestWebGpu } from '@tessera/kernels-webgpu';
+import { describeMixer } from '@tessera/plugin-testing';
+import { softwareGpu, takesAll } from '@tessera/software-gpu';
+import { CpuDevice } from '@tessera/tensor-core';
+import { describe, test } from 'vitest';
+import { uses } from './law-configs.test-data.ts';
+
+const device = await requestWebGpu({ gpu: await softwareGpu() });
+const options = { test, devices: [device!], reference: new CpuDevice() };
+
+const always = ['biases, a window of 5', 'three stores, biases, keys of two entries'];
+const rest = takesAll('the laws of memories with other settings');
+
+describe.each(uses.filter(([name]) => rest || always.includes(name)))('%s', (_, { mixer, config }) => {
+  describeMixer(mixer, config, 12, options);
+});
