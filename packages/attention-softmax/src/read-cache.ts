@@ -1,9 +1,8 @@
-import { anglesOf } from '@tessera/head-projections';
+import { turnedBack } from '@tessera/head-projections';
 import type { RotaryConfig } from '@tessera/head-projections';
-import { rotary } from '@tessera/ops';
 import type { AttentionCall } from '@tessera/ops';
 import type { CacheReading } from '@tessera/plugin';
-import { expandDims, less, neg, or, where, greaterEqual, iota } from '@tessera/tensor-core';
+import { seenPositions } from '@tessera/plugin';
 import type { Tensor } from '@tessera/tensor-core';
 
 /** Who sees what of a cache. */
@@ -18,27 +17,14 @@ type Sight = Pick<AttentionCall, 'q' | 'keyPositions' | 'window' | 'pinned'>;
 export function readCache(
   q: Tensor,
   keyPositions: Tensor,
-  config: RotaryConfig | undefined,
-  { pinned: slots, back, window, from }: CacheReading,
+  rotary: RotaryConfig | undefined,
+  reading: CacheReading,
 ): Sight {
+  const { pinned: slots, back, window } = reading;
   return {
     q,
-    keyPositions: from ? forgetBefore(keyPositions, from, slots) : keyPositions,
+    keyPositions: seenPositions(keyPositions, reading),
     window,
-    pinned: slots === 0 ? undefined : { slots, q: turnedBack(q, back, config) },
+    pinned: slots === 0 ? undefined : { slots, q: turnedBack(q, back, rotary) },
   };
-}
-
-/** −1 in slots that hold positions before `from [B]`, pinned slots aside. */
-function forgetBefore(keyPositions: Tensor, from: Tensor, pinned: number): Tensor {
-  const stays = less(iota([1, keyPositions.shape[1]!], 1), pinned);
-  return where(or(stays, greaterEqual(keyPositions, expandDims(from, 1))), keyPositions, -1);
-}
-
-/** Rotated queries as they would be `back [B, n]` positions before. Rotations add, and this is one, so nothing accumulates. */
-function turnedBack(q: Tensor, back: Tensor, config: RotaryConfig | undefined): Tensor {
-  if (!config) return q;
-  const settings = { ...(config as Required<RotaryConfig>), attentionFactor: 1 }; // q has it
-  const { cos, sin } = anglesOf(settings, q.shape[3]!, back);
-  return rotary(q, { cos, sin: neg(sin) }, settings.order);
 }

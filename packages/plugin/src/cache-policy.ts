@@ -1,5 +1,5 @@
 import type { Tensor } from '@tessera/tensor-core';
-import { rem } from '@tessera/tensor-core';
+import { expandDims, greaterEqual, iota, less, or, rem, where } from '@tessera/tensor-core';
 
 /** A step that is about to read a cache. */
 export interface CacheReadCall {
@@ -59,6 +59,13 @@ export interface CachedModel {
   readonly maxPositions: number;
   /** Rows of a table of learned positions that is added to tokens; absent: none. */
   readonly learnedPositions?: number | undefined;
+}
+
+/** Positions of slots as a step sees them, `[B, S]`: −1 in slots whose entry was evicted. */
+export function seenPositions(positions: Tensor, { pinned, from }: CacheReading): Tensor {
+  if (!from) return positions;
+  const stays = less(iota([1, positions.shape[1]!], 1), pinned);
+  return where(or(stays, greaterEqual(positions, expandDims(from, 1))), positions, -1);
 }
 
 /** One slot after another, none used twice. */

@@ -1,6 +1,7 @@
 import type { CachePolicy, StateSize } from '@tessera/plugin';
 import { contiguousCache, pickRows, validEntries, windowCache } from '@tessera/plugin';
 import {
+  InvalidSpecError,
   add,
   cast,
   div,
@@ -49,7 +50,20 @@ export function policyOf(
   { window }: { readonly window?: number | undefined },
   given: CachePolicy | undefined,
 ): CachePolicy {
+  if (window !== undefined && given?.read)
+    throw new InvalidSpecError(
+      `attention: it has a window of ${window}, for which it was trained, and was given the cache policy '${given.name}', which reads the cache in another way. Leave the policy to layers without a window.`,
+      { facts: { window, policy: given.name } },
+    );
   return given ?? (window === undefined ? contiguousCache : windowCache(window));
+}
+
+/** How the memory of {@link emptyRows} grows. */
+export function growthOf(
+  { window }: { readonly window?: number | undefined },
+  given: CachePolicy | undefined,
+): 'linear' | 'bounded' {
+  return window === undefined && given?.endless !== true ? 'linear' : 'bounded';
 }
 
 type Site = StateSize & { readonly cache?: CachePolicy };

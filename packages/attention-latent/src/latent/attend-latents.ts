@@ -7,7 +7,10 @@ import type { LatentAttentionParams } from './latent-params.ts';
 import type { ProjectedLatents } from './project-latents.ts';
 
 /** Who sees whom, and how much is left out. */
-export type Sight = Pick<AttentionCall, 'queryPositions' | 'keyPositions' | 'mask' | 'window' | 'dropout'>;
+export interface Sight extends Pick<AttentionCall, 'queryPositions' | 'keyPositions' | 'mask' | 'window' | 'dropout'> {
+  /** Slots that stay, and q^r as it meets them. */
+  readonly pinned?: { readonly slots: number; readonly turned: Tensor } | undefined;
+}
 
 /**
  * Materialised form: keys and values of all heads are made of the rows.
@@ -21,7 +24,7 @@ export function attendMaterialized(
   { plain, turned }: ProjectedLatents,
   rows: Tensor,
   sizes: LatentSizes,
-  sight: Sight,
+  { pinned, ...sight }: Sight,
 ): Tensor {
   const { heads: H, latentHeads: C, latentDim, headDim, valueDim, rotaryDim: R, scale } = sizes;
   const [B, S] = rows.shape as [number, number];
@@ -31,7 +34,8 @@ export function attendMaterialized(
     reshape(upFrom(latents, weight, bias), [B, S, H, width]);
   const k = concat([up(params.k_b_proj, params.k_b_bias, headDim), broadcastTo(sharedKey, [B, S, H, R])], 3);
   const v = up(params.v_b_proj, params.v_b_bias, valueDim);
-  return attention({ q: concat([plain, turned], 3), k, v, scale, ...sight });
+  const apart = pinned && { slots: pinned.slots, q: concat([plain, pinned.turned], 3) };
+  return attention({ q: concat([plain, turned], 3), k, v, scale, pinned: apart, ...sight });
 }
 
 /** What the heads of each latent make of it: `[B, S, C, d_c]` → `[B, S, H · width]`. */
@@ -59,7 +63,7 @@ export function attendAbsorbed(
   { plain, turned }: ProjectedLatents,
   cache: { readonly rows: Tensor; readonly table?: Tensor; readonly pageSize?: number },
   { heads: H, latentHeads: C, latentDim, headDim, valueDim, rotaryDim: R, scale }: LatentSizes,
-  sight: Omit<Sight, 'dropout'>,
+  { pinned, ...sight }: Omit<Sight, 'dropout'>,
 ): Tensor {
   const [B, n] = plain.shape as [number, number];
   const queries = byHead(plain, reshape(params.k_b_proj, [H, headDim, latentDim])); // q̃
@@ -69,6 +73,7 @@ export function attendAbsorbed(
     groups: C,
     sharedDim: R,
     scale,
+    pinned: pinned && { slots: pinned.slots, q: concat([queries, pinned.turned], 3) },
     ...sight,
   });
   const o = byHead(sums, transpose(reshape(params.v_b_proj, [H, valueDim, latentDim])));

@@ -1,14 +1,16 @@
+import { turnedBack } from '@tessera/head-projections';
+import type { RotaryConfig } from '@tessera/head-projections';
 import { linear } from '@tessera/ops';
 import type { Call, Decoding, SequenceMixer } from '@tessera/plugin';
-import { validEntries } from '@tessera/plugin';
+import { seenPositions, validEntries } from '@tessera/plugin';
 import { equal, expandDims, reshape, where } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
-import { appendRows, commitRows, emptyRows, policyOf, rowCacheBytes } from '../cache/row-cache.ts';
+import { appendRows, commitRows, emptyRows, growthOf, policyOf, rowCacheBytes } from '../cache/row-cache.ts';
 import type { RowCache, RowCacheConfig } from '../cache/row-cache.ts';
 import { inSlots, asWritten, treeMask } from '../cache/cache-views.ts';
 import { attendAbsorbed, attendMaterialized } from './attend-latents.ts';
 import { latentSizes } from './latent-config.ts';
-import type { AnyLatentConfig, LatentAttentionConfig } from './latent-config.ts';
+import type { AnyLatentConfig, LatentAttentionConfig, LatentSizes } from './latent-config.ts';
 import { latentAttentionParams } from './latent-params.ts';
 import type { LatentAttentionParams } from './latent-params.ts';
 import { projectLatents } from './project-latents.ts';
@@ -24,10 +26,11 @@ export function latentMixer<Config extends LatentAttentionConfig>(): Pick<
     forward: (call) => ({ y: forward({ ...call, config: read(call.config) }) }),
     decoding: {
       trees: true,
+      followsPolicy: true,
       memory(site) {
         const config = read(site.config);
         return {
-          growth: (config.window as number | undefined) === undefined ? 'linear' : 'bounded',
+          growth: growthOf(config, site.cache),
           bytes: rowCacheBytes(cacheConfig(config, site.dModel), site),
         };
       },
@@ -38,12 +41,25 @@ export function latentMixer<Config extends LatentAttentionConfig>(): Pick<
         const sizes = latentSizes(config, x.shape[2]!);
         const projected = projectLatents({ params, config, x, positions }, sizes);
         const write = { rows: projected.rows, positions, starts, lengths };
-        const { cache, slots } = appendRows(state, policyOf(config, call.cache), write);
+        const policy = policyOf(config, call.cache);
+        const { cache, slots } = appendRows(state, policy, write);
+        const S = cache.positions.shape[1]!;
+        const reading = policy.read?.({
+          positions,
+          lengths,
+          count: state.count,
+          slots: S,
+          tree: parents !== undefined,
+        });
         const sight = {
           queryPositions: positions,
-          keyPositions: cache.positions,
+          keyPositions: reading ? seenPositions(cache.positions, reading) : cache.positions,
           ...(parents && { mask: treeMask(parents, slots, cache.rows.shape[1]!) }),
-          window: config.window,
+          window: reading ? reading.window : config.window,
+          pinned:
+            reading && reading.pinned > 0
+              ? { slots: reading.pinned, turned: turnedBack(projected.turned, reading.back, rotaryOf(config, sizes)) }
+              : undefined,
         };
         const o =
           x.shape[1]! <= config.absorbUpTo
@@ -55,6 +71,11 @@ export function latentMixer<Config extends LatentAttentionConfig>(): Pick<
         commitRows(snapshot, state, policyOf(read(config), cache), { path, count, starts, n: inputs.shape[1]! }),
     },
   };
+}
+
+/** How the shared key turns; undefined: not at all. */
+function rotaryOf({ rotary }: AnyLatentConfig, { rotaryDim }: LatentSizes): RotaryConfig | undefined {
+  return rotaryDim === 0 ? undefined : (rotary as RotaryConfig | undefined);
 }
 
 function forward(call: Call<LatentAttentionConfig, LatentAttentionParams> & { config: AnyLatentConfig }): Tensor {

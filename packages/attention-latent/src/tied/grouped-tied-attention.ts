@@ -1,10 +1,11 @@
+import { turnedBack } from '@tessera/head-projections';
 import { attention, latentAttention, linear } from '@tessera/ops';
 import type { Call, MixerFactory } from '@tessera/plugin';
-import { defineMixer, validEntries } from '@tessera/plugin';
+import { defineMixer, seenPositions, validEntries } from '@tessera/plugin';
 import { broadcastTo, concat, equal, expandDims, reshape, slice, where } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
 import { asWritten, treeMask } from '../cache/cache-views.ts';
-import { appendRows, commitRows, emptyRows, policyOf, rowCacheBytes } from '../cache/row-cache.ts';
+import { appendRows, commitRows, emptyRows, growthOf, policyOf, rowCacheBytes } from '../cache/row-cache.ts';
 import type { RowCache, RowCacheConfig } from '../cache/row-cache.ts';
 import { rotation } from '../latent/project-latents.ts';
 import { tiedAttentionConfig, tiedAttentionParams, tiedSizes } from './tied-config.ts';
@@ -25,9 +26,10 @@ export const groupedTiedAttention: MixerFactory<TiedAttentionConfig, TiedAttenti
   forward: (call) => ({ y: forward(call) }),
   decoding: {
     trees: true,
+    followsPolicy: true,
     memory(site) {
       return {
-        growth: (site.config.window as number | undefined) === undefined ? 'linear' : 'bounded',
+        growth: growthOf(site.config, site.cache),
         bytes: rowCacheBytes(cacheConfig(site), site),
       };
     },
@@ -36,17 +38,24 @@ export const groupedTiedAttention: MixerFactory<TiedAttentionConfig, TiedAttenti
       const { params, config, x, positions, state, parents, starts, lengths } = call;
       const { kvHeads, rotaryDim, scale } = tiedSizes(config, x.shape[2]!);
       const { q, rows } = project(call);
-      const { cache, slots } = appendRows(state, policyOf(config, call.cache), { rows, positions, starts, lengths });
+      const policy = policyOf(config, call.cache);
+      const { cache, slots } = appendRows(state, policy, { rows, positions, starts, lengths });
+      const S = cache.positions.shape[1]!;
+      const reading = policy.read?.({ positions, lengths, count: state.count, slots: S, tree: parents !== undefined });
       const o = latentAttention({
         q,
         ...asWritten(cache),
         groups: kvHeads,
         sharedDim: rotaryDim,
         queryPositions: positions,
-        keyPositions: cache.positions,
+        keyPositions: reading ? seenPositions(cache.positions, reading) : cache.positions,
         ...(parents && { mask: treeMask(parents, slots, cache.rows.shape[1]!) }),
         scale,
-        window: config.window,
+        window: reading ? reading.window : config.window,
+        pinned:
+          reading && reading.pinned > 0
+            ? { slots: reading.pinned, q: turnedQuery(q, reading.back, config, rotaryDim) }
+            : undefined,
       });
       return { y: output(params, o), state: cache };
     },
@@ -54,6 +63,14 @@ export const groupedTiedAttention: MixerFactory<TiedAttentionConfig, TiedAttenti
       commitRows(snapshot, state, policyOf(config, cache), { path, count, starts, n: inputs.shape[1]! }),
   },
 });
+
+/** Queries with the part that meets the shared key turned back by so many positions. */
+function turnedQuery(q: Tensor, back: Tensor, { rotary }: Required<TiedAttentionConfig>, R: number): Tensor {
+  if (R === 0) return q;
+  const plain = q.shape[3]! - R;
+  const part = slice(q, -1, plain);
+  return concat([slice(q, -1, 0, plain), turnedBack(part, back, rotary as TiedAttentionConfig['rotary'])], 3);
+}
 
 function forward(call: Call<TiedAttentionConfig, TiedAttentionParams>): Tensor {
   const { params, config, positions, segments, random, training } = call;

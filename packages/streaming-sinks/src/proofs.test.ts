@@ -1,0 +1,154 @@
+import { groupedLatentAttention, groupedTiedAttention, multiHeadLatentAttention } from '@tessera/attention-latent';
+import { softmaxAttention } from '@tessera/attention-softmax';
+import type { MixerUse } from '@tessera/plugin';
+import { contiguousCache } from '@tessera/plugin';
+import { CpuDevice, fromHost, read } from '@tessera/tensor-core';
+import { describe, expect, test } from 'vitest';
+import { LayerStream, distance, drawnStream, keptAt } from './layer-stream.test-support.ts';
+import { sinkCache } from './sink-cache.ts';
+
+const rotary = { theta: 50 };
+const latent = { heads: 4, headDim: 4, latentDim: 8, rotaryDim: 4, rotary };
+const uses: readonly (readonly [string, MixerUse])[] = [
+  [
+    'grouped heads',
+    softmaxAttention({ heads: 4, kvHeads: 2, headDim: 4, rotary: { ...rotary, attentionFactor: 1.3 } }),
+  ],
+  ['a part rotated, interleaved', softmaxAttention({ heads: 2, rotary: { ...rotary, dims: 2, order: 'interleaved' } })],
+  ['no positions, logits of sinks', softmaxAttention({ heads: 2, sinkLogits: 'learned', qkNorm: { over: 'head' } })],
+  ['MLA', multiHeadLatentAttention(latent)],
+  ['GLA', groupedLatentAttention({ ...latent, latentHeads: 2 })],
+  ['GLA, materialised', groupedLatentAttention({ ...latent, latentHeads: 2, absorbUpTo: 0 })],
+  ['GTA in pages of 4', groupedTiedAttention({ heads: 4, kvHeads: 2, headDim: 4, rotaryDim: 2, rotary, pageSize: 4 })],
+];
+const tokens = drawnStream(8);
+const single = (T: number): number[] => Array.from({ length: T }, () => 1);
+/** Rounding of f32 in sums of some dozens of terms. */
+const close = 5e-6;
+
+/** The output at each token, from the kept tokens alone. */
+async function afresh(stream: LayerStream, T: number, sinks: number, window: number): Promise<Float64Array[]> {
+  const y: Float64Array[] = [];
+  for (let t = 0; t < T; t++) y.push(await stream.afresh(tokens, keptAt(t, sinks, window)));
+  return y;
+}
+
+describe.each(uses)('%s', (_, use) => {
+  test('without sinks and with a window of all, and with any sinks and a window of the rest, it is full causal attention', async () => {
+    const T = 11;
+    const full = await afresh(new LayerStream(use, undefined), T, 0, T);
+    for (const sinks of [0, 1, 4, 11, 20]) {
+      const stream = new LayerStream(use, sinkCache({ sinks, window: Math.max(1, T - sinks) }), { chunk: T });
+      expect(distance(await stream.through(tokens, single(T)), full)).toBeLessThan(close);
+    }
+  });
+
+  test('before the first eviction it equals the ordinary cache bit for bit', async () => {
+    const policy = sinkCache({ sinks: 3, window: 7 });
+    const slots = (): number => policy.slots({ capacity: 1, chunk: 5 });
+    const plain = new LayerStream(use, { ...contiguousCache, slots }, { chunk: 5 });
+    const stream = new LayerStream(use, policy, { chunk: 5 });
+    const sizes = [5, 1, 1, 3];
+    expect(distance(await stream.through(tokens, sizes), await plain.through(tokens, sizes))).toBe(0);
+    // The next token is the first for which something is evicted.
+    expect(distance(await stream.step(tokens), await plain.step(tokens))).toBeGreaterThan(1e-4);
+  });
+
+  test.each([
+    [4, 5],
+    [1, 3],
+    [0, 6],
+    [3, 1],
+    [2, 7],
+  ])(
+    'step by step with %i sinks and a window of %i equals dense attention over the kept tokens at positions 0 … m − 1',
+    async (sinks, window) => {
+      const T = sinks + 4 * window + 3;
+      const stream = new LayerStream(use, sinkCache({ sinks, window }));
+      const steps = await stream.through(tokens, single(T));
+      expect(distance(steps, await afresh(stream, T, sinks, window))).toBeLessThan(close);
+    },
+  );
+
+  test('a prompt in two parts, band and sinks, equals steps, whatever the chunks', async () => {
+    const T = 41;
+    const policy = sinkCache({ sinks: 3, window: 6 });
+    const steps = await new LayerStream(use, policy).through(tokens, single(T));
+    for (const sizes of [[T], [20, 1, 1, 19], [2, 2, 34, 3], [7, 7, 7, 7, 7, 6]]) {
+      const stream = new LayerStream(use, policy, { chunk: 41 });
+      expect(distance(await stream.through(tokens, sizes), steps)).toBeLessThan(close);
+    }
+  });
+});
+
+describe('the ring', () => {
+  const use = uses[0]![1];
+
+  test('kept 0, 1, 2, 3, 6, 7, 8 and the newest 9 stand at 0 … 7', async () => {
+    const stream = new LayerStream(use, sinkCache({ sinks: 4, window: 4 }));
+    await stream.through(tokens, single(9));
+    const [y] = await stream.step(tokens);
+    expect(keptAt(9, 4, 4)).toEqual([0, 1, 2, 3, 6, 7, 8, 9]);
+    expect(distance([y!], [await stream.afresh(tokens, [0, 1, 2, 3, 6, 7, 8, 9])])).toBeLessThan(close);
+    // At their places in the stream they would give something else.
+    const there = new LayerStream(use, sinkCache({ sinks: 4, window: 4, positions: 'stream' }));
+    await there.through(tokens, single(9));
+    expect(distance(await there.step(tokens), [y!])).toBeGreaterThan(1e-3);
+  });
+
+  test.each([3, 5, 7])('of %i slots beside 2 that stay wraps more than three times', async (window) => {
+    const stream = new LayerStream(use, sinkCache({ sinks: 2, window }));
+    for (let t = 0; t < 2 + 4 * window; t++) {
+      await stream.step(tokens);
+      const held = await read(stream.state['positions']!, new CpuDevice());
+      const expected = Array.from({ length: 2 + window }, (_, slot) => (slot <= t && slot < 2 ? slot : -1));
+      for (let at = Math.max(2, t - window + 1); at <= t; at++) expected[2 + ((at - 2) % window)] = at;
+      expect([...held]).toEqual(expected);
+    }
+  });
+
+  test('takes as many bytes at step 100 000 as at step 10, and nothing has drifted', async () => {
+    const stream = new LayerStream(use, sinkCache({ sinks: 4, window: 20 }), { chunk: 500 });
+    await stream.through(tokens, single(10));
+    const { bytes } = stream;
+    await stream.step(tokens, 490);
+    for (let chunk = 1; chunk < 200; chunk++) await stream.step(tokens, 500);
+    expect(stream.at).toBe(100_000);
+    expect(stream.bytes).toBe(bytes);
+    const y = await stream.through(tokens, [1, 5]);
+    for (const [i, row] of y.entries())
+      expect(distance([row], [await stream.afresh(tokens, keptAt(100_000 + i, 4, 20))])).toBeLessThan(close);
+  });
+
+  test('after a thousand million tokens it still is what the kept tokens give afresh', async () => {
+    const stream = new LayerStream(use, sinkCache({ sinks: 4, window: 6 }), { chunk: 9 });
+    await stream.step(tokens, 4);
+    const far = 999_999_990;
+    await stream.skipTo(far);
+    await stream.step(tokens, 9);
+    const [y] = await stream.step(tokens);
+    expect(distance([y!], [await stream.afresh(tokens, keptAt(far + 9, 4, 6))])).toBeLessThan(close);
+  });
+
+  test('is no memory: what was evicted has no influence, a sink has', async () => {
+    const outcome = async (changed: number): Promise<Float64Array[]> => {
+      const other = drawnStream(8, 77);
+      const stream = new LayerStream(use, sinkCache({ sinks: 2, window: 5 }));
+      const all = await stream.through((t) => (t === changed ? other(t) : tokens(t)), single(30));
+      return all.slice(25);
+    };
+    const plain = await outcome(-1);
+    for (const needle of [2, 10, 20]) expect(distance(await outcome(needle), plain)).toBe(0);
+    for (const seen of [0, 1, 21]) expect(distance(await outcome(seen), plain)).toBeGreaterThan(1e-5);
+  });
+});
+
+test('a batch row that begins later has its own first tokens as sinks', async () => {
+  const { mixer, config } = uses[0]![1];
+  const policy = sinkCache({ sinks: 2, window: 3 });
+  expect(mixer.name).toBe('@tessera/attention-softmax:softmax-attention');
+  // Slots depend on the number of an entry in its row alone, which left padding does not change.
+  const entries = fromHost(Int32Array.from([0, 1, 2, 3, 4, 5, 6, 7, 8]), [9]);
+  expect([...(await read(policy.slotOf(entries, 5), new CpuDevice()))]).toEqual([0, 1, 2, 3, 4, 2, 3, 4, 2]);
+  expect(config).toBeDefined();
+});
