@@ -24,6 +24,8 @@ const oneOfEach = [
   'lfm2-full',
   'linear_attn-hedgehog-normalized',
   'llama-full',
+  'memory_mosaics_library-taps',
+  'memory_mosaics_nano-plain',
   'minicpm3-yarn-plain',
   'minimax-factors',
   'mistral-window',
