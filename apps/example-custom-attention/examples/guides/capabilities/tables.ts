@@ -33,11 +33,14 @@ function growthOf({ mixer, config }: MixerUse, more: object = {}): string {
   return mixer.decoding!.memory({ ...site, batch: 1, capacity: 100, chunk: 1 }).growth;
 }
 
-/** Whether it runs without end in bounded memory. */
+/** By what it runs without end in bounded memory. */
 function streams(use: MixerUse): string {
-  if (!use.mixer.decoding) return '–';
+  const { mixer } = use;
+  if (!mixer.decoding) return '–';
   if (growthOf(use) !== 'linear') return 'yes';
-  return settingsOf(use.mixer).includes('window') && growthOf(use, { window: 8 }) === 'bounded' ? '`window`' : 'no';
+  const window = settingsOf(mixer).includes('window') && growthOf(use, { window: 8 }) === 'bounded';
+  const ways = [...(window ? ['`window`'] : []), ...(mixer.decoding.followsPolicy ? ['cache policy'] : [])];
+  return ways.join(', ') || 'no';
 }
 
 function checkedFormula({ use, numbers, symbols }: SampleUse): string {
