@@ -104,9 +104,9 @@ const mechanisms: readonly Heads[] = [
 ];
 
 const tiny: readonly Heads[] = [
-  { mechanism: 'GQA', G: 2, K: 8, R: 0, V: 8, scale: 8 ** -0.5 },
-  { mechanism: 'GTA', G: 2, K: 4, R: 4, V: 8, scale: 8 ** -0.5 },
-  { mechanism: 'MLA', G: 1, K: 16, R: 4, V: 16, scale: 12 ** -0.5 },
+  { mechanism: 'GQA', G: 1, K: 8, R: 0, V: 8, scale: 8 ** -0.5 },
+  { mechanism: 'GTA', G: 1, K: 4, R: 4, V: 8, scale: 8 ** -0.5 },
+  { mechanism: 'MLA', G: 1, K: 8, R: 4, V: 8, scale: 12 ** -0.5 },
   { mechanism: 'GLA', G: 2, K: 8, R: 4, V: 8, scale: 12 ** -0.5 },
 ];
 
@@ -118,7 +118,7 @@ export function latentCases(scale: Scale): KernelCase[] {
   const one = (size: CachedAttention): KernelCase =>
     cachedCase(size, Math.max(2, Math.min(32, Math.ceil(uncached / (4 * size.B * size.S * widthOf(size))))));
   if (scale === 'dry')
-    return tiny.flatMap((heads) => [1, 4].map((n) => cachedCase({ ...heads, B: 2, n, S: 20, H: 4 }, 2)));
+    return tiny.flatMap((heads) => [1, 2].map((n) => cachedCase({ ...heads, B: 2, n, S: 20, H: 2 }, 2)));
   const rows = (B: number, H: number, contexts: readonly number[]): KernelCase[] =>
     contexts.flatMap((S) => mechanisms.flatMap((heads) => [1, 4].map((n) => one({ ...heads, B, n, S, H }))));
   if (scale === 'quick') return rows(1, 32, [2048, 65_536]);

@@ -22,7 +22,7 @@ export function correcting({ mechanism }: LinearShape): boolean {
 }
 
 /** q, k, v, S, g, β and a cotangent of o. */
-export type Operands = readonly HostArray[];
+type Operands = readonly HostArray[];
 
 /** Entries from `first` up to `end`. */
 interface Range {
