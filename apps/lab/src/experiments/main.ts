@@ -5,7 +5,7 @@ import { CpuDevice } from '@tessera/tensor-core';
 import type { Device } from '@tessera/tensor-core';
 import { createTokenizer } from '@tessera/text';
 import { trainTokenizer } from '@tessera/tokenizer-training';
-import { create } from 'webgpu';
+import { create, globals } from 'webgpu';
 import type { RunPlan, RunResult } from './experiment.ts';
 import { runPlan } from './experiment.ts';
 import { mixers } from './mixers.ts';
@@ -14,7 +14,11 @@ import { storyPlans } from './stories.ts';
 import type { ExperimentName } from './write-results.ts';
 import { gatherResults, resultsText, writeResults } from './write-results.ts';
 
-const usage = `experiment stories|recall [--mixers=NAME,…] [--seeds=0,1,2] [--widths=32,64] [--steps=N] [--device=webgpu|cpu] [--seconds=N] [--out=FOLDER]
+// The entry must not be collected while a device of it lives, and Dawn keeps the process alive.
+Object.assign(globalThis, globals);
+const gpus: GPU[] = [];
+
+const usage = `experiment stories|recall [--mixers=NAME,…] [--seeds=0,1,2] [--widths=32,64] [--steps=N] [--device=webgpu|software|cpu] [--seconds=N] [--out=FOLDER]
 experiment gather FILE.json … --out=FOLDER
 
 stories   loss on generated stories at equal parameters and tokens
@@ -46,6 +50,7 @@ if (name === 'gather') {
   process.stdout.write(resultsText(made));
   if (values.out !== undefined) writeResults(values.out, made);
 } else await run(name);
+process.exit(0);
 
 async function run(experiment: ExperimentName): Promise<void> {
   const until = performance.now() + 1000 * Number(values.seconds ?? Infinity);
@@ -91,7 +96,9 @@ async function plansOf(experiment: ExperimentName): Promise<readonly RunPlan[]> 
 
 async function openDevice(kind: string): Promise<Device> {
   if (kind === 'cpu') return new CpuDevice();
-  const opened = await requestWebGpu({ gpu: create([]) });
+  const gpu = kind === 'software' ? await (await import('@tessera/software-gpu')).softwareGpu() : create([]);
+  gpus.push(gpu);
+  const opened = await requestWebGpu({ gpu });
   if (!opened) throw new Error('There is no GPU. Give --device=cpu.');
   return opened;
 }
