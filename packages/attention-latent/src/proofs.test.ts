@@ -58,7 +58,7 @@ async function through(
   return { y: concat(parts, 1), state: last };
 }
 
-describe('1. absorbed equals materialised', () => {
+describe('latent attention 12.1: absorbed equals materialised', () => {
   describe.each([
     ['MLA', mla],
     ['GLA', gla],
@@ -79,7 +79,7 @@ describe('1. absorbed equals materialised', () => {
   });
 });
 
-describe('2. one attention is another', () => {
+describe('latent attention 12.2: one attention is another', () => {
   const x = drawn('x', [2, 7, D]);
 
   test('GLA with one latent is MLA', async () => {
@@ -135,7 +135,7 @@ describe('2. one attention is another', () => {
   });
 });
 
-describe('3. prefill whole, token by token and in any parts leave the same outputs and cache', () => {
+describe('latent attention 12.3: prefill whole, token by token and in any parts leave the same outputs and cache', () => {
   test.each(kinds)('%s', async (_, use) => {
     const layer = new Layer(use(), D);
     const x = drawn('x', [2, 9, D]);
@@ -155,7 +155,7 @@ describe('3. prefill whole, token by token and in any parts leave the same outpu
   });
 });
 
-describe('4. pages', () => {
+describe('latent attention 12.4: pages', () => {
   describe.each(kinds)('%s', (_, use) => {
     test.each([1, 16, 64])('of %i slots in any order give the same to the bit', async (pageSize) => {
       const x = drawn('x', [2, 70, D]);
@@ -244,7 +244,7 @@ describe('4. pages', () => {
   });
 });
 
-describe('5. ranks that hold their share of the heads add up to the whole', () => {
+describe('latent attention 12.5: ranks that hold their share of the heads add up to the whole', () => {
   test.each(kinds)('%s', async (_, use) => {
     const layer = new Layer(use({ outputBias: false }), D);
     const x = drawn('x', [2, 6, D]);
@@ -261,7 +261,7 @@ describe('5. ranks that hold their share of the heads add up to the whole', () =
   });
 });
 
-describe('7. a constant added to all positions changes nothing', () => {
+describe('latent attention 12.7: a constant added to all positions changes nothing', () => {
   test.each(kinds)('%s', async (_, use) => {
     for (const order of ['half', 'interleaved']) {
       const layer = new Layer(use({ rotary: { ...rotary, order } }), D);
@@ -274,7 +274,7 @@ describe('7. a constant added to all positions changes nothing', () => {
   });
 });
 
-describe('8. a tree under its mask is each of its paths', () => {
+describe('latent attention 12.8: a tree under its mask is each of its paths', () => {
   test.each(kinds)('%s', async (_, use) => {
     const layer = new Layer(use({ pageSize: 2 }), D);
     const prompt = await layer.step(await layer.start(1, 12), drawn('prompt', [1, 4, D]), 0);
@@ -306,7 +306,7 @@ describe('8. a tree under its mask is each of its paths', () => {
   });
 });
 
-describe('9. gradients of every projection are what differences give', () => {
+describe('latent attention 12.9: gradients of every projection are what differences give', () => {
   const device = new CpuDevice({ precision: 'f64' });
 
   test.each(kinds)('%s', async (_, use) => {

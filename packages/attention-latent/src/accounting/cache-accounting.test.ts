@@ -12,7 +12,7 @@ import { accountingTable, arithmeticIntensity, bytesPerToken, copiesOverRanks } 
 const sizes = { heads: 32, headDim: 128, kvHeads: 8 };
 const rows = new Map(accountingTable(sizes).map((row) => [row.shape.name, row]));
 
-test('the table is that of the paper', () => {
+test('latent attention 12.5: the table is that of the paper', () => {
   expect(Object.fromEntries([...rows].map(([name, { perRank }]) => [name, perRank]))).toEqual({
     MHA: [64, 32, 16, 8],
     GQA: [16, 8, 4, 2],
@@ -82,7 +82,7 @@ describe.each(accountingTable({ ...small, ranks: [1, 2, 4] }).map(({ shape }) =>
   '%s',
   (name, shape) => {
     test.each([1, 2, 4])(
-      'of %i ranks keeps the bytes of the formula in real buffers, for each token',
+      'latent attention 12.5: of %i ranks keeps the bytes of the formula in real buffers, for each token',
       async (ranks) => {
         const [ten, thousand] = await Promise.all(
           [10, 1010].map((slots) => bytesOfBuffers(mixers[name]!(ranks), slots)),
@@ -94,7 +94,7 @@ describe.each(accountingTable({ ...small, ranks: [1, 2, 4] }).map(({ shape }) =>
   },
 );
 
-test('layers add up: memory grows by bytes a token and layer, times layers', () => {
+test('latent attention 12.6: layers add up: memory grows by bytes a token and layer, times layers', () => {
   const { mixer, config } = mixers['GLA']!(1);
   const site = { config: validate<object>(mixer.config, config, 'config'), dModel: 64, layer: 0, layers: 3 };
   const memoryOf = (capacity: number): number =>

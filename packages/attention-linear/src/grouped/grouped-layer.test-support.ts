@@ -1,6 +1,6 @@
 import type { AnyMixer, AnyState, ParamSpec } from '@tessera/plugin';
 import { decodingOf, runCommit, runStep, validate } from '@tessera/plugin';
-import type { Tensor } from '@tessera/tensor-core';
+import type { Device, Tensor } from '@tessera/tensor-core';
 import {
   CpuDevice,
   fromHost,
@@ -22,27 +22,40 @@ export async function normals(seed: number, shape: readonly number[]): Promise<F
   return (await read(randomNormal(randomKey(seed), shape), device)) as Float64Array;
 }
 
+/** Ancestors of a node of a tree. */
+function depthOf(parents: readonly number[], node: number): number {
+  return parents[node]! < 0 ? 0 : 1 + depthOf(parents, parents[node]!);
+}
+
 /** A layer with drawn weights, run eagerly over one row: values in, values out. */
 export class Layer {
   readonly mixer: AnyMixer;
   readonly config: object;
   readonly params: Readonly<Record<string, Tensor>>;
   readonly D: number;
+  readonly device: Device;
 
-  private constructor(mixer: AnyMixer, config: object, params: Readonly<Record<string, Tensor>>, D: number) {
+  private constructor(
+    mixer: AnyMixer,
+    config: object,
+    params: Readonly<Record<string, Tensor>>,
+    D: number,
+    on: Device,
+  ) {
+    this.device = on;
     this.mixer = mixer;
     this.config = config;
     this.params = params;
     this.D = D;
   }
 
-  static async draw(mixer: AnyMixer, given: object, D: number): Promise<Layer> {
+  static async draw(mixer: AnyMixer, given: object, D: number, on: Device = device): Promise<Layer> {
     const config = validate<object>(mixer.config, given, 'config');
     const specs = Object.entries(mixer.params({ config, dModel: D, layer: 0, layers: 1 })) as [string, ParamSpec][];
     const drawn = await Promise.all(
       specs.map(async ([name, { shape }], index) => [name, fromHost(await normals(index + 1, shape), shape)] as const),
     );
-    return new Layer(mixer, config, Object.fromEntries(drawn), D);
+    return new Layer(mixer, config, Object.fromEntries(drawn), D, on);
   }
 
   /** Whole sequences, `x [T · D]` → `[T · D]`. */
@@ -69,9 +82,8 @@ export class Layer {
     parents?: readonly number[],
   ): Promise<{ y: Float64Array; state: AnyState }> {
     const n = x.length / this.D;
-    const depth = (node: number): number => (parents![node]! < 0 ? 0 : 1 + depth(parents![node]!));
     const call = this.chain(1, n, position);
-    const positions = Int32Array.from({ length: n }, (_, i) => position + (parents ? depth(i) : i));
+    const positions = Int32Array.from({ length: n }, (_, i) => position + (parents ? depthOf(parents, i) : i));
     const made = runStep(this.mixer, {
       ...call,
       params: this.params,
@@ -84,12 +96,13 @@ export class Layer {
     return { y: await this.read(made.y), state: await this.settle(made.state) };
   }
 
-  /** Of a step over `inputs` only the nodes on the path stay. */
+  /** Of a step over `inputs` only the nodes on the path stay; `parents`: of a tree. */
   commit(
     step: { snapshot: AnyState; state: AnyState },
     inputs: Float64Array,
     position: number,
     path: readonly number[],
+    parents?: readonly number[],
   ): Promise<AnyState> {
     const n = inputs.length / this.D;
     return this.settle(
@@ -99,7 +112,7 @@ export class Layer {
         config: this.config,
         inputs: fromHost(inputs, [1, n, this.D]),
         positions: fromHost(
-          Int32Array.from({ length: n }, (_, i) => position + i),
+          Int32Array.from({ length: n }, (_, i) => position + (parents ? depthOf(parents, i) : i)),
           [1, n],
         ),
         starts: zeros([1], 'i32'),
@@ -115,7 +128,7 @@ export class Layer {
   }
 
   async read(tensor: Tensor): Promise<Float64Array> {
-    return (await read(tensor, device)) as Float64Array;
+    return (await read(tensor, this.device)) as Float64Array;
   }
 
   /** The state as numbers, so that no graph grows from step to step. */

@@ -70,7 +70,7 @@ describe('grouped linear attention gives what the sums of the paper give', () =>
   });
 });
 
-test('step by step, in chunks and split at every point it gives what one pass gives', async () => {
+test('linear attention 12.1: step by step, in chunks and split at every point it gives what one pass gives', async () => {
   const T = 3 * w + 5;
   const layer = await Layer.draw(groupedLinearAttention, config, D);
   const x = await normals(7, [T * D]);
@@ -92,7 +92,7 @@ test('step by step, in chunks and split at every point it gives what one pass gi
   }
 });
 
-test('groups of 1 with a factor of 1 are exclusive linear attention and a term for the own token', async () => {
+test('linear attention 12.3: groups of 1 with a factor of 1 are exclusive linear attention and a term for the own token', async () => {
   const given: GroupedLinearAttentionConfig = { ...config, group: 1, convolution: 0 };
   const far = await Layer.draw(groupedLinearAttention, { ...given, parts: 'global' }, D);
   const near = await Layer.draw(groupedLinearAttention, { ...given, parts: 'local' }, D);
@@ -104,14 +104,14 @@ test('groups of 1 with a factor of 1 are exclusive linear attention and a term f
   expect([...a.subarray(0, D)]).toEqual(Array.from({ length: D }, () => 0));
 });
 
-test('with groups as long as the sequence only the own group is left', async () => {
+test('linear attention 12.3: with groups as long as the sequence only the own group is left', async () => {
   const x = await normals(11, [9 * D]);
   const wide = await Layer.draw(groupedLinearAttention, { ...config, group: 9 }, D);
   const local = await Layer.draw(groupedLinearAttention, { ...config, group: 9, parts: 'local' }, D);
   expect(await wide.forward(x)).toEqual(await local.forward(x));
 });
 
-describe('no output sees what follows, to the bit', () => {
+describe('linear attention 12.5: no output sees what follows, to the bit', () => {
   const T = 3 * w + 2;
 
   async function changedAfter(t: number): Promise<[Float64Array, Float64Array]> {
@@ -172,7 +172,7 @@ describe('no output sees what follows, to the bit', () => {
   });
 });
 
-describe('a draft of a tree', () => {
+describe('linear attention 12.6: a draft of a tree', () => {
   // Longer than a group and than the taps, over up to four groups.
   const trees = [
     [-1, 0, 1, 2, 3, 4, 5, 6, 7, 8],
@@ -201,7 +201,7 @@ describe('a draft of a tree', () => {
     },
   );
 
-  test('that is rejected in part leaves what its accepted nodes alone leave', async () => {
+  test('linear attention 12.7: that is rejected in part leaves what its accepted nodes alone leave', async () => {
     const parents = trees[1]!;
     const layer = await Layer.draw(groupedLinearAttention, config, D);
     const draft = await normals(33, [parents.length * D]);
@@ -224,7 +224,7 @@ describe('a draft of a tree', () => {
   });
 });
 
-describe('gradients are what differences in double precision give', () => {
+describe('linear attention 12.8: gradients are what differences in double precision give', () => {
   test.each<[string, GroupedLinearAttentionConfig]>([
     ['as it is', { ...config, learnedFactors: 'both' }],
     ['shared keys, rotary positions', { ...config, kvHeads: 1, headDim: 4, rotary: {} }],
@@ -256,7 +256,7 @@ describe('gradients are what differences in double precision give', () => {
   });
 });
 
-test('the state takes as many bytes after 10 000 tokens as after 10, as it says', async () => {
+test('linear attention 12.9: the state takes as many bytes after 10 000 tokens as after 10, as it says', async () => {
   const layer = await Layer.draw(groupedLinearAttention, config, D);
   const declared = groupedLinearAttention.decoding!.memory({
     config: layer.config as never,

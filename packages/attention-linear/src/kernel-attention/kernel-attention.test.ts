@@ -52,12 +52,12 @@ async function compare(
   return Math.max(...expected.map((value, i) => Math.abs(value - actual[i]!)));
 }
 
-test('elu + 1 is the explicit matrix of weights, each row over its sum', async () => {
+test('linear attention 12.2: elu + 1 is the explicit matrix of weights, each row over its sum', async () => {
   const phi = (x: readonly number[]): number[] => x.map((z) => (z > 0 ? z + 1 : Math.exp(z)));
   expect(await compare({ featureMap: 'elu' }, (q, k) => dot(phi(q), phi(k)))).toBeLessThan(1e-8);
 });
 
-test('the weights of the Taylor map are 1 + s + s²/2 of s = q · k / √K', async () => {
+test('linear attention 12.2: the weights of the Taylor map are 1 + s + s²/2 of s = q · k / √K', async () => {
   expect(
     await compare({ featureMap: 'taylor' }, (q, k) => {
       const s = dot(q, k) / Math.sqrt(K);
