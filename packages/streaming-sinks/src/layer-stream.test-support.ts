@@ -1,7 +1,17 @@
 import type { AnyMixer, AnyState, CachePolicy, MixerUse } from '@tessera/plugin';
-import { decodingOf, validate } from '@tessera/plugin';
+import { decodingOf, runCommit, validate } from '@tessera/plugin';
 import type { Device, Program, Tensor, TensorType } from '@tessera/tensor-core';
-import { CpuDevice, disposeTree, fillTree, fromHost, read, sizeOf, trace, treeLeaves } from '@tessera/tensor-core';
+import {
+  CpuDevice,
+  disposeTree,
+  evaluate,
+  fillTree,
+  fromHost,
+  read,
+  sizeOf,
+  trace,
+  treeLeaves,
+} from '@tessera/tensor-core';
 
 /** Numbers in [−1, 1) that are the same for the same seed. */
 export function numbers(count: number, seed: number): Float64Array {
@@ -79,6 +89,34 @@ export class LayerStream {
     const y: Float64Array[] = [];
     for (const size of sizes) y.push(...(await this.step(token, size)));
     return y;
+  }
+
+  /** Reads `n` drafted tokens in one step and keeps the first `accepted` of them. */
+  async draft(token: TokenAt, n: number, accepted: number): Promise<void> {
+    const [snapshot, before] = [this.state, this.at];
+    await this.step(token, n);
+    const row = (...values: number[]): Tensor => fromHost(Int32Array.from(values), [1]);
+    const state = runCommit(this.#mixer, {
+      params: this.#params((values, shape) => fromHost(values, shape)),
+      config: this.#config,
+      snapshot: snapshot as unknown as AnyState,
+      state: this.state as unknown as AnyState,
+      inputs: fromHost(new Float32Array(n * this.dModel), [1, n, this.dModel]),
+      positions: fromHost(
+        Int32Array.from({ length: n }, (_, i) => before + i),
+        [1, n],
+      ),
+      starts: row(0),
+      path: fromHost(
+        Int32Array.from({ length: n }, (_, i) => i),
+        [1, n],
+      ),
+      count: row(accepted),
+      ...(this.#policy && { cache: this.#policy }),
+    });
+    await evaluate(treeLeaves(state), this.#device);
+    this.#leaves = treeLeaves(state);
+    this.at = before + accepted;
   }
 
   /** The state, to look at. */

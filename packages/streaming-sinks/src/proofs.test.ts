@@ -2,7 +2,7 @@ import { groupedLatentAttention, groupedTiedAttention, multiHeadLatentAttention 
 import { softmaxAttention } from '@tessera/attention-softmax';
 import type { MixerUse } from '@tessera/plugin';
 import { contiguousCache } from '@tessera/plugin';
-import { CpuDevice, fromHost, read } from '@tessera/tensor-core';
+import { CpuDevice, read } from '@tessera/tensor-core';
 import { describe, expect, test } from 'vitest';
 import { LayerStream, distance, drawnStream, keptAt } from './layer-stream.test-support.ts';
 import { sinkCache } from './sink-cache.ts';
@@ -143,12 +143,61 @@ describe('the ring', () => {
   });
 });
 
-test('a batch row that begins later has its own first tokens as sinks', async () => {
-  const { mixer, config } = uses[0]![1];
-  const policy = sinkCache({ sinks: 2, window: 3 });
-  expect(mixer.name).toBe('@tessera/attention-softmax:softmax-attention');
-  // Slots depend on the number of an entry in its row alone, which left padding does not change.
-  const entries = fromHost(Int32Array.from([0, 1, 2, 3, 4, 5, 6, 7, 8]), [9]);
-  expect([...(await read(policy.slotOf(entries, 5), new CpuDevice()))]).toEqual([0, 1, 2, 3, 4, 2, 3, 4, 2]);
-  expect(config).toBeDefined();
+describe.each(uses)('%s: drafts', (_, use) => {
+  test('that are rejected, or accepted in part, after evictions leave a stream as if they had never been', async () => {
+    const policy = sinkCache({ sinks: 2, window: 5 });
+    const drafted = drawnStream(8, 5);
+    const plain = new LayerStream(use, policy, { chunk: 6 });
+    const other = new LayerStream(use, policy, { chunk: 6 });
+    await plain.through(tokens, single(23));
+    await other.through(tokens, single(19));
+    for (const accepted of [0, 3, 0, 1]) {
+      const from = other.at;
+      await other.draft((t) => (t < from + accepted ? tokens(t) : drafted(t)), 6, accepted);
+    }
+    expect(other.at).toBe(23);
+    expect(distance(await other.through(tokens, [1, 4]), await plain.through(tokens, [1, 4]))).toBeLessThan(close);
+  });
+
+  test('that are larger than the ring has room for are refused before anything runs', async () => {
+    const stream = new LayerStream(use, sinkCache({ sinks: 2, window: 5 }), { chunk: 2 });
+    const room = Number(
+      /room for (\d+)/.exec(String(await stream.step(tokens, 40).catch((error: unknown) => error)))?.[1],
+    );
+    expect(room).toBeGreaterThanOrEqual(2);
+    await stream.step(tokens, room);
+    await expect(stream.step(tokens, room + 1)).rejects.toThrow(
+      `streaming: a step of ${room + 1} tokens does not fit the ring, which was made with room for ${room} beside what is kept. Open the session with a chunk of at least ${room + 1}.`,
+    );
+  });
+});
+
+describe('block streaming', () => {
+  const use = uses[0]![1];
+
+  test('by single tokens is exact streaming', async () => {
+    const exact = new LayerStream(use, sinkCache({ sinks: 3, window: 6 }));
+    const blocks = new LayerStream(use, sinkCache({ sinks: 3, window: 6, chunks: 'block' }));
+    expect(distance(await blocks.through(tokens, single(30)), await exact.through(tokens, single(30)))).toBeLessThan(
+      close,
+    );
+  });
+
+  test('evicts once before a chunk, and keeps the sinks alone before one that is longer than the window', async () => {
+    const [sinks, window] = [2, 6];
+    const stream = new LayerStream(use, sinkCache({ sinks, window, chunks: 'block' }), { chunk: 9 });
+    let before: number[] = [];
+    for (const size of [1, 4, 5, 2, 9, 3, 6, 1]) {
+      const first = stream.at;
+      const y = await stream.step(tokens, size);
+      const rolling = before.filter((t) => t >= sinks);
+      const keep = before.length + size <= sinks + window ? rolling.length : Math.max(0, window - size);
+      const kept = [...before.filter((t) => t < sinks), ...(keep === 0 ? [] : rolling.slice(-keep))];
+      for (let i = 0; i < size; i++) {
+        const seen = [...kept, ...Array.from({ length: i + 1 }, (_, j) => first + j)];
+        expect(distance([y[i]!], [await stream.afresh(tokens, seen)])).toBeLessThan(close);
+      }
+      before = [...kept, ...Array.from({ length: size }, (_, j) => first + j)];
+    }
+  });
 });
