@@ -241,6 +241,12 @@ describe.each(variants)('%s, gradients by chunks', (_, variant) => {
 });
 
 describe('gradients by chunks', () => {
+  test('more chunks than are fetched ahead', async () => {
+    const given = await inputs({ T: 22, B: 1 }, { decay: 'vector', delta: false });
+    expect(await differences(byChunks(4), given, { chunk: 4, dispatches: 4 })).toEqual([]);
+    expect(await gradientDifferences(given, { chunk: 4, dispatches: 9 })).toEqual([]);
+  });
+
   test.each([
     [41, 36, netLike],
     [70, 64, { decay: 'vector', delta: false }],

@@ -76,6 +76,7 @@ ${delta ? declaration : ''}`,
     left: { s: { along: 'd', read: (x, d) => `read_scores(chunk * ${parts * C}u + ${x}, ${d})` } },
     right: delta ? strengthColumns(plan, 'missing') : valueColumns(plan, 'v'),
     depth: C,
+    any: (d) => `${d} <= ty * 4u + 3u`, // a row sees no later entry
   })}
   ${four((r) => `if (t0 + ty * 4u + ${r}u < ${T}u) { write_o(${valueRow(plan, `ty * 4u + ${r}u`)}, j0 + tx * 4u, s${r}); }`)}`,
   });

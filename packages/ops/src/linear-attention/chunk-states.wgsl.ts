@@ -51,8 +51,11 @@ export function chunkScan(
   const { B, H, K, V, N, decay } = plan;
   const quads = Math.ceil(V / 4);
   const back = direction === 'backwards';
-  const at = `chunk * ${K}u + i`;
-  const kept = decay === 'none' ? '1.0' : `whole[chunk${decay === 'vector' ? ` * ${K}u + i` : ''}]`;
+  const chunk = (turn: string): string => `(begin ${back ? '-' : '+'} ${turn} * ${B * H}u)`;
+  const row = (turn: string): string => `${chunk(turn)} * ${K}u + i`;
+  // Four turns ahead: a lane has too few numbers of its own to wait for each.
+  const fetch = (m: number, turn: string): string =>
+    `next${m} = read_states(${row(`(${turn})`)}, j);${decay === 'none' ? '' : ` kept${m} = whole[${decay === 'vector' ? row(`(${turn})`) : chunk(`(${turn})`)}];`}`;
   return passOf(
     {
       bound: [
@@ -67,22 +70,20 @@ export function chunkScan(
   let j = (e % ${quads}u) * 4u;
   if (i >= ${K}u) { return; }
   let head = group.z * ${H}u + group.y;
-  var chunk = ${back ? `${(N - 1) * B * H}u + ` : ''}head;
+  let begin = ${back ? `${(N - 1) * B * H}u + ` : ''}head;
+  ${four((m) => `var next${m} = vec4f(0.0); var kept${m} = ${decay === 'none' ? '1.0' : '0.0'}; if (${m}u < ${N}u) { ${fetch(m, `${m}u`)} }`, '\n  ')}
   var S = read_first(head * ${K}u + i, j);
-  // Fetched a turn ahead.
-  var next = read_states(${at}, j);
-  var decay = ${kept};
-  for (var turn = 0u; turn < ${N}u; turn++) {
-    let more = next;
-    let now = decay;
-    let here = ${at};
-    if (turn + 1u < ${N}u) {
-      chunk ${back ? '-' : '+'}= ${B * H}u;
-      next = read_states(${at}, j);
-      decay = ${kept};
-    }
-    write_states(here, j, S);
-    S = S * now + more;
+  for (var turn = 0u; turn < ${N}u; turn += 4u) {
+    ${four(
+      (m) => `if (turn + ${m}u < ${N}u) {
+      let more = next${m};
+      let now = kept${m};
+      if (turn + ${m + 4}u < ${N}u) { ${fetch(m, `turn + ${m + 4}u`)} }
+      write_states(${row(`(turn + ${m}u)`)}, j, S);
+      S = S * now + more;
+    }`,
+      '\n    ',
+    )}
   }
   write_last(head * ${K}u + i, j, S);`,
     },

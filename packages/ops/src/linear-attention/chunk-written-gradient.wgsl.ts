@@ -49,6 +49,7 @@ export function chunkWrittenGradient(
     },
     right: valueColumns(plan, 'd_o'),
     depth: C,
+    any: (_, end) => `${end} >= ty * 4u`, // no earlier entry sees a row
   })}
   ${
     delta

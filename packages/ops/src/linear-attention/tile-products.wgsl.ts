@@ -21,6 +21,8 @@ export interface TileProducts {
   readonly right: Factor;
   /** Elements of the sums. */
   readonly depth: number;
+  /** WGSL of whether a lane's rows have anything but zeros from element `d` to `end`. Absent: always. */
+  readonly any?: (d: string, end: string) => string;
 }
 
 /** Lanes of a workgroup with a tile of so many rows, a multiple of 4 up to 64. */
@@ -66,7 +68,7 @@ function load(rows: number, first: number, tiles: number, { along, read }: Facto
 }
 
 /** WGSL that adds products to sums. Ends with a barrier. */
-export function tileProducts(rows: number, { left, right, depth }: TileProducts): string {
+export function tileProducts(rows: number, { left, right, depth, any }: TileProducts): string {
   const tiles = rows / 4;
   const sums = Object.entries(left);
   const size = depthStep * (tiles + 1);
@@ -75,7 +77,7 @@ export function tileProducts(rows: number, { left, right, depth }: TileProducts)
     ${sums.map(([, factor], index) => load(rows, index * size, tiles, factor)).join('\n    ')}
     ${load(rows, rightAt, columnTiles, right)}
     workgroupBarrier();
-    for (var d = 0u; d < ${depthStep}u; d++) {
+    ${any ? `if (${any('d0', `(d0 + ${depthStep - 1}u)`)}) ` : ''}{ for (var d = 0u; d < ${depthStep}u; d++) {
       let y = strip[${rightAt}u + d * ${columnTiles + 1}u + tx];
       ${sums
         .map(
@@ -83,7 +85,7 @@ export function tileProducts(rows: number, { left, right, depth }: TileProducts)
       ${four((r) => `${name}${r} = fma(vec4f(x[${r}]), y, ${name}${r});`)} }`,
         )
         .join('\n      ')}
-    }
+    } }
     workgroupBarrier();
   }`;
 }
