@@ -14,6 +14,9 @@ export type {
   PersistentMemoryParams,
   PersistentMemoryState,
 } from './persistent/persistent-memory.ts';
+export { retrievalWeights } from './retrieval/retrieval-weights.ts';
+export { retrievalsOf, strongestPairs } from './retrieval/retrievals-of.ts';
+export type { LayerRetrieval, ModelWithMemories, RetrievedPair } from './retrieval/retrievals-of.ts';
 export type { MemoryConfig, MemoryParams } from './keys/key-config.ts';
 
 /** The mixers of this package. */
