@@ -16,6 +16,7 @@ const budgets = {
   'kernels-webgpu': '25 kB',
   linearize: '1.6 kB',
   lora: '6.3 kB',
+  'mixers-memory-mosaic': '6 kB',
   norms: '0.6 kB',
   ops: '41 kB',
   plugin: '3.7 kB',
