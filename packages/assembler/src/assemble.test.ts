@@ -91,7 +91,7 @@ test.each<[string, AssembleOptions, string]>([
   [
     'an option that does not exist',
     { sed: 1 } as AssembleOptions,
-    "assemble: 'sed' is not an option that is honoured. Known are device, dtype, seed, memoryLimit, signal.",
+    "assemble: 'sed' is not an option that is honoured. Known are device, dtype, seed, memoryLimit, signal, cachePolicy, onWarning.",
   ],
   [
     'a device of another name',

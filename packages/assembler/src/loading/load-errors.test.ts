@@ -137,7 +137,7 @@ test.each<[string, unknown, string]>([
   [
     'an option that does not exist',
     { quantization: 'q4' },
-    "load: 'quantization' is not an option that is honoured. Known are subfolder, contextLength, fetch, signal, device, dtype, memoryLimit, precompile, onProgress, onWarning.",
+    "load: 'quantization' is not an option that is honoured. Known are subfolder, contextLength, cachePolicy, fetch, signal, device, dtype, memoryLimit, precompile, onProgress, onWarning.",
   ],
   ['a revision of a directory', { revision: 'main' }, "load: 'revision' is not an option that is honoured."],
   ['a context of no positions', { contextLength: 0 }, 'contextLength is 0, expected a whole number from 1'],

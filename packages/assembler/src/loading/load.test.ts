@@ -112,7 +112,7 @@ test('an opened checkpoint is understood without reading a weight', async () => 
   expect(opened.warnings).toEqual([]);
   await opened.reader.close();
   await expect(assembler.open(files, { dtype: 'fp16' } as never)).rejects.toThrow(
-    "open: 'dtype' is not an option that is honoured. Known are subfolder, contextLength, fetch, signal.",
+    "open: 'dtype' is not an option that is honoured. Known are subfolder, contextLength, cachePolicy, fetch, signal.",
   );
 });
 
