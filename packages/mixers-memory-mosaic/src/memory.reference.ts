@@ -25,7 +25,7 @@ export function project(W: readonly Row[], x: Row): number[] {
  * Unit keys n(k̄_t), one entry after another.
  * @param average - true: u_t comes with the factor 1 − λ that an average has
  */
-export function unitKeysOf(x: readonly Row[], phi: readonly Row[], beta: number, average = false): number[][] {
+function unitKeysOf(x: readonly Row[], phi: readonly Row[], beta: number, average = false): number[][] {
   const lambda = Math.exp(-beta);
   let k: Row = phi.map(() => 0);
   return x.map((x_t) => {

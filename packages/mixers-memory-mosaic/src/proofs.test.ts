@@ -361,7 +361,7 @@ describe('edges', () => {
 
   test('heads that do not divide the width are refused with what to set', () => {
     expect(() => new Layer(contextualMemory({ heads: 4 }), D)).toThrow(
-      'memory: dModel 6 does not divide into 4 heads. Set headDim.',
+      'heads is 4, and dModel 6 does not divide into 4 heads. Set headDim.',
     );
   });
 

@@ -16,7 +16,7 @@ export interface ContextualMemoryConfig extends MemoryConfig {
    * (1 − c) p_{t + lookAhead} + c p_t of one map, with a learned c of each head.
    */
   readonly valueTaps?: number;
-  /** Largest κ: keys have norm e^{min(κ, maxKeyScale)}. @defaultValue 5 */
+  /** Largest κ, up to 40: keys have norm e^{min(κ, maxKeyScale)}, and scores have to be numbers. @defaultValue 5 */
   readonly maxKeyScale?: number;
   /** An entry reads the pairs that this many entries up to it have completed. The cache is then a ring. @defaultValue no limit */
   readonly window?: number;
@@ -37,7 +37,7 @@ export const contextualMemoryConfig = fields<ContextualMemoryConfig>({
   ...memoryFields,
   lookAhead: int({ min: 0, default: 1 }),
   valueTaps: optional(int({ min: 1 })),
-  maxKeyScale: number({ default: 5 }),
+  maxKeyScale: number({ max: 40, default: 5 }),
   window: optional(int({ min: 1 })),
 }) as ReturnType<typeof fields<ContextualMemoryConfig>>;
 

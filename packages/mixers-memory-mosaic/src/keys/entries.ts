@@ -43,7 +43,7 @@ export interface Entries {
 }
 
 /** Documents that are packed into rows. */
-export interface Documents {
+interface Documents {
   /** `[B, n]`, bool: entries before which everything is forgotten. */
   readonly begins: Tensor;
   /** Number of the document of each entry within its row, `[B, n]`, i32. */

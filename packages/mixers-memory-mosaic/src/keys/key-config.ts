@@ -1,8 +1,5 @@
-import type { Initializer, ParamSpecs } from '@tessera/plugin';
-import { bias, bool, constant, int, linearWeight, normal, number, optional } from '@tessera/plugin';
-import type { Field } from '@tessera/plugin';
-import type { ParamSpec } from '@tessera/plugin';
-import { InvalidSpecError } from '@tessera/tensor-core';
+import { bias, bool, constant, int, linearWeight, normal, number, optional, settingError } from '@tessera/plugin';
+import type { Field, Initializer, ParamSpec, ParamSpecs } from '@tessera/plugin';
 import type { Tensor } from '@tessera/tensor-core';
 
 /** Settings that both kinds of memory share. */
@@ -55,12 +52,16 @@ export const memoryFields: { readonly [K in keyof MemoryConfig]-?: Field<MemoryC
   dropout: number({ min: 0, max: 1, default: 0 }),
 };
 
-/** Width of a head. @throws {@link InvalidSpecError} when the heads do not divide the width of the model */
+/**
+ * Width of a head.
+ * @throws InvalidSpecError when the heads do not divide the width of the model
+ */
 export function headDimOf({ heads, headDim }: MemoryConfig, dModel: number): number {
   const d = headDim ?? dModel / heads;
   if (!Number.isInteger(d))
-    throw new InvalidSpecError(`memory: dModel ${dModel} does not divide into ${heads} heads. Set headDim.`, {
-      facts: { dModel, heads },
+    throw settingError('heads', `is ${heads}, and dModel ${dModel} does not divide into ${heads} heads. Set headDim`, {
+      dModel,
+      heads,
     });
   return d;
 }

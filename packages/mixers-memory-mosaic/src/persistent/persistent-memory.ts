@@ -17,7 +17,7 @@ export interface PersistentMemoryConfig extends MemoryConfig {
   readonly slots: number;
   /** Stores, of whose answers the mean is taken. @defaultValue 1 */
   readonly stores?: number;
-  /** Largest 2κ: keys that read have norm e^{min(2κ, maxKeyScale)}, as stored ones have no κ. @defaultValue 10 */
+  /** Largest 2κ, up to 80: keys that read have norm e^{min(2κ, maxKeyScale)}, as stored ones have no κ. @defaultValue 10 */
   readonly maxKeyScale?: number;
 }
 
@@ -52,7 +52,7 @@ export const persistentMemory: MixerFactory<PersistentMemoryConfig, PersistentMe
       ...memoryFields,
       slots: int({ min: 0 }),
       stores: int({ min: 1, default: 1 }),
-      maxKeyScale: number({ default: 10 }),
+      maxKeyScale: number({ max: 80, default: 10 }),
     }),
     params(site): ParamSpecs<PersistentMemoryParams> {
       const { config, dModel } = site;
