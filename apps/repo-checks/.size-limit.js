@@ -22,6 +22,7 @@ const budgets = {
   plugin: '3.7 kB',
   'plugin-testing': '10 kB',
   sampling: '10.6 kB',
+  'streaming-sinks': '1.5 kB',
   'tensor-core': '24 kB',
   text: '24.5 kB',
   training: '12.9 kB',

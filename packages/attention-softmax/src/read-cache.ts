@@ -1,30 +1,28 @@
-import { turnedBack } from '@tessera/head-projections';
-import type { RotaryConfig } from '@tessera/head-projections';
 import type { AttentionCall } from '@tessera/ops';
 import type { CacheReading } from '@tessera/plugin';
 import { seenPositions } from '@tessera/plugin';
+import { sub } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
 
-/** Who sees what of a cache. */
-type Sight = Pick<AttentionCall, 'q' | 'keyPositions' | 'window' | 'pinned'>;
+/** Positions of queries where they meet pinned entries, `[B, n]`; undefined: nothing is pinned. */
+export function standing(positions: Tensor, reading: CacheReading | undefined): Tensor | undefined {
+  return reading && reading.pinned > 0 ? sub(positions, reading.back) : undefined;
+}
 
 /**
- * Attention over a cache as a policy reads it. Keys are rotated by their own positions, once, from exact tables, so that the distance of
- * recent entries needs nothing more; queries that meet pinned entries are turned back to where they stand in the cache.
- * @param q - rotated, `[B, n, H, d]`
+ * Who sees what of a cache that a policy reads. Keys are rotated by their own positions, once, from exact tables, so that the distance of
+ * recent entries needs nothing more; queries that meet pinned entries are rotated to where they stand in the cache.
  * @param keyPositions - `[B, S]`
+ * @param q - queries at {@link standing}, `[B, n, H, d]`
  */
 export function readCache(
-  q: Tensor,
   keyPositions: Tensor,
-  rotary: RotaryConfig | undefined,
   reading: CacheReading,
-): Sight {
-  const { pinned: slots, back, window } = reading;
+  q: Tensor | undefined,
+): Pick<AttentionCall, 'keyPositions' | 'window' | 'pinned'> {
   return {
-    q,
     keyPositions: seenPositions(keyPositions, reading),
-    window,
-    pinned: slots === 0 ? undefined : { slots, q: turnedBack(q, back, rotary) },
+    window: reading.window,
+    pinned: q && { slots: reading.pinned, q },
   };
 }

@@ -9,7 +9,7 @@ import type { KeyValueCache } from './key-value-cache.ts';
 import { attentionConfig } from './attention-config.ts';
 import type { AttentionConfig, AttentionParams } from './attention-config.ts';
 import { attentionParams, gatedOutput } from './gated-output.ts';
-import { readCache } from './read-cache.ts';
+import { readCache, standing } from './read-cache.ts';
 import { sinkLogitsOf } from './sink-logits.ts';
 
 function policyOf(config: Required<AttentionConfig>, given: CachePolicy | undefined): CachePolicy {
@@ -54,15 +54,16 @@ export const softmaxAttention: MixerFactory<AttentionConfig, AttentionParams, Ke
     },
     step(call) {
       const { params, config, positions, state, parents, starts, lengths } = call;
-      const { q, k, v } = projectQueryKeyValue(call);
       const policy = policyOf(config, call.cache);
-      const { cache, slots } = appendToCache(state, policy, { k, v, positions, starts, lengths });
-      const S = cache.k.shape[1]!;
+      const S = state.k.shape[1]!;
       const reading = policy.read?.({ positions, lengths, count: state.count, slots: S, tree: parents !== undefined });
+      const { q, k, v, otherQ } = projectQueryKeyValue({ ...call, otherPositions: standing(positions, reading) });
+      const { cache, slots } = appendToCache(state, policy, { k, v, positions, starts, lengths });
       const o = attention({
         ...(reading
-          ? readCache(q, cache.positions, config.rotary as AttentionConfig['rotary'], reading)
-          : { q, keyPositions: cache.positions, window: config.window }),
+          ? readCache(cache.positions, reading, otherQ)
+          : { keyPositions: cache.positions, window: config.window }),
+        q,
         k: cache.k,
         v: cache.v,
         queryPositions: positions,

@@ -144,7 +144,9 @@ export function headParams({
   };
 }
 
-/** Queries `[B, n, H, d]`, keys and values `[B, n, G, d]`, normalised and rotated. */
+/**
+ * Queries `[B, n, H, d]`, keys and values `[B, n, G, d]`, normalised and rotated; and the queries at other positions, where there are such.
+ */
 export function projectQueryKeyValue(call: {
   readonly params: HeadParams;
   readonly config: Required<HeadsConfig>;
@@ -152,13 +154,14 @@ export function projectQueryKeyValue(call: {
   readonly x: Tensor;
   /** `[B, n]`, i32 */
   readonly positions: Tensor;
-}): { q: Tensor; k: Tensor; v: Tensor } {
-  const { params, config, x, positions } = call;
+  /** `[B, n]`, i32: other positions at which queries are needed, too. */
+  readonly otherPositions?: Tensor | undefined;
+}): { q: Tensor; k: Tensor; v: Tensor; otherQ?: Tensor } {
+  const { params, config, x, positions, otherPositions } = call;
   const [B, n, D] = x.shape as [number, number, number];
   const { heads: H, kvHeads: G, headDim: d } = headSizes(config, D);
   const norm = config.qkNorm as Required<QueryKeyNormConfig> | undefined;
   const turn = config.rotary as Required<RotaryConfig> | undefined;
-  const angles = turn && anglesOf(turn, d, positions);
   const prepare = (weight: Tensor, biasOf: Tensor | undefined, normOf: Tensor | undefined, heads: number): Tensor => {
     let y = linear(x, weight, biasOf);
     if (normOf && norm?.over === 'full') y = rmsNorm(y, normOf, norm);
@@ -166,9 +169,16 @@ export function projectQueryKeyValue(call: {
     if (normOf && norm?.over === 'head') y = rmsNorm(y, normOf, norm);
     return y;
   };
-  const rotated = (y: Tensor): Tensor => (turn && angles ? rotary(y, angles, turn.order) : y);
+  const rotation = (at: Tensor): ((y: Tensor) => Tensor) => {
+    if (!turn) return (y) => y;
+    const angles = anglesOf(turn, d, at);
+    return (y) => rotary(y, angles, turn.order);
+  };
+  const rotated = rotation(positions);
+  const queries = prepare(params.q_proj, params.q_bias, params.q_norm, H);
   return {
-    q: rotated(prepare(params.q_proj, params.q_bias, params.q_norm, H)),
+    q: rotated(queries),
+    ...(otherPositions && { otherQ: rotation(otherPositions)(queries) }),
     k: rotated(prepare(params.k_proj, params.k_bias, params.k_norm, G)),
     v: prepare(params.v_proj, params.v_bias, undefined, G),
   };
