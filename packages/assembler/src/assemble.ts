@@ -2,6 +2,7 @@ import type { CachePolicy } from '@tessera/plugin';
 import type { Device, Tensor } from '@tessera/tensor-core';
 import { UnsupportedOptionError, disposeTree } from '@tessera/tensor-core';
 import type { ChooseDevice, DeviceOption } from './devices.ts';
+import { capacityOf } from './generation/capacity.ts';
 import { checkMemory, estimateMemory } from './model/estimate.ts';
 import { initialWeights } from './model/initial-weights.ts';
 import { LanguageModelGraph } from './model/language-model.ts';
@@ -72,7 +73,7 @@ export async function assembleModel(
   const settle = async (given: Pick<ReloadOptions, 'device' | 'signal'>, since: number): Promise<Residence> => {
     const { device, owned } = await choose(given.device ?? options.device ?? 'auto');
     try {
-      const [chunk] = stepLengths(device, maxPositions);
+      const [chunk] = stepLengths(device, capacityOf(resolved, maxPositions));
       const estimate = estimateMemory(graph, dtype, maxPositions, undefined, chunk);
       checkMemory(estimate, options.memoryLimit);
       const params = await drawWeights(graph, device, dtype, seed, given.signal);

@@ -5,11 +5,16 @@ import type { ResolvedModel } from '../stack/resolve.ts';
 const least = { host: 64, gpu: 512 } as const;
 
 /** Positions of a stream that has no end: as many as rotary tables and whole numbers of the device take. */
-export const endlessCapacity: number = 2 ** 30;
+const endlessCapacity: number = 2 ** 30;
 
 /** Whether the sequences of a model may go on without end, since no layer keeps all of them. */
 export function isEndless({ cachePolicy }: Pick<ResolvedModel, 'cachePolicy'>): boolean {
   return cachePolicy?.endless === true;
+}
+
+/** Positions of which the state of a session is made: those asked for, or of a stream without end. */
+export function capacityOf(resolved: Pick<ResolvedModel, 'cachePolicy'>, positions: number): number {
+  return isEndless(resolved) ? endlessCapacity : positions;
 }
 
 /**

@@ -3,7 +3,7 @@ import type { TensorRule } from '@tessera/plugin';
 import type { DeviceSampling } from '@tessera/sampling';
 import type { Device, Tensor } from '@tessera/tensor-core';
 import { disposeTree } from '@tessera/tensor-core';
-import { capacityFor, endlessCapacity, isEndless } from '../generation/capacity.ts';
+import { capacityFor, capacityOf } from '../generation/capacity.ts';
 import type { LanguageModelGraph, ModelParams } from '../model/language-model.ts';
 import { StepPrograms } from '../model/step-programs.ts';
 import type { WeightDtype } from '../model/weight-dtype.ts';
@@ -62,7 +62,7 @@ export async function bringWeights(
   }
 
   function prepare({ positions, contextLength, sampling }: Exclude<typeof precompile, false>): Promise<void> {
-    const capacity = isEndless(graph.resolved) ? endlessCapacity : capacityFor(positions, contextLength, device);
+    const capacity = capacityOf(graph.resolved, capacityFor(positions, contextLength, device));
     const size = { batch: 1, capacity };
     return programs.prepare(size, sampling, (ready, total) => meter.compiled(ready, total));
   }

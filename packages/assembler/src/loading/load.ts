@@ -7,6 +7,7 @@ import { deviceSamplingOf } from '@tessera/sampling';
 import type { Device } from '@tessera/tensor-core';
 import { ModelFormatError, UnsupportedOptionError } from '@tessera/tensor-core';
 import type { ChooseDevice, ChosenDevice, DeviceOption } from '../devices.ts';
+import { capacityOf } from '../generation/capacity.ts';
 import { checkOptions } from '../generation/check-options.ts';
 import { optionsOfConfig } from '../generation/generation-config.ts';
 import { checkLearnedPositions } from '../model/check-rows.ts';
@@ -104,7 +105,7 @@ async function readModel(
   for (const warning of warnings) onWarning?.(warning);
   const contextLength = contextOf(graph, options.contextLength);
   const estimateFor = (device: Device): MemoryEstimate => {
-    const [chunk] = stepLengths(device, contextLength);
+    const [chunk] = stepLengths(device, capacityOf(graph.resolved, contextLength));
     const estimate = estimateMemory(graph, dtype, contextLength, storedDtypes(rules, reader), chunk);
     checkMemory(estimate, memoryLimit);
     return estimate;

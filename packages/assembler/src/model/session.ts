@@ -12,7 +12,7 @@ import {
   mapTree,
   treeLeaves,
 } from '@tessera/tensor-core';
-import { endlessCapacity, isEndless } from '../generation/capacity.ts';
+import { capacityOf } from '../generation/capacity.ts';
 import { checkIds, checkLearnedPositions } from './check-rows.ts';
 import { Choices } from './choices.ts';
 import { nextStep } from './step-lengths.ts';
@@ -58,7 +58,7 @@ export class Session {
         });
     const { resolved } = programs.graph;
     checkLearnedPositions(resolved.spec, size.capacity, 'A session of');
-    const own = isEndless(resolved) ? { ...size, capacity: endlessCapacity } : size;
+    const own = { ...size, capacity: capacityOf(resolved, size.capacity) };
     return new Session(programs, own, await programs.start(own));
   }
 
