@@ -8,6 +8,8 @@ import { mixers } from './mixers.ts';
 import { modelOf } from './model-of.ts';
 import { recallRow } from './recall-task.ts';
 import { recallPlan } from './recall.ts';
+import { stateBytes } from './state-bytes.ts';
+import { stateBytesTable } from './state-bytes-table.ts';
 import { tableOf } from './table.ts';
 import { gatherResults, writeResults } from './write-results.ts';
 
@@ -53,4 +55,12 @@ test('what several processes measured is gathered into one table and one picture
   expect(readFileSync(join(folder, 'stories.md'), 'utf8')).toContain('| 0, 1 | 0.6000 [0.5000–0.7000] |');
   expect(readFileSync(join(folder, 'stories.svg'), 'utf8').match(/<circle/g)).toHaveLength(2);
   expect(() => gatherResults([...files, made('b', 2, 0.6)])).toThrow(/is of stories on b, and .* of stories on a/);
+});
+
+test('a table of state bytes tells what is constant from what grows', async () => {
+  const device = new CpuDevice();
+  const text = stateBytesTable([await stateBytes(device, 3), await stateBytes(device, 9)]);
+  // Keys and values of 4 heads of 16, and the position of the slot.
+  expect(text).toMatch(/\| softmax \|.*\| 516 bytes a token \|/);
+  expect(text).toMatch(/\| gated-delta-net \|.*\| constant \|/);
 });

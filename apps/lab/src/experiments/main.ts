@@ -10,19 +10,24 @@ import type { RunPlan, RunResult } from './experiment.ts';
 import { runPlan } from './experiment.ts';
 import { mixers } from './mixers.ts';
 import { recallPlan } from './recall.ts';
+import { stateBytes } from './state-bytes.ts';
+import type { StateBytesRow } from './state-bytes.ts';
+import { stateBytesTable } from './state-bytes-table.ts';
 import { storyPlans } from './stories.ts';
 import type { ExperimentName } from './write-results.ts';
-import { gatherResults, resultsText, writeResults } from './write-results.ts';
+import { gatherResults, resultsText, writeResults, writeText } from './write-results.ts';
 
 // The entry must not be collected while a device of it lives, and Dawn keeps the process alive.
 Object.assign(globalThis, globals);
 const gpus: GPU[] = [];
 
 const usage = `experiment stories|recall [--mixers=NAME,…] [--seeds=0,1,2] [--widths=32,64] [--steps=N] [--device=webgpu|software|cpu] [--seconds=N] [--out=FOLDER]
+experiment bytes [--tokens=10,10000] [--device=webgpu|software|cpu] [--out=FOLDER]
 experiment gather FILE.json … --out=FOLDER
 
 stories   loss on generated stories at equal parameters and tokens
 recall    multi-query associative recall: 8 pairs among 128 tokens
+bytes     what the state of one layer of each mixer takes after so many tokens, as the device counts its buffers
 gather    one table and picture of the JSON that several processes wrote
 mixers    ${Object.keys(mixers).join(', ')}
 seconds   nothing new begins after this time`;
@@ -36,12 +41,13 @@ const { values, positionals } = parseArgs({
     steps: { type: 'string' },
     device: { type: 'string', default: 'webgpu' },
     seconds: { type: 'string' },
+    tokens: { type: 'string', default: '10,10000' },
     out: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 });
 const [name, ...files] = positionals;
-if (values.help || (name !== 'stories' && name !== 'recall' && name !== 'gather')) {
+if (values.help || (name !== 'stories' && name !== 'recall' && name !== 'bytes' && name !== 'gather')) {
   process.stdout.write(`${usage}\n`);
   process.exit(values.help ? 0 : 2);
 }
@@ -49,8 +55,25 @@ if (name === 'gather') {
   const made = gatherResults(files);
   process.stdout.write(resultsText(made));
   if (values.out !== undefined) writeResults(values.out, made);
-} else await run(name);
+} else if (name === 'bytes') await countBytes();
+else await run(name);
 process.exit(0);
+
+async function countBytes(): Promise<void> {
+  const device = await openDevice(values.device);
+  const counted: StateBytesRow[][] = [];
+  try {
+    for (const tokens of numbers(values.tokens)) {
+      counted.push(await stateBytes(device, tokens));
+      process.stderr.write(`${tokens} tokens: ${counted.at(-1)!.length} mixers\n`);
+    }
+  } finally {
+    const text = `${device.name}\n\n${stateBytesTable(counted)}`;
+    process.stdout.write(text);
+    if (values.out !== undefined) writeText(values.out, 'state-bytes.md', text);
+    device.dispose();
+  }
+}
 
 async function run(experiment: ExperimentName): Promise<void> {
   const until = performance.now() + 1000 * Number(values.seconds ?? Infinity);
@@ -80,7 +103,6 @@ async function run(experiment: ExperimentName): Promise<void> {
 }
 
 async function plansOf(experiment: ExperimentName): Promise<readonly RunPlan[]> {
-  const numbers = (text: string): number[] => text.split(',').map(Number);
   const chosen = values.mixers?.split(',') ?? Object.keys(mixers);
   const steps = values.steps === undefined ? undefined : Number(values.steps);
   const seeds = numbers(values.seeds);
@@ -92,6 +114,10 @@ async function plansOf(experiment: ExperimentName): Promise<readonly RunPlan[]> 
   const { tokenizerJson, tokenizerConfigJson: tokenizerConfig } = await trainTokenizer(pieces, { vocabSize: 1024 });
   const plan = await storyPlans(encodeByWord(createTokenizer({ tokenizerJson, tokenizerConfig })));
   return chosen.flatMap((mixer) => seeds.map((seed) => plan(mixer, seed, steps)));
+}
+
+function numbers(text: string): number[] {
+  return text.split(',').map(Number);
 }
 
 async function openDevice(kind: string): Promise<Device> {

@@ -34,6 +34,12 @@ export function resultsText({ device, results }: ExperimentResults): string {
   return `${device}\n\n${tableOf(results)}`;
 }
 
+/** Writes a file into a folder, which is made where it is not there. */
+export function writeText(folder: string, name: string, text: string): void {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, name), text);
+}
+
 /** Writes table, picture and JSON of an experiment into a folder. */
 export function writeResults(folder: string, made: ExperimentResults): void {
   const { experiment, results } = made;
