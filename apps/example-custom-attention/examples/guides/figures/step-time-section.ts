@@ -1,6 +1,6 @@
 // The part of the guides on the time of a step: figure and table, or that nothing was measured yet.
 import { markdownTable } from '../capabilities/markdown-table.ts';
-import { latestBenchmark, stepTimes } from './step-time.ts';
+import { gpuName, latestBenchmark, stepTimes } from './step-time.ts';
 
 const found = latestBenchmark();
 if (!found)
@@ -24,6 +24,6 @@ else {
 
 ${markdownTable(['attention of one step, microseconds', ...columns.map((context) => `${context} tokens`)], rows)}
 
-Measured on ${benchmark.environment.device}, ${benchmark.environment.date} ([benchmark](../benchmarks/${folder}/bench.md)), in 32 bits, one layer, one sequence, 32 heads
+Measured on ${gpuName(benchmark)}, ${benchmark.environment.date.slice(0, 10)} ([benchmark](../benchmarks/${folder}/bench.md)), in 32 bits, one layer, one sequence, 32 heads
 unless the name says another number; the maps before and after it are not in it.`);
 }

@@ -4,13 +4,22 @@ import type { Line, LineChart, Tick } from './line-chart.ts';
 /** As much of a file of `pnpm -C apps/lab bench --out` as the figure reads. */
 export interface Benchmark {
   readonly format: string;
-  readonly environment: { readonly device: string; readonly date: string };
+  readonly environment: {
+    readonly device: string;
+    readonly date: string;
+    readonly adapter?: { readonly device?: string };
+  };
   readonly rows: readonly {
     readonly group: string;
     readonly shape: string;
     readonly outcome: string;
     readonly figures?: { readonly clock: string; readonly microseconds: number };
   }[];
+}
+
+/** The GPU by the name that its adapter gives, which the driver's is not. */
+export function gpuName({ environment: { adapter, device } }: Benchmark): string {
+  return adapter?.device || device;
 }
 
 /** A benchmark with its folder. */
@@ -77,7 +86,7 @@ export function stepChart({ benchmark }: FoundBenchmark): LineChart {
     return { label, hue: constant ? 2 : label === 'GQA' ? 0 : 1, dashed: constant, points };
   });
   return {
-    title: `Attention of one decode step, one layer, on ${benchmark.environment.device}`,
+    title: `Attention of one decode step, one layer, on ${gpuName(benchmark)}`,
     x: { label: 'context, tokens', ticks: contexts.map((at) => ({ at, label: `${at / 1024} Ki` })) },
     y: { label: 'time, microseconds', ticks: decades(lines.flatMap(({ points }) => points.map(([, y]) => y))) },
     lines,
