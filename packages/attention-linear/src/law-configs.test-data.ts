@@ -50,6 +50,7 @@ export const layers: readonly (readonly [string, MixerUse])[] = [
     'value heads that share key heads, a floor, a bias, another rank',
     kimiDeltaAttention({ ...one, valueHeads: 2, decayFloor: -5, gateBias: true, gateRank: 2, convolution: 0 }),
   ],
+  ['another activation', kimiDeltaAttention({ ...one, convolutionActivation: 'gelu' })],
   ['defaults', gatedLinearAttention(two)],
   [
     'heads that share keys, convolutions with biases, a floor and a feature map',

@@ -1,6 +1,7 @@
-import { linear, softplus } from '@tessera/ops';
+import type { ActivationName } from '@tessera/ops';
+import { activationNames, linear, softplus } from '@tessera/ops';
 import type { MixerFactory } from '@tessera/plugin';
-import { bias, bool, constant, fields, int, linearWeight, number, optional } from '@tessera/plugin';
+import { bias, bool, constant, fields, int, linearWeight, number, oneOf, optional } from '@tessera/plugin';
 import type { Tensor } from '@tessera/tensor-core';
 import { add, exp, expandDims, mul, neg, reshape, sigmoid } from '@tessera/tensor-core';
 import { checked, sharedEvenly, unreadTaps } from '../layer/checked.ts';
@@ -33,6 +34,8 @@ export interface KimiDeltaAttentionConfig {
   readonly convolution?: number;
   /** The convolutions have biases. @defaultValue false */
   readonly convolutionBias?: boolean;
+  /** After the convolutions, or where they would be. @defaultValue 'silu' */
+  readonly convolutionActivation?: ActivationName;
   /** β in (0, 2) instead of (0, 1), so that the state may flip sign along a key. @defaultValue false */
   readonly negativeEigenvalues?: boolean;
   /** Of the norm of the output. @defaultValue 1e-5 */
@@ -106,14 +109,15 @@ function run(call: Call, state: KimiDeltaAttentionState): { y: Tensor; state: Ki
   const { params: p, config, x, entries } = call;
   const sizes = sizesOf(config);
   const { P, H, K } = sizes;
+  const activation = config.convolutionActivation;
   const {
     y: [q, k, v],
     history,
   } = convolveStreams(
     [
-      { x: linear(x, p.q_proj), heads: P, activation: 'silu', normalize: { scale: K ** -0.5, eps: 1e-6 } },
-      { x: linear(x, p.k_proj), heads: P, activation: 'silu', normalize: { scale: 1, eps: 1e-6 } },
-      { x: linear(x, p.v_proj), heads: H, activation: 'silu' },
+      { x: linear(x, p.q_proj), heads: P, activation, normalize: { scale: K ** -0.5, eps: 1e-6 } },
+      { x: linear(x, p.k_proj), heads: P, activation, normalize: { scale: 1, eps: 1e-6 } },
+      { x: linear(x, p.v_proj), heads: H, activation },
     ],
     tapsOf(p),
     state.conv,
@@ -151,6 +155,7 @@ export const kimiDeltaAttention: MixerFactory<
       decayFloor: optional(number({ max: 0 })),
       convolution: int({ min: 0, default: 4 }),
       convolutionBias: bool({ default: false }),
+      convolutionActivation: oneOf(activationNames, { default: 'silu' }),
       negativeEigenvalues: bool({ default: false }),
       normEps: number({ min: 0, default: 1e-5 }),
     }),

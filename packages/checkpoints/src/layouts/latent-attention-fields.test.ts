@@ -96,6 +96,10 @@ test('fewer key heads than heads, and an odd shared key, are refused by their fi
   expect(() => settingsOf({ qk_rope_head_dim: 7 })).toThrow('over an even number of elements of a head, not 7 of 7');
 });
 
+test('fewer key heads that are repeated once are as many as heads', () => {
+  expect(settingsOf({ num_key_value_heads: 3 }).heads).toBe(4);
+});
+
 test('settings that are the default are left out of the spec', () => {
   expect(latentAttentionPart({ ...settingsOf({}), rotary: undefined }).spec).toEqual({
     type: '@tessera/attention-latent:multi-head-latent-attention',

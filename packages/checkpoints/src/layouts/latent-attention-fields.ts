@@ -24,7 +24,8 @@ export function readLatentSizes(reader: ConfigReader, dModel: number, defaults: 
   const range = { max: 65_536 };
   const heads = reader.int('num_attention_heads', defaults.heads, range);
   const kvHeads = reader.optionalInt('num_key_value_heads', range) ?? heads;
-  if (kvHeads !== heads)
+  // The published code repeats keys and values by the whole quotient.
+  if (Math.floor(heads / kvHeads) !== 1)
     throw reader.refused('num_key_value_heads', `${heads}, as many as heads, each of which has a key and a value`);
   // They follow from the sizes of the parts, whatever they say.
   reader.inert(['head_dim', 'qk_head_dim']);

@@ -95,9 +95,14 @@ export function readRotaryRule(rule: ConfigReader | undefined, context: RotaryRu
 /** Elements of a head that frequencies are counted for. */
 function readRotated(reader: ConfigReader, rule: ConfigReader | undefined, { headDim, partial }: RotaryFamily): number {
   if (!partial) {
-    // The published code ignores other values under one rule and stumbles over them under all others.
-    reader.neutral('partial_rotary_factor', 1, null);
-    rule?.neutral('partial_rotary_factor', 1, null);
+    // The published code ignores other values where nothing is scaled, and stumbles over them under all rules that scale.
+    const scaled = (rule?.value(rule.spelling('rope_type', 'type')) ?? 'default') !== 'default';
+    for (const place of rule ? [reader, rule] : [reader]) {
+      const key = 'partial_rotary_factor';
+      if (scaled) place.neutral(key, 1, null);
+      else if ((place.optionalNumber(key) ?? 1) !== 1)
+        place.warn(key, 'which has no effect in this family, here as in the published code.');
+    }
     return headDim;
   }
   reader.value(partial.field);

@@ -36,14 +36,18 @@ export function readDeepseekFeedForwards(
   const hidden = reader.int('moe_intermediate_size', defaults.expertHidden, { max: widest });
   const sizes = readExperts(reader, names, defaults);
   const shared = reader.int(names.shared, defaults.shared, { max: 65_536 });
+  const chosenBy = router(sizes);
+  const { count, chosen } = chosenBy.groups ?? { count: 1, chosen: 1 };
   return {
     dense: gatedPart(dense),
     sparse: mixturePart(
       {
-        ...sizes,
+        experts: sizes.experts,
+        // Experts of other groups have a weight of zero.
+        expertsPerToken: Math.min(sizes.expertsPerToken, (chosen * sizes.experts) / count),
         hidden,
         activation: dense.activation,
-        router: router(sizes),
+        router: chosenBy,
         shared: { hidden: shared * hidden, ...(dense.bias && { bias: true }) },
       },
       { dModel, ...(expert && { expert }) },
@@ -65,7 +69,7 @@ export function readExpertGroups(
   if (chosen > count) throw reader.wrong(names.chosen, `at most ${names.count} = ${count}, not ${chosen}`);
   if (by === 'best-two' && experts / count < 2)
     throw reader.wrong(names.count, `a number of groups with two experts or more, not ${count} for ${experts} experts`);
-  if ((chosen * experts) / count < expertsPerToken)
+  if (by === 'best-two' && (chosen * experts) / count < expertsPerToken)
     throw reader.wrong(names.chosen, `groups that hold the ${expertsPerToken} experts of a token, not ${chosen}`);
   return chosen === count ? undefined : { count, chosen, by };
 }

@@ -23,7 +23,11 @@ export const deepseekV2: CheckpointLayout = makeLayout({
     const eps = readEps(reader, 1e-6);
     const { dense, sparse } = readDeepseekFeedForwards(reader, {
       dModel,
-      names: { experts: 'n_routed_experts', chosen: 'num_experts_per_tok', shared: 'n_shared_experts' },
+      names: {
+        experts: reader.spelling('num_experts', 'n_routed_experts'),
+        chosen: 'num_experts_per_tok',
+        shared: 'n_shared_experts',
+      },
       // The published code has no default for experts of a token; its models have 6.
       defaults: { hidden: 11_008, expertHidden: 1407, experts: 64, chosen: 6, shared: 2 },
       bias: true,

@@ -25,7 +25,11 @@ export const deepseekV3: CheckpointLayout = makeLayout({
     const eps = readEps(reader, 1e-6);
     const { dense, sparse } = readDeepseekFeedForwards(reader, {
       dModel,
-      names: { experts: 'n_routed_experts', chosen: 'num_experts_per_tok', shared: 'n_shared_experts' },
+      names: {
+        experts: reader.spelling('num_local_experts', 'n_routed_experts'),
+        chosen: 'num_experts_per_tok',
+        shared: 'n_shared_experts',
+      },
       defaults: { hidden: 18_432, expertHidden: 2048, experts: 256, chosen: 8, shared: 1 },
       router: (experts) =>
         readSigmoidRouter(

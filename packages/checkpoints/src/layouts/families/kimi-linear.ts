@@ -1,4 +1,5 @@
 import type { CheckpointLayout } from '@tessera/plugin';
+import { readActivation } from '../activation-names.ts';
 import type { ConfigReader } from '../config-reader.ts';
 import { mostLayers, mostTokens, widest } from '../decoder-fields.ts';
 import { readLatentSizes } from '../latent-attention-fields.ts';
@@ -14,9 +15,10 @@ import { readDeepseekFeedForwards, readFirstDense, readSigmoidRouter } from './d
 export const kimiLinear: CheckpointLayout = makeLayout({
   modelType: 'kimi_linear',
   read(reader, { contextLength }) {
+    // Where both spellings of a field are there, the published code takes the one of published files.
     const dModel = reader.int('hidden_size', 2304, { max: widest });
     const layers = reader.int('num_hidden_layers', 27, { max: mostLayers });
-    const maxPositions = reader.int(reader.spelling('max_position_embeddings', 'model_max_length'), 1_048_576);
+    const maxPositions = reader.int(reader.spelling('model_max_length', 'max_position_embeddings'), 1_048_576);
     const latent = readLatentSizes(reader, dModel, {
       heads: 32,
       latentDim: 512,
@@ -28,9 +30,9 @@ export const kimiLinear: CheckpointLayout = makeLayout({
     const { dense, sparse } = readDeepseekFeedForwards(reader, {
       dModel,
       names: {
-        experts: reader.spelling('num_local_experts', 'num_experts'),
-        chosen: reader.spelling('num_experts_per_tok', 'num_experts_per_token'),
-        shared: reader.spelling('n_shared_experts', 'num_shared_experts'),
+        experts: reader.spelling('num_experts', 'num_local_experts'),
+        chosen: reader.spelling('num_experts_per_token', 'num_experts_per_tok'),
+        shared: reader.spelling('num_shared_experts', 'n_shared_experts'),
       },
       defaults: { hidden: 9216, expertHidden: 1024, experts: 256, chosen: 8, shared: 1 },
       expert: { gate: 'w1', up: 'w3', down: 'w2' },
@@ -38,8 +40,8 @@ export const kimiLinear: CheckpointLayout = makeLayout({
         readSigmoidRouter(
           reader,
           {
-            normalize: reader.spelling('norm_topk_prob', 'moe_renormalize'),
-            count: reader.spelling('n_group', 'num_expert_group'),
+            normalize: reader.spelling('moe_renormalize', 'norm_topk_prob'),
+            count: reader.spelling('num_expert_group', 'n_group'),
             chosen: 'topk_group',
           },
           { scale: 2.446, count: 1, chosen: 1 },
@@ -49,7 +51,11 @@ export const kimiLinear: CheckpointLayout = makeLayout({
     const delta = readDelta(reader);
     const attends = readAttends(reader, layers, delta);
     const sparseLayers = readSparseLayers(reader, layers);
-    const deltaPart = kimiDeltaAttentionPart({ ...delta.sizes, normEps: eps });
+    const deltaPart = kimiDeltaAttentionPart({
+      ...delta.sizes,
+      convolutionActivation: readActivation(reader, 'hidden_act', 'silu'),
+      normEps: eps,
+    });
     delta.nested?.finish();
     readUnused(reader);
     return llamaModel(reader, {
@@ -76,10 +82,10 @@ interface Delta {
 
 function readDelta(reader: ConfigReader): Delta {
   const nested = reader.record('linear_attn_config');
-  const read = (inside: string, outside: string, fallback: number, max: number): number =>
-    nested?.optionalInt(inside, { max }) ?? reader.int(outside, fallback, { max });
-  // They hold the gates' functions as well as the convolutions'.
-  reader.neutral('hidden_act', 'silu', 'swish');
+  const read = (inside: string, outside: string, fallback: number, max: number): number => {
+    const given = reader.int(outside, fallback, { max });
+    return nested?.int(inside, given, { max }) ?? given;
+  };
   return {
     sizes: {
       heads: read('num_heads', 'linear_num_heads', 32, 65_536),

@@ -63,7 +63,6 @@ test.each<[PublishedConfig, RegExp]>([
     { model_type: 'deepseek_v2', topk_method: 'group_limited_greedy' },
     /field 'n_group' is missing, expected a whole number, since topk_method/,
   ],
-  [{ model_type: 'kimi_linear', hidden_act: 'gelu' }, /field 'hidden_act' is "gelu"; understood is "silu" or "swish"/],
   [
     { model_type: 'kimi_linear', linear_attn_config: { full_attn_layers: [1], kda_layers: [1, 2, 3, 4] } },
     /field 'linear_attn_config.full_attn_layers' is \[1\], expected layer 1 either here or in kda_layers/,
@@ -87,4 +86,46 @@ test('fields that the published code does not use are told of', () => {
   expect(read({ model_type: 'deepseek_v3', moe_layer_freq: 2 }).warnings.join()).toMatch(
     /moe_layer_freq is 2, which has no effect/,
   );
+  expect(read({ model_type: 'minimax', partial_rotary_factor: 0.5 }).warnings.join()).toMatch(
+    /partial_rotary_factor is 0.5, which has no effect/,
+  );
+});
+
+test('a share of rotated elements under a rule that scales is refused where the family has none', () => {
+  const rope_parameters = { rope_type: 'linear', factor: 2, partial_rotary_factor: 0.5 };
+  expect(() => read({ model_type: 'minimax', rope_parameters })).toThrow(
+    /field 'rope_parameters.partial_rotary_factor' is 0.5; understood is 1 or null/,
+  );
+});
+
+/** Routed experts of the last layer, and those of a token. */
+function expertsOf(config: PublishedConfig): readonly unknown[] {
+  const { experts, expertsPerToken } = read(config).spec.layers.at(-1)!.feedForward!.config as Record<string, unknown>;
+  return [experts, expertsPerToken];
+}
+
+test.each<[PublishedConfig, readonly number[]]>([
+  [{ model_type: 'deepseek_v2', num_experts: 12, n_routed_experts: 16 }, [12, 6]],
+  [{ model_type: 'deepseek_v3', num_local_experts: 32, n_routed_experts: 16 }, [32, 8]],
+  [{ model_type: 'kimi_linear', num_experts: 12, num_local_experts: 16, num_experts_per_token: 3 }, [12, 3]],
+  [{ model_type: 'minimax', num_experts: 6, num_local_experts: 4 }, [6, 2]],
+])('of two spellings of one field in %o, the one of published code counts', (config, expected) => {
+  expect(expertsOf(config)).toEqual(expected);
+});
+
+test('a token whose groups hold fewer experts than it may take has those', () => {
+  const groups = { topk_method: 'group_limited_greedy', n_group: 4, topk_group: 1, n_routed_experts: 8 };
+  expect(expertsOf({ model_type: 'deepseek_v2', ...groups, num_experts_per_tok: 3 })).toEqual([8, 2]);
+});
+
+test('sizes of linear layers count where their own record says nothing, and the record counts above them', () => {
+  const fields = { linear_num_heads: 3, linear_head_dim: 5, linear_conv_kernel_dim: 2, hidden_act: 'gelu' };
+  const linear_attn_config = { num_heads: 4, head_dim: 6 };
+  const [layer] = read({ model_type: 'kimi_linear', ...fields, linear_attn_config }).spec.layers;
+  expect(layer!.mixer!.config).toMatchObject({
+    keyHeads: 4,
+    keyDim: 6,
+    convolution: 2,
+    convolutionActivation: 'gelu',
+  });
 });

@@ -6,6 +6,7 @@ export interface KimiDeltaAttentionSettings {
   readonly heads: number;
   readonly headDim: number;
   readonly convolution: number;
+  readonly convolutionActivation: string;
   /** Of the norm of the output. */
   readonly normEps: number;
 }
@@ -15,7 +16,7 @@ export interface KimiDeltaAttentionSettings {
  * them in memory, the convolutions in one and the decay in a `forget_gate`.
  */
 export function kimiDeltaAttentionPart(settings: KimiDeltaAttentionSettings): PublishedPart<MixerSpec> {
-  const { heads, headDim, convolution, normEps } = settings;
+  const { heads, headDim, convolution, convolutionActivation, normEps } = settings;
   return {
     spec: {
       type: '@tessera/attention-linear:kimi-delta-attention',
@@ -24,6 +25,7 @@ export function kimiDeltaAttentionPart(settings: KimiDeltaAttentionSettings): Pu
         keyDim: headDim,
         valueDim: headDim,
         convolution,
+        ...(convolutionActivation !== 'silu' && { convolutionActivation }),
         ...(normEps !== 1e-5 && { normEps }),
       },
     },
