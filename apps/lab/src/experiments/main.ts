@@ -14,6 +14,8 @@ import { stateBytes } from './state-bytes.ts';
 import type { StateBytesRow } from './state-bytes.ts';
 import { stateBytesTable } from './state-bytes-table.ts';
 import { storyPlans } from './stories.ts';
+import { studies, studyOptions, studyUsage } from './studies.ts';
+import { findingText, writeFinding } from './study.ts';
 import type { ExperimentName } from './write-results.ts';
 import { gatherResults, resultsText, writeResults, writeText } from './write-results.ts';
 
@@ -30,7 +32,10 @@ recall    multi-query associative recall: 8 pairs among 128 tokens
 bytes     what the state of one layer of each mixer takes after so many tokens, as the device counts its buffers
 gather    one table and picture of the JSON that several processes wrote
 mixers    ${Object.keys(mixers).join(', ')}
-seconds   nothing new begins after this time`;
+seconds   nothing new begins after this time
+
+Each of the following takes --seeds, --device and --out too, and at SIGINT keeps what it has.
+${studyUsage}`;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -43,10 +48,15 @@ const { values, positionals } = parseArgs({
     seconds: { type: 'string' },
     tokens: { type: 'string', default: '10,10000' },
     out: { type: 'string' },
+    ...studyOptions,
     help: { type: 'boolean', default: false },
   },
 });
 const [name, ...files] = positionals;
+if (!values.help && name !== undefined && Object.hasOwn(studies, name)) {
+  await runStudy(name);
+  process.exit(process.exitCode ?? 0);
+}
 if (values.help || (name !== 'stories' && name !== 'recall' && name !== 'bytes' && name !== 'gather')) {
   process.stdout.write(`${usage}\n`);
   process.exit(values.help ? 0 : 2);
@@ -71,6 +81,26 @@ async function countBytes(): Promise<void> {
     const text = `${device.name}\n\n${stateBytesTable(counted)}`;
     process.stdout.write(text);
     if (values.out !== undefined) writeText(values.out, 'state-bytes.md', text);
+    device.dispose();
+  }
+}
+
+async function runStudy(of: string): Promise<void> {
+  const study = studies[of]!(values);
+  const device = await openDevice(values.device);
+  const interrupt = new AbortController();
+  process.once('SIGINT', () => interrupt.abort(new Error('Interrupted.')));
+  try {
+    await study.run({
+      device,
+      seeds: numbers(values.seeds),
+      signal: interrupt.signal,
+      progress: (line) => process.stderr.write(`${line}\n`),
+    });
+  } finally {
+    const finding = study.finding();
+    process.stdout.write(findingText(device.name, finding));
+    if (values.out !== undefined) writeFinding(values.out, study.name, device.name, finding);
     device.dispose();
   }
 }
