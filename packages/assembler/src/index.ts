@@ -11,14 +11,14 @@ export type { OnProgress, ProgressEvent } from './progress.ts';
 export { Model } from './model/model.ts';
 export type { ForwardResult, ModelParts, ModelText, Origin, ReloadOptions, Residence } from './model/model.ts';
 export { LanguageModelGraph } from './model/language-model.ts';
-export type { ModelParams, ModelState, TokenBatch } from './model/language-model.ts';
+export type { DraftedSteps, ModelParams, ModelState, StepBatch, TokenBatch } from './model/language-model.ts';
 export { Choices } from './model/choices.ts';
 export type { ChoicesCall } from './model/choices.ts';
 export { Session } from './model/session.ts';
 export type { FeedOptions } from './model/session.ts';
 export type { HeldProgram } from './model/program-cache.ts';
 export { StepPrograms } from './model/step-programs.ts';
-export type { LogitsOf, SessionSize, StepForm } from './model/step-programs.ts';
+export type { CommitForm, DraftForm, LogitsOf, SessionSize, StepForm } from './model/step-programs.ts';
 export { initialWeights } from './model/initial-weights.ts';
 export { estimateMemory, longestStep } from './model/estimate.ts';
 export type { MemoryEstimate } from './model/estimate.ts';
@@ -27,9 +27,19 @@ export type {
   ChosenTokenLogprob,
   GenerateOptions,
   GenerateResult,
+  Speculation,
   StreamEvent,
   TokenLogprob,
 } from './generation/options.ts';
+export type {
+  DraftCounts,
+  NextToken,
+  TokenDecoder,
+  TokenDecoderCall,
+  TokenSource,
+  TokenSourceCall,
+} from './generation/next-token.ts';
+export type { GenerationRequest } from './generation/request.ts';
 export type { Prompt } from './generation/prompt.ts';
 export { capabilityTable } from './capability-table.ts';
 export type { MixerCapabilities } from './capability-table.ts';

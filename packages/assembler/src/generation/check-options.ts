@@ -1,6 +1,7 @@
 import type { SamplingOptions } from '@tessera/sampling';
 import { samplingOptionNames, validateSamplingOptions } from '@tessera/sampling';
 import { UnsupportedOptionError } from '@tessera/tensor-core';
+import type { TokenDecoder } from './next-token.ts';
 import type { GenerateOptions } from './options.ts';
 
 interface Rule {
@@ -28,6 +29,10 @@ const rules: Readonly<Record<Exclude<keyof GenerateOptions, keyof SamplingOption
   logprobs: count,
   parseSpecial: yesOrNo,
   addSpecialTokens: yesOrNo,
+  decoder: {
+    expected: 'a decoder, such as speculative(…) makes',
+    fits: (value) => typeof (value as Partial<TokenDecoder> | null)?.open === 'function',
+  },
   signal: {
     expected: 'an AbortSignal',
     fits: (value) => typeof (value as Partial<AbortSignal> | null)?.throwIfAborted === 'function',

@@ -17,7 +17,7 @@ afterAll(async () => {
 });
 
 const known =
-  'maxNewTokens, stop, stopTokenIds, ignoreEos, logprobs, parseSpecial, addSpecialTokens, signal, temperature, topK, topP, minP, typicalP, repetitionPenalty';
+  'maxNewTokens, stop, stopTokenIds, ignoreEos, logprobs, parseSpecial, addSpecialTokens, decoder, signal, temperature, topK, topP, minP, typicalP, repetitionPenalty';
 
 test.each<[string, object, string]>([
   [

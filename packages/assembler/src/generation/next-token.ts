@@ -1,6 +1,7 @@
 import type { TokenHistory } from '@tessera/sampling';
 import { deviceSamplingOf, selectToken, topLogprobs } from '@tessera/sampling';
 import type { TokenProbability } from '@tessera/sampling';
+import type { Model } from '../model/model.ts';
 import type { Session } from '../model/session.ts';
 import { pause } from '../pause.ts';
 import type { GenerationRequest } from './request.ts';
@@ -12,10 +13,22 @@ export interface NextToken {
   readonly logprobs?: { readonly chosen: TokenProbability; readonly top: readonly TokenProbability[] };
 }
 
+/** What became of drafts. */
+export interface DraftCounts {
+  /** Passes of the model in which drafts were verified, those without a draft included. */
+  readonly rounds: number;
+  /** Tokens that were proposed. */
+  readonly drafted: number;
+  /** Those of them that stayed. */
+  readonly accepted: number;
+}
+
 /** Where tokens come from, one after another. */
 export interface TokenSource {
   /** The next token. What came before must stand in the history. */
   next(): Promise<NextToken>;
+  /** Of a source that proposes tokens: what became of them so far. */
+  readonly drafts?: DraftCounts;
   [Symbol.dispose](): void;
 }
 
@@ -26,6 +39,21 @@ export interface TokenSourceCall {
   /** Prompt, and what was generated so far. */
   readonly history: TokenHistory;
   readonly signal: AbortSignal | undefined;
+}
+
+/** What a {@link TokenDecoder} is given: the prompt is not read yet. */
+export interface TokenDecoderCall extends TokenSourceCall {
+  readonly model: Model;
+}
+
+/** Another way to decode than one token after another. What it gives has to be distributed as that, or to say that it is not. */
+export interface TokenDecoder {
+  /** For people. */
+  readonly name: string;
+  /** Entries that it may read beside those of the text. */
+  readonly room: number;
+  /** Reads the prompt and gives a source of what follows. */
+  open(call: TokenDecoderCall): Promise<TokenSource>;
 }
 
 /**

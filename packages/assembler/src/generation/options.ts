@@ -1,4 +1,5 @@
 import type { SamplingOptions } from '@tessera/sampling';
+import type { DraftCounts, TokenDecoder } from './next-token.ts';
 
 /** How text is generated: choice of tokens (see `@tessera/sampling`), and when to stop. */
 export interface GenerateOptions extends SamplingOptions {
@@ -16,6 +17,8 @@ export interface GenerateOptions extends SamplingOptions {
   readonly parseSpecial?: boolean | undefined;
   /** Beginning-of-sequence and similar tokens are added to a text prompt as the tokenizer wants it. @defaultValue false */
   readonly addSpecialTokens?: boolean | undefined;
+  /** Another way to decode, such as `speculative` of `@tessera/decoding-speculative`. @defaultValue one token after another */
+  readonly decoder?: TokenDecoder | undefined;
   /** Aborts within one step; the stream rejects with `signal.reason`. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -49,6 +52,14 @@ export type StreamEvent =
       readonly result: GenerateResult;
     };
 
+/** What became of the drafts of a text. */
+export interface Speculation extends DraftCounts {
+  /** Part of the proposed tokens that stayed; 0 when none was proposed. */
+  readonly acceptance: number;
+  /** New tokens per round. */
+  readonly tokensPerRound: number;
+}
+
 /** What was generated. */
 export interface GenerateResult {
   /** The new text, without a stop text and special tokens. */
@@ -69,6 +80,8 @@ export interface GenerateResult {
     readonly draftTokens: number;
     readonly acceptedDraftTokens: number;
   };
+  /** What became of drafts, when a decoder proposed some. */
+  readonly speculation?: Speculation;
   readonly timings: {
     readonly loadMs: number;
     readonly prefillMs: number;

@@ -4,8 +4,15 @@ import type { Model } from '../model/model.ts';
 import { capacityFor } from './capacity.ts';
 import { checkOptions } from './check-options.ts';
 import { openTokens } from './next-token.ts';
-import type { NextToken } from './next-token.ts';
-import type { ChosenTokenLogprob, GenerateOptions, GenerateResult, StreamEvent, TokenLogprob } from './options.ts';
+import type { DraftCounts, NextToken } from './next-token.ts';
+import type {
+  ChosenTokenLogprob,
+  GenerateOptions,
+  GenerateResult,
+  Speculation,
+  StreamEvent,
+  TokenLogprob,
+} from './options.ts';
 import type { Prompt } from './prompt.ts';
 import { readRequest } from './request.ts';
 import { TextWriter } from './text-writer.ts';
@@ -23,7 +30,7 @@ export async function* streamTokens(
   options: GenerateOptions,
 ): AsyncGenerator<StreamEvent, void, undefined> {
   checkOptions(options);
-  const { signal } = options;
+  const { signal, decoder } = options;
   signal?.throwIfAborted();
   const request = await readRequest(model, given, options);
   const { prompt, limit, ends, stop, logprobs } = request;
@@ -36,9 +43,10 @@ export async function* streamTokens(
 
   const started = performance.now();
   using session = await model.session({
-    capacity: capacityFor(prompt.length + limit, model.contextLength, model.device),
+    capacity: capacityFor(prompt.length + limit + (decoder?.room ?? 0), model.contextLength, model.device),
   });
-  using tokens = await openTokens({ session, request, history, signal });
+  const call = { session, request, history, signal };
+  using tokens = await (decoder ? decoder.open({ ...call, model }) : openTokens(call));
   let prefilled = performance.now();
   while (generated.length < limit && stoppedBy === undefined) {
     signal?.throwIfAborted();
@@ -69,9 +77,10 @@ export async function* streamTokens(
       promptTokens: prompt.length,
       cachedTokens: 0,
       completionTokens: generated.length,
-      draftTokens: 0,
-      acceptedDraftTokens: 0,
+      draftTokens: tokens.drafts?.drafted ?? 0,
+      acceptedDraftTokens: tokens.drafts?.accepted ?? 0,
     },
+    ...(tokens.drafts && { speculation: speculationOf(tokens.drafts, generated.length) }),
     timings: {
       loadMs: model.loadMs,
       prefillMs,
@@ -82,6 +91,17 @@ export async function* streamTokens(
     },
   };
   yield { type: 'end', text: rest, result };
+}
+
+function speculationOf(drafts: DraftCounts, tokens: number): Speculation {
+  const { rounds, drafted, accepted } = drafts;
+  return {
+    rounds,
+    drafted,
+    accepted,
+    acceptance: drafted > 0 ? accepted / drafted : 0,
+    tokensPerRound: rounds > 0 ? tokens / rounds : 0,
+  };
 }
 
 function rate(tokens: number, ms: number): number {

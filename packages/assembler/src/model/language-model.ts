@@ -44,6 +44,30 @@ export interface TokenBatch {
   readonly training?: boolean;
 }
 
+/** Tokens of a step. */
+export interface StepBatch extends TokenBatch {
+  /** Parent of each token of a tree, `[B, n]`, i32, −1 for the last token before the step; absent: a chain. */
+  readonly parents?: Tensor;
+  /** How many tokens of the tree stand before each on its path, `[B, n]`, i32; with {@link StepBatch.parents}. */
+  readonly depths?: Tensor;
+}
+
+/** Steps of which only a path stays. */
+export interface DraftedSteps {
+  /** The state before them. */
+  readonly snapshot: ModelState;
+  /** The state after them. */
+  readonly state: ModelState;
+  /** What they read and gave, from each of them, as if they had been one step. */
+  readonly links: Links;
+  /** Positions that they were given, `[B, n]`, i32. */
+  readonly positions: Tensor;
+  /** Entries that stay, in order, `[B, depth]`, i32. */
+  readonly path: Tensor;
+  /** How many of them, `[B]`, i32. */
+  readonly count: Tensor;
+}
+
 /** What a model remembers. */
 export interface ModelState {
   /** Position of the next token of each row, `[B]`, i32. */
@@ -118,15 +142,15 @@ export class LanguageModelGraph {
 
   /**
    * One step over n ≥ 1 tokens a row.
-   * @returns logits of the last token that counts `[B, 1, V]`, or of all `[B, n, V]`
+   * @returns logits of the last token that counts `[B, 1, V]`, or of all `[B, n, V]`; positions of all
    */
   step(
     params: ModelParams,
-    batch: TokenBatch,
+    { depths, ...batch }: StepBatch,
     { position, stack }: ModelState,
     logitsOf: 'last' | 'all',
-  ): { logits: Tensor; state: ModelState; links: Links } {
-    const next = add(expandDims(position, 1), positionsFrom(batch));
+  ): { logits: Tensor; state: ModelState; links: Links; positions: Tensor } {
+    const next = add(expandDims(position, 1), depths ?? positionsFrom(batch));
     const made = this.#decoding.step({ ...this.#stackCall(params, batch, next), state: stack });
     const last = sub(add(batch.starts, batch.lengths), 1);
     const whole = logitsOf === 'all' || batch.tokens.shape[1] === 1;
@@ -135,7 +159,24 @@ export class LanguageModelGraph {
       logits: this.#head(params, rows),
       state: { position: add(position, batch.lengths), stack: made.state },
       links: made.links!,
+      positions: next,
     };
+  }
+
+  /** Keeps of the last steps only the entries on a path. */
+  commit(params: ModelParams, { snapshot, state, links, ...drafted }: DraftedSteps): ModelState {
+    const { positions, count } = drafted;
+    const stack = this.#decoding.commit!({
+      ...drafted,
+      params: stackParamsOf(params),
+      config: {},
+      snapshot: snapshot.stack,
+      state: state.stack,
+      inputs: positions, // layers find their own among the links
+      starts: zeros([positions.shape[0]!], 'i32'),
+      outputs: links,
+    });
+    return { position: add(snapshot.position, count), stack };
   }
 
   get #site(): Site<object> {
@@ -163,7 +204,7 @@ export class LanguageModelGraph {
     );
   }
 
-  #stackCall(params: ModelParams, batch: TokenBatch, numbered: Tensor): Call<object, StackParams> {
+  #stackCall(params: ModelParams, batch: Omit<StepBatch, 'depths'>, numbered: Tensor): Call<object, StackParams> {
     const { tokens, positions = numbered, ...rest } = batch;
     const x = this.#dropped(this.#embed(params, tokens, positions), batch);
     return { ...rest, params: stackParamsOf(params), config: {}, x, positions };

@@ -15,6 +15,7 @@ import {
 import { capacityOf } from '../generation/capacity.ts';
 import { checkIds, checkLearnedPositions } from './check-rows.ts';
 import { Choices } from './choices.ts';
+import { OpenDraft, draftInputs, draftLength } from './open-draft.ts';
 import { nextStep } from './step-lengths.ts';
 import { changing } from './step-programs.ts';
 import type { SessionSize, StepPrograms } from './step-programs.ts';
@@ -36,6 +37,8 @@ export class Session {
   #state: readonly Tensor[];
   /** Steps that were started and not waited for, the oldest first. */
   readonly #underWay: Promise<unknown>[] = [];
+  /** Steps that may be taken back. */
+  #open: OpenDraft | undefined;
   #disposed = false;
 
   private constructor(programs: StepPrograms, size: SessionSize, state: readonly Tensor[]) {
@@ -70,6 +73,16 @@ export class Session {
   /** Positions read so far by the longest row. */
   get length(): number {
     return Math.max(...this.#lengths);
+  }
+
+  /** Entries that steps which may be taken back bring at most together. */
+  get longestDraft(): number {
+    return this.#lengthsOfSteps[0]!;
+  }
+
+  /** Entries for which a row has room. */
+  roomOf(row: number): number {
+    return this.#size.capacity - this.#lengths[row]!;
   }
 
   /** Bytes of the state, which stay the same however much is read. */
@@ -116,6 +129,71 @@ export class Session {
   }
 
   /**
+   * Reads tokens for the time being: {@link Session.commitDraft} says which of them stay, and nothing else is possible before. May
+   * be called several times, of chains. A row without tokens stays as it is.
+   * @param rows - tokens of each row
+   * @param parents - of a tree the parent of each token, −1 for the last one that was read before
+   * @returns logits after each token, `[B, n, V]` with n at least the longest row's, row-major
+   * @throws {@link UnsupportedOptionError} for more entries than {@link Session.longestDraft}
+   * @throws {@link ContextOverflowError} when they do not fit
+   */
+  async readDraft(
+    rows: readonly (readonly number[])[],
+    parents?: readonly (readonly number[])[],
+  ): Promise<Float32Array> {
+    this.#checkCount(rows.length, 'readDraft');
+    if (parents && this.#open)
+      throw new FeatureUnavailableError('readDraft: a tree is read by one call, not after others.');
+    rows.forEach((row, b) => {
+      this.#checkIds(row, `readDraft, row ${b}`);
+      this.#checkRoom(this.#lengths[b]! + (this.#open?.entriesOf(b) ?? 0) + row.length, b);
+    });
+    const { device } = this.#programs;
+    const n = draftLength(Math.max(1, ...rows.map((row) => row.length)), device, this.longestDraft);
+    const entries = (this.#open?.entries ?? 0) + n;
+    if (entries > this.longestDraft)
+      throw new UnsupportedOptionError(
+        `readDraft: ${entries} entries that may be taken back, and the session has room for ${this.longestDraft} of them. Draft fewer.`,
+        { facts: { entries, longest: this.longestDraft } },
+      );
+    await this.#caughtUp();
+    const again = this.#open !== undefined;
+    const inputs = [...draftInputs(rows, parents, n), ...this.#state];
+    let logits: Tensor | undefined;
+    try {
+      const form = { ...this.#size, n, tree: parents !== undefined, again };
+      return (await this.#programs.draft(form, inputs, (made) => {
+        this.#open ??= new OpenDraft(this.#state);
+        this.#open.add({ record: made.record, n, lengths: rows.map((row) => row.length) });
+        this.#state = made.state;
+        logits = made.logits;
+        return device.read(logits);
+      })) as Float32Array;
+    } finally {
+      logits?.dispose();
+    }
+  }
+
+  /**
+   * Keeps of what {@link Session.readDraft} read only the tokens on a path; all else leaves no trace.
+   * @param paths - for each row the numbers of the tokens that stay, in order, counted over all calls
+   * @throws {@link FeatureUnavailableError} when nothing was read
+   */
+  async commitDraft(paths: readonly (readonly number[])[]): Promise<void> {
+    this.#checkAlive();
+    const open = this.#open;
+    if (!open || paths.length !== this.#size.batch)
+      throw new FeatureUnavailableError(
+        `commitDraft: ${open ? `${paths.length} paths for ${this.#size.batch} rows` : 'nothing was read by readDraft'}. Give each row a path after readDraft.`,
+      );
+    const depth = draftLength(Math.max(1, ...paths.map((path) => path.length)), this.#programs.device, open.entries);
+    const form = { ...this.#size, steps: open.steps, depth };
+    this.#state = await this.#programs.commit(form, [...open.commitInputs(paths, depth), ...this.#state]);
+    this.#open = undefined;
+    paths.forEach((path, b) => (this.#lengths[b]! += path.length));
+  }
+
+  /**
    * Goes on by itself: the device chooses tokens and reads them. The last token of each row's history must not have been read
    * before. Choices that are left early may have read one token more than was taken, see {@link Session.length}.
    * @param rows - history and options of each row
@@ -126,6 +204,7 @@ export class Session {
    */
   async choices(rows: readonly SamplerRow[], most: number): Promise<Choices> {
     this.#checkCount(rows.length, 'choices');
+    this.#checkNoDraft();
     rows.forEach(({ history: { prompt, generated } }, b) => {
       this.#checkIds([...Array.from(prompt), ...Array.from(generated)], `choices, row ${b}`);
       this.#checkRoom(this.#lengths[b]! + most, b);
@@ -170,6 +249,8 @@ export class Session {
   /** Frees the state. Idempotent. */
   dispose(): void {
     this.#disposed = true;
+    this.#open?.dispose();
+    this.#open = undefined;
     disposeTree(this.#state);
     this.#state = [];
   }
@@ -189,10 +270,16 @@ export class Session {
 
   #checkRows(rows: readonly (readonly number[])[]): void {
     this.#checkCount(rows.length, 'feed');
+    this.#checkNoDraft();
     rows.forEach((row, b) => {
       this.#checkIds(row, `feed, row ${b}`);
       this.#checkRoom(this.#lengths[b]! + row.length, b);
     });
+  }
+
+  #checkNoDraft(): void {
+    if (this.#open)
+      throw new FeatureUnavailableError('The session has read a draft. Call commitDraft with what stays of it first.');
   }
 
   #checkCount(rows: number, where: string): void {

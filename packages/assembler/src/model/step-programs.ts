@@ -2,6 +2,7 @@ import type { DeviceSampler, DeviceSampling } from '@tessera/sampling';
 import { chooseToken, deviceSampler } from '@tessera/sampling';
 import type { Device, Program, Tensor, TensorType } from '@tessera/tensor-core';
 import { broadcastTo, fillTree, fromHost, reshape, slice, trace, treeLeaves, zeros } from '@tessera/tensor-core';
+import { joinEntries, joinLinks, linksOfCommit } from './draft-links.ts';
 import type { LanguageModelGraph, ModelParams, ModelState } from './language-model.ts';
 import { ProgramCache } from './program-cache.ts';
 import type { HeldProgram } from './program-cache.ts';
@@ -25,6 +26,24 @@ export interface StepForm extends SessionSize {
   readonly logits: LogitsOf;
 }
 
+/** A step whose entries may be taken back. */
+export interface DraftForm extends SessionSize {
+  /** Entries of each row. */
+  readonly n: number;
+  /** True: the entries are a tree. */
+  readonly tree: boolean;
+  /** True: an earlier step may be taken back with it, so that the state is nobody's snapshot and is taken over. */
+  readonly again: boolean;
+}
+
+/** What a commit is given beside the state. */
+export interface CommitForm extends SessionSize {
+  /** Entries of each step that may be taken back. */
+  readonly steps: readonly number[];
+  /** Entries of the longest path. */
+  readonly depth: number;
+}
+
 /** Far more than a model in use has: some sizes of sessions, times the lengths of steps. */
 const mostPrograms = 96;
 
@@ -34,6 +53,8 @@ export class StepPrograms {
   readonly device: Device;
   readonly #params: ModelParams;
   readonly #programs = new ProgramCache(mostPrograms);
+  /** Names of the links that a draft step gives, in their order. */
+  #linkNames: readonly string[] = [];
 
   constructor(graph: LanguageModelGraph, params: ModelParams, device: Device) {
     this.graph = graph;
@@ -59,6 +80,39 @@ export class StepPrograms {
    */
   step<T>(form: StepForm, inputs: readonly Tensor[], take: (outputs: readonly Tensor[]) => T): Promise<Awaited<T>> {
     return this.#programs.use(stepKey(form), this.#makeStep(form), (program) => take(program.run(inputs)));
+  }
+
+  /**
+   * One step over entries that {@link StepPrograms.commit} may take back.
+   * @param inputs - tokens `[B, n]`, lengths `[B]`, of a tree parents and depths `[B, n]`, and the leaves of the state
+   * @param take - is given the logits of all entries, what a commit needs, and the leaves of the state
+   */
+  draft<T>(
+    form: DraftForm,
+    inputs: readonly Tensor[],
+    take: (made: { logits: Tensor; record: readonly Tensor[]; state: readonly Tensor[] }) => T,
+  ): Promise<Awaited<T>> {
+    const { batch, capacity, n, tree, again } = form;
+    return this.#programs.use(`draft ${batch} ${capacity} ${n} ${tree} ${again}`, this.#makeDraft(form), (program) => {
+      const [logits, ...rest] = program.run(inputs);
+      const records = this.#linkNames.length + 1;
+      return take({ logits: logits!, record: rest.slice(0, records), state: rest.slice(records) });
+    });
+  }
+
+  /**
+   * Keeps of the last draft steps only the entries on a path.
+   * @param inputs - path `[B, depth]`, count `[B]`, of several steps the order `[B, N]` of their entries; then, all of which it takes over, the
+   *   record of each step, and the leaves of the state before and after them
+   * @returns the leaves of the state
+   */
+  commit(form: CommitForm, inputs: readonly Tensor[]): Promise<readonly Tensor[]> {
+    const { batch, capacity, steps, depth } = form;
+    return this.#programs.use(
+      `commit ${batch} ${capacity} ${steps.join('+')} ${depth}`,
+      () => this.#makeCommit(form, inputs),
+      (program) => program.run(inputs),
+    );
   }
 
   /**
@@ -150,6 +204,66 @@ export class StepPrograms {
       const all = [...leaves, ...treeLeaves(first)];
       return this.device.compile(graph, { donate: all.flatMap((leaf, index) => (taken.has(leaf) ? [index] : [])) });
     };
+  }
+
+  #makeDraft({ n, tree, again, ...size }: DraftForm): () => Promise<Program> {
+    return () => {
+      const { batch: B } = size;
+      const first = this.#firstState(size);
+      const given = tree ? 4 : 2;
+      const graph = trace(
+        (...inputs) => {
+          const [tokens, lengths, parents, depths] = inputs.slice(0, given);
+          const made = this.graph.step(
+            this.#params,
+            {
+              tokens: tokens!,
+              starts: zeros([B], 'i32'),
+              lengths: lengths!,
+              ...(tree && { parents: parents!, depths: depths! }),
+            },
+            fillTree(first, inputs.slice(given)),
+            'all',
+          );
+          const links = linksOfCommit(this.graph.resolved.layers, made.links);
+          this.#linkNames = Object.keys(links).toSorted();
+          return [
+            made.logits,
+            ...this.#linkNames.map((name) => links[name]!),
+            made.positions,
+            ...treeLeaves(made.state),
+          ];
+        },
+        [ids(B, n), ids(B), ...(tree ? [ids(B, n), ids(B, n)] : []), ...typesOf(first)],
+      );
+      return this.device.compile(graph, { donate: again ? treeLeaves(first).map((_, index) => index + given) : [] });
+    };
+  }
+
+  #makeCommit({ steps, ...size }: CommitForm, example: readonly Tensor[]): Promise<Program> {
+    const { layers } = this.graph.resolved;
+    const first = this.#firstState(size);
+    const [records, leaves] = [this.#linkNames.length + 1, treeLeaves(first).length];
+    const given = steps.length > 1 ? 3 : 2;
+    const graph = trace((...inputs) => {
+      const [path, count, order] = inputs;
+      const before = given + steps.length * records;
+      const recorded = steps.map((_, step) => inputs.slice(given + step * records, given + (step + 1) * records));
+      const links = recorded.map((record) =>
+        Object.fromEntries(this.#linkNames.map((name, index) => [name, record[index]!])),
+      );
+      const positions = recorded.map((record) => record.at(-1)!);
+      const state = this.graph.commit(this.#params, {
+        snapshot: fillTree(first, inputs.slice(before, before + leaves)),
+        state: fillTree(first, inputs.slice(before + leaves)),
+        links: steps.length > 1 ? joinLinks(layers, links, order!) : links[0]!,
+        positions: steps.length > 1 ? joinEntries(positions, order!) : positions[0]!,
+        path: path!,
+        count: count!,
+      });
+      return treeLeaves(state);
+    }, typesOf(example));
+    return this.device.compile(graph, { donate: example.slice(given).map((_, index) => index + given) });
   }
 
   #firstState({ batch, capacity }: SessionSize): ModelState {
