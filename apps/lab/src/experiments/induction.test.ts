@@ -25,11 +25,11 @@ test('an untrained memory tells every token of a second copy, and untrained atte
   const { signal } = new AbortController();
   await study.run({ device: new CpuDevice(), seeds: [0], signal, progress: (line) => told.push(line) });
   expect(told).toHaveLength(6);
-  const { text, picture } = study.finding();
+  const { text, pictures } = study.finding();
   expect(text).toContain('| mosaic, keys of one token | distinct | 5 | 0 | 1.0000 | 1.0000 |');
   expect(text).toContain('| mosaic, leaky keys (β = 1) | free | 5 | 0 | 1.0000 |');
   expect(text).toContain('| attention | distinct | 5 | 0 | 0.0000 | 0.0000 |');
-  expect(picture!.match(/<polyline/g)).toHaveLength(6);
+  expect(pictures['']!.match(/<polyline/g)).toHaveLength(6);
 });
 
 test('a study that is stopped keeps what it has', async () => {

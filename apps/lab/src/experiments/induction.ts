@@ -157,14 +157,15 @@ function findingOf(found: readonly Row[], { vocabSize, length, rows }: Copies): 
   return {
     text: `${vocabSize} one-hot tokens, ${length} of them and the same again, ${rows} rows a seed; chance is ${(1 / vocabSize).toFixed(4)}.\n\n${table}`,
     data: { results: found },
-    picture:
-      lines.length === 0
-        ? undefined
-        : linesSvg(lines, {
-            title: 'One untrained layer over one-hot tokens: what follows in the second copy',
-            x: 'κ: how sharp keys are told apart (scores e^2κ)',
-            y: 'weight on the token that comes',
-          }),
+    pictures: {
+      ...(lines.length > 0 && {
+        '': linesSvg(lines, {
+          title: 'One untrained layer over one-hot tokens: what follows in the second copy',
+          x: 'κ: how sharp keys are told apart (scores e^2κ)',
+          y: 'weight on the token that comes',
+        }),
+      }),
+    },
   };
 }
 

@@ -1,9 +1,11 @@
 import { inductionStudy } from './induction.ts';
+import { sinkCausesStudy } from './sink-causes.ts';
+import type { StreamSetting } from './stream-run.ts';
+import { streamedPerplexityStudy } from './streamed-perplexity.ts';
 import type { Study } from './study.ts';
 
 /** Options of studies, as they were typed. */
 export interface StudyOptions {
-  readonly steps?: string | undefined;
   readonly model?: readonly string[] | undefined;
   readonly text?: readonly string[] | undefined;
   readonly held?: string | undefined;
@@ -25,9 +27,40 @@ export const studyOptions = {
 /** Studies by name. */
 export const studies: Readonly<Record<string, (options: StudyOptions) => Study>> = {
   induction: () => inductionStudy(),
+  'streamed-perplexity': (options) =>
+    streamedPerplexityStudy({
+      ...streamOf(options),
+      every: numberOf('every', options.every, 16),
+      sinks: [0, 1, 2, 4, 8],
+    }),
+  'sink-causes': (options) => sinkCausesStudy({ ...streamOf(options), sinks: 4 }),
 };
 
 /** How they are used. */
-export const studyUsage = `experiment induction [--seeds=0,1,2]
+export const studyUsage = `experiment induction
+experiment streamed-perplexity [STREAM] [--every=16]
+experiment sink-causes [STREAM]
+STREAM: [--model=FOLDER]… [--text=FILE]… [--held=1] [--stream=100000] [--seen=256]
 
-induction             one untrained layer over one-hot tokens, in the second copy of a random sequence`;
+induction            one untrained layer over one-hot tokens, in the second copy of a random sequence
+streamed-perplexity  perplexity of a long stream with 0, 1, 2, 4 and 8 sinks, and with one token in --every read afresh
+sink-causes          with and without sinks, at positions of the cache and of the stream
+model                checkpoints, one after another; ../models/story-llama when absent
+text                 what is streamed, generated stories when absent; of each file the last --held of it
+stream, seen         tokens of the stream, and those that each of them sees`;
+
+function streamOf({ model = ['../models/story-llama'], text = [], held, stream, seen }: StudyOptions): StreamSetting {
+  return {
+    models: model,
+    files: text,
+    held: numberOf('held', held, 1),
+    count: numberOf('stream', stream, 100_000),
+    seen: numberOf('seen', seen, 256),
+  };
+}
+
+function numberOf(name: string, given: string | undefined, otherwise: number): number {
+  const value = given === undefined ? otherwise : Number(given);
+  if (!(value > 0)) throw new Error(`--${name}=${given}: expected a number above 0.`);
+  return value;
+}

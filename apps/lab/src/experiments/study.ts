@@ -26,8 +26,8 @@ export interface Finding {
   readonly text: string;
   /** Rows of the tables and points of the pictures. */
   readonly data: unknown;
-  /** SVG; absent as long as there is nothing to draw. */
-  readonly picture?: string | undefined;
+  /** SVG by what is added to the name of the study in its file; none as long as there is nothing to draw. */
+  readonly pictures: Readonly<Record<string, string>>;
 }
 
 /** A table in Markdown; columns but the first are numbers. */
@@ -69,5 +69,5 @@ export function writeFinding(folder: string, name: string, device: string, findi
     `${name}.json`,
     `${JSON.stringify({ experiment: name, device, ...(finding.data as object) }, undefined, 1)}\n`,
   );
-  if (finding.picture !== undefined) writeText(folder, `${name}.svg`, finding.picture);
+  for (const [added, picture] of Object.entries(finding.pictures)) writeText(folder, `${name}${added}.svg`, picture);
 }
