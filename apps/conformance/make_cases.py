@@ -310,6 +310,8 @@ case("deepseek_v2", "greedy-yarn", "version 4, by hand: no dense layer, low-rank
      {**DEEP, **V4, "q_lora_rank": 7, "n_shared_experts": 1, "n_group": None, "topk_group": None, "norm_topk_prob": True, "moe_layer_freq": 1, "scoring_func": "softmax", "aux_loss_alpha": 0.001, "seq_aux": True, "ep_size": 1,
       "max_position_embeddings": 64, "rope_theta": 1000, "rope_scaling": {"type": "yarn", "factor": 4, "original_max_position_embeddings": 16, "beta_fast": 4, "beta_slow": 1, "mscale": 0.7, "mscale_all_dim": 0.7}},
      against={"norm_topk_prob": False}, inert=True)
+case("deepseek_v2", "few", "a group of two experts and three for a token, of which the third counts nothing; the number of experts under its other name; fewer key heads that are repeated once",
+     {**DEEP, "num_attention_heads": 4, "num_key_value_heads": 3, "num_experts": 6, "n_routed_experts": 9, "topk_method": "group_limited_greedy", "n_group": 3, "topk_group": 1, "n_shared_experts": 1, "first_k_dense_replace": 1}, against={"topk_group": 3})
 case("deepseek_v3", "groups", "sigmoid scores with a bias, from two of four groups, weights as they are, halves rotated, queries without a rank",
      {**DEEP, "n_group": 4, "topk_group": 2, "norm_topk_prob": False, "routed_scaling_factor": 0.75, "n_shared_experts": 2, "first_k_dense_replace": 1, "rope_interleave": False}, full=True, against={"topk_group": 4})
 case("deepseek_v3", "published", "version 4, by hand: the fields of published files, low-rank queries, normalised weights, no dense layer",
@@ -323,6 +325,8 @@ case("kimi_linear", "published", "by hand: layers and heads of the linear layers
       "moe_router_activation_func": "sigmoid", "num_expert_group": 1, "topk_group": 1, "use_grouped_topk": True, "num_nextn_predict_layers": 0, "rope_scaling": None, "rope_theta": 10000.0, "model_max_length": 256, "routed_scaling_factor": 1.5, "dtype": "bfloat16"}, against={"moe_renormalize": False})
 case("kimi_linear", "groups", "kinds of layers in lists, experts from one of three groups, weights as they are, low-rank queries, biases",
      {**KIMI, "layer_types": ["full_attention", "linear_attention"], "mlp_layer_types": ["sparse", "dense"], "linear_head_dim": 4, "linear_num_heads": 2, "num_expert_group": 3, "topk_group": 1, "moe_renormalize": False, "q_lora_rank": 5, "attention_bias": True, "num_shared_experts": 2}, full=True, against={"topk_group": 3})
+case("kimi_linear", "activation", "another activation of the convolutions and feed-forwards, sizes of the linear layers in their own record and beside it, as rewritten files have them; one head",
+     {**KIMI, "num_attention_heads": 1, "num_key_value_heads": 1, "num_experts": 4, "hidden_act": "gelu_pytorch_tanh", "linear_attn_config": {"full_attn_layers": [2], "kda_layers": [1], "head_dim": 5, "num_heads": 2, "short_conv_kernel_size": 2}}, full=True, against={"hidden_act": "silu"})
 
 # minimax
 MINI = {**TILED, "num_local_experts": 4, "num_experts_per_tok": 2}
