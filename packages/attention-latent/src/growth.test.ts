@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { accountingTable, bytesPerToken } from './accounting/cache-accounting.ts';
 import { groupedLatentAttention } from './latent/grouped-latent-attention.ts';
 import { multiHeadLatentAttention } from './latent/multi-head-latent-attention.ts';
-import { stateBytesAfter } from './state-bytes.test-support.ts';
+import { stateBytesAfter } from '@tessera/plugin-testing';
 import { groupedTiedAttention } from './tied/grouped-tied-attention.ts';
 
 const sizes = { heads: 4, headDim: 4, kvHeads: 2 };

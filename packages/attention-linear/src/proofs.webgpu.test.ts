@@ -5,7 +5,7 @@ import { softwareGpu, takesAll } from '@tessera/software-gpu';
 import { describe, expect, test } from 'vitest';
 import { Layer, normals } from './grouped/grouped-layer.test-support.ts';
 import { proven } from './proofs.test-data.ts';
-import { stateBytesAfter } from './state-bytes.test-support.ts';
+import { stateBytesAfter } from '@tessera/plugin-testing';
 
 const device = (await requestWebGpu({ gpu: await softwareGpu() }))!;
 const D = 8;

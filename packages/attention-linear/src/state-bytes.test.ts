@@ -2,7 +2,7 @@ import { decodingOf, validate } from '@tessera/plugin';
 import { CpuDevice } from '@tessera/tensor-core';
 import { expect, test } from 'vitest';
 import { proven } from './proofs.test-data.ts';
-import { stateBytesAfter } from './state-bytes.test-support.ts';
+import { stateBytesAfter } from '@tessera/plugin-testing';
 
 const dModel = 6;
 

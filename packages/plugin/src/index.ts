@@ -3,6 +3,7 @@ export * from './validate.ts';
 export * from './params.ts';
 export * from './mixer.ts';
 export * from './cache-policy.ts';
+export * from './slots.ts';
 export * from './define-mixer.ts';
 export * from './feed-forward.ts';
 export * from './plugin.ts';

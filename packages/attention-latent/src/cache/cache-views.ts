@@ -1,17 +1,6 @@
 import { ancestors } from '@tessera/ops';
-import {
-  broadcastTo,
-  cast,
-  expandDims,
-  full,
-  gather,
-  iota,
-  less,
-  or,
-  reshape,
-  scatterSet,
-  transpose,
-} from '@tessera/tensor-core';
+import { slotsSeen } from '@tessera/plugin';
+import { gather, reshape } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
 import type { RowCache } from './row-cache.ts';
 
@@ -34,9 +23,5 @@ export function inSlots({ rows, table }: RowCache): Tensor {
 
 /** What each of n tree nodes may see of the slots, `[B, n, S]`: everything older than the step, and its own ancestors. */
 export function treeMask(parents: Tensor, slots: Tensor, capacity: number): Tensor {
-  const [B, n] = parents.shape as [number, number];
-  const none = cast(full([B, capacity], -1), 'i32');
-  const writer = scatterSet(none, slots, broadcastTo(expandDims(iota([n]), 0), [B, n]), { batchDims: 1 }); // node that wrote the slot
-  const seen = transpose(gather(transpose(ancestors(parents), 1, 2), writer, { batchDims: 1 }), 1, 2); // [B, n, S]
-  return or(expandDims(less(writer, 0), 1), seen);
+  return slotsSeen(ancestors(parents), slots, capacity);
 }

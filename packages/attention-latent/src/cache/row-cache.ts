@@ -1,21 +1,16 @@
-import type { CachePolicy, StateSize } from '@tessera/plugin';
-import { contiguousCache, pickRows, validEntries, windowCache } from '@tessera/plugin';
+import type { CachePolicy, SlotCommit, SlotEntries, Slots, StateSize } from '@tessera/plugin';
+import { commitSlots, contiguousCache, emptySlots, pickRows, slotBytes, takeSlots, windowCache } from '@tessera/plugin';
 import {
   InvalidSpecError,
   add,
-  cast,
   div,
-  expandDims,
-  full,
   gather,
   greaterEqual,
   iota,
-  less,
   maximum,
   mul,
   rem,
   scatterSet,
-  sub,
   where,
   zeros,
 } from '@tessera/tensor-core';
@@ -25,13 +20,9 @@ import type { Tensor } from '@tessera/tensor-core';
  * One row for each past position, which is all that is kept of it. Slots are what policies and masks speak of; where pages are
  * used, a table says where the rows of a run of slots are.
  */
-export interface RowCache {
+export interface RowCache extends Slots {
   /** `[B, S, W]`; with pages S is their number · their size, and rows are in the order of the pages. */
   readonly rows: Tensor;
-  /** Position held by each slot, `[B, S]`, i32; −1: none. */
-  readonly positions: Tensor;
-  /** Entries written so far, `[B]`, i32. */
-  readonly count: Tensor;
   /** Page of each run of slots, `[B, S / pageSize]`, i32. Absent: slots are where they are. */
   readonly table?: Tensor;
 }
@@ -80,8 +71,7 @@ export function emptyRows(config: RowCacheConfig, site: Site): RowCache {
   const slots = slotsOf(config, site);
   return {
     rows: zeros([batch, slots, config.width]),
-    positions: cast(full([batch, slots], -1), 'i32'),
-    count: zeros([batch], 'i32'),
+    ...emptySlots(batch, slots),
     ...(config.pageSize !== undefined && { table: add(iota([batch, slots / config.pageSize], 1), 0) }),
   };
 }
@@ -90,7 +80,7 @@ export function emptyRows(config: RowCacheConfig, site: Site): RowCache {
 export function rowCacheBytes(config: RowCacheConfig, site: Site): number {
   const slots = slotsOf(config, site);
   const pages = config.pageSize === undefined ? 0 : slots / config.pageSize;
-  return 4 * site.batch * (slots * config.width + slots + 1 + pages);
+  return slotBytes({ batch: site.batch, slots, elements: config.width }) + 4 * site.batch * pages;
 }
 
 /** Where the rows of slots are, i32 of the same shape; −1 stays. */
@@ -102,67 +92,25 @@ function placeOf({ table, positions }: RowCache, slots: Tensor): Tensor {
   return where(greaterEqual(slots, 0), place, -1);
 }
 
-/** What one step writes. */
-export interface RowWrite {
-  /** `[B, n, W]` */
-  readonly rows: Tensor;
-  readonly positions: Tensor;
-  readonly starts: Tensor;
-  readonly lengths: Tensor;
-}
-
-/** The cache with the rows of a step, and the slot of each of them `[B, n]` (−1: it does not count). */
+/** The cache with the rows `[B, n, W]` of a step, and the slot of each of them `[B, n]` (−1: it does not count). */
 export function appendRows(
   cache: RowCache,
   policy: CachePolicy,
-  { rows, positions, starts, lengths }: RowWrite,
+  { rows, ...entries }: SlotEntries & Pick<RowCache, 'rows'>,
 ): { readonly cache: RowCache; readonly slots: Tensor } {
-  const n = rows.shape[1]!;
-  const entry = add(expandDims(cache.count, 1), sub(expandDims(iota([n]), 0), expandDims(starts, 1)));
-  const slots = where(validEntries({ starts, lengths }, n), policy.slotOf(entry, cache.rows.shape[1]!), -1);
-  return {
-    cache: {
-      ...cache,
-      rows: scatterSet(cache.rows, placeOf(cache, slots), rows, { batchDims: 1 }),
-      positions: scatterSet(cache.positions, slots, positions, { batchDims: 1 }),
-      count: add(cache.count, lengths),
-    },
-    slots,
-  };
-}
-
-/** What a commit keeps. */
-export interface RowCommit {
-  readonly path: Tensor;
-  readonly count: Tensor;
-  readonly starts: Tensor;
-  /** Entries that the step was given. */
-  readonly n: number;
+  const { after, slots } = takeSlots(cache, policy, entries);
+  const written = scatterSet(cache.rows, placeOf(cache, slots), rows, { batchDims: 1 });
+  return { cache: { ...cache, ...after, rows: written }, slots };
 }
 
 /** Moves the rows of the accepted path into consecutive slots and forgets the other rows of the step. */
 export function commitRows(
-  before: Pick<RowCache, 'count'>,
+  before: Pick<Slots, 'count'>,
   after: RowCache,
   policy: CachePolicy,
-  { path, count, starts, n }: RowCommit,
+  commit: SlotCommit,
 ): RowCache {
-  const capacity = after.rows.shape[1]!;
-  const base = expandDims(before.count, 1);
-  const from = policy.slotOf(add(base, sub(path, expandDims(starts, 1))), capacity);
-  const step = expandDims(iota([path.shape[1]!]), 0);
-  const to = where(less(step, expandDims(count, 1)), policy.slotOf(add(base, step), capacity), -1);
-  const node = expandDims(iota([n]), 0);
-  const written = where(
-    less(node, expandDims(sub(after.count, before.count), 1)),
-    policy.slotOf(add(base, node), capacity),
-    -1,
-  );
-  const forgotten = scatterSet(after.positions, written, cast(full(written.shape, -1), 'i32'), { batchDims: 1 });
-  return {
-    ...after,
-    rows: scatterSet(after.rows, placeOf(after, to), pickRows(after.rows, placeOf(after, from)), { batchDims: 1 }),
-    positions: scatterSet(forgotten, to, pickRows(after.positions, from), { batchDims: 1 }),
-    count: add(before.count, count),
-  };
+  const { kept, from, to } = commitSlots(before, after, policy, commit);
+  const moved = pickRows(after.rows, placeOf(after, from));
+  return { ...after, ...kept, rows: scatterSet(after.rows, placeOf(after, to), moved, { batchDims: 1 }) };
 }

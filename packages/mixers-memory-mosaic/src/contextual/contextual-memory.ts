@@ -1,7 +1,7 @@
 import { attention, linear } from '@tessera/ops';
 import type { AttentionCall } from '@tessera/ops';
 import type { CachePolicy, Call, MixerFactory, Site } from '@tessera/plugin';
-import { contiguousCache, defineMixer, pickRows, refuseSegments, windowCache } from '@tessera/plugin';
+import { contiguousCache, defineMixer, pickRows, refuseSegments, slotsSeen, windowCache } from '@tessera/plugin';
 import { and, equal, expandDims, iota, less, reshape, where } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
 import { chainOf, entriesOf } from '../keys/entries.ts';
@@ -9,7 +9,7 @@ import type { Entries } from '../keys/entries.ts';
 import { headDimOf } from '../keys/key-config.ts';
 import { contextualMemoryConfig, contextualMemoryParams } from './contextual-config.ts';
 import type { ContextualMemoryConfig, ContextualMemoryParams } from './contextual-config.ts';
-import { appendPairs, cacheBytes, commitPairs, emptyCache, treeSight } from './pair-cache.ts';
+import { appendPairs, cacheBytes, commitPairs, emptyCache } from './pair-cache.ts';
 import type { CacheSizes, PairCache } from './pair-cache.ts';
 import { makePairs, nothingPending, pendingShapes } from './pairs.ts';
 import type { Pairs, Pending } from './pairs.ts';
@@ -71,18 +71,18 @@ export const contextualMemory: MixerFactory<ContextualMemoryConfig, ContextualMe
           before: expandDims(state.pairs.count, 1),
           entries,
         });
-        const { cache, slots } = appendPairs(
-          state.pairs,
-          policyOf(config, call.cache),
-          { keys: made.pairKeys, values: made.pairValues, positions: where(made.complete, positions, -1) },
-          entries,
-        );
+        const { cache, slots } = appendPairs(state.pairs, policyOf(config, call.cache), {
+          keys: made.pairKeys,
+          values: made.pairValues,
+          positions: where(made.complete, positions, -1),
+          lengths: entries.lengths,
+        });
         const y = retrieve(call, made, {
           k: cache.keys,
           v: cache.values,
           queryPositions: positions,
           keyPositions: cache.positions,
-          ...(entries.tree && { mask: treeSight(entries.tree, slots, cache.keys.shape[1]!) }),
+          ...(entries.tree && { mask: slotsSeen(entries.tree.ancestors, slots, cache.keys.shape[1]!) }),
         });
         return { y: entries.restore(y), state: { pending: made.pending, pairs: cache } };
       },
