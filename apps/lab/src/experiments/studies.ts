@@ -1,11 +1,14 @@
 import { inductionStudy } from './induction.ts';
+import { secondCopySizes, secondCopyStudy } from './second-copy.ts';
 import { sinkCausesStudy } from './sink-causes.ts';
 import type { StreamSetting } from './stream-run.ts';
 import { streamedPerplexityStudy } from './streamed-perplexity.ts';
 import type { Study } from './study.ts';
+import { threeMoonsSizes, threeMoonsStudy } from './three-moons.ts';
 
 /** Options of studies, as they were typed. */
 export interface StudyOptions {
+  readonly steps?: string | undefined;
   readonly model?: readonly string[] | undefined;
   readonly text?: readonly string[] | undefined;
   readonly held?: string | undefined;
@@ -27,6 +30,10 @@ export const studyOptions = {
 /** Studies by name. */
 export const studies: Readonly<Record<string, (options: StudyOptions) => Study>> = {
   induction: () => inductionStudy(),
+  'second-copy': ({ steps }) =>
+    secondCopyStudy({ ...secondCopySizes, steps: numberOf('steps', steps, secondCopySizes.steps) }),
+  'three-moons': ({ steps }) =>
+    threeMoonsStudy({ ...threeMoonsSizes, steps: numberOf('steps', steps, threeMoonsSizes.steps) }),
   'streamed-perplexity': (options) =>
     streamedPerplexityStudy({
       ...streamOf(options),
@@ -38,11 +45,14 @@ export const studies: Readonly<Record<string, (options: StudyOptions) => Study>>
 
 /** How they are used. */
 export const studyUsage = `experiment induction
+experiment second-copy|three-moons [--steps=N]
 experiment streamed-perplexity [STREAM] [--every=16]
 experiment sink-causes [STREAM]
 STREAM: [--model=FOLDER]… [--text=FILE]… [--held=1] [--stream=100000] [--seen=256]
 
 induction            one untrained layer over one-hot tokens, in the second copy of a random sequence
+second-copy          one layer of memories, one and two of attention learn to tell a sequence that comes again
+three-moons          a memory of three heads and one of one learn to tell where moons go on their orbits
 streamed-perplexity  perplexity of a long stream with 0, 1, 2, 4 and 8 sinks, and with one token in --every read afresh
 sink-causes          with and without sinks, at positions of the cache and of the stream
 model                checkpoints, one after another; ../models/story-llama when absent
