@@ -8,14 +8,34 @@ export type Settings = Required<
   Readonly<Record<keyof Pick<GenerateOptions, 'temperature' | 'topP' | 'maxNewTokens' | 'seed'>, number>>
 >;
 
+/** What is kept of a stream without end. */
+export interface SinkWish {
+  /** First tokens that stay. */
+  readonly sinks: number;
+  /** Recent tokens that are seen; undefined: as many as the model has positions for, and not more than usual. */
+  readonly window: number | undefined;
+}
+
+/** A model to load. */
+export interface LoadRequest {
+  readonly type: 'load';
+  /** The address of its folder, or its files. */
+  readonly source: string | readonly File[];
+  readonly wish: string;
+  /** Undefined: a cache that grows ends with the context. */
+  readonly sinks: SinkWish | undefined;
+}
+
 /** What the page asks of the worker. */
 export type Request =
-  /** Loads a model; one that lost its device comes back. */
-  | { readonly type: 'load'; readonly address: string; readonly wish: string }
-  /** Continues a text. One at a time. */
-  | { readonly type: 'generate'; readonly prompt: string; readonly settings: Settings }
+  /** Loads a model. One worker has one: asked again, it brings back the one that lost its device. */
+  | LoadRequest
+  /** Continues a text, until it is stopped where `endless`. One at a time. */
+  | { readonly type: 'generate'; readonly prompt: string; readonly settings: Settings; readonly endless: boolean }
   /** Ends the generation within one step. */
-  | { readonly type: 'stop' };
+  | { readonly type: 'stop' }
+  /** Asks what each head of the model's memories reads in a text. */
+  | { readonly type: 'retrieve'; readonly text: string };
 
 /** Where the model runs. */
 export interface DeviceFacts {
@@ -23,6 +43,29 @@ export interface DeviceFacts {
   readonly name: string;
   /** Why it is the CPU, for the person. */
   readonly notice: string | undefined;
+}
+
+/** How far texts of a model go. */
+export type Reach =
+  /** What it remembers is of constant size. */
+  | { readonly kind: 'constant' }
+  /** Sinks and a rolling window of its cache are kept. */
+  | { readonly kind: 'sinks'; readonly sinks: number; readonly window: number }
+  /** Up to the end of its context. `refusal`: why sinks would not help, as a sentence. */
+  | { readonly kind: 'context'; readonly refusal: string | undefined };
+
+/** What is told of a model that was loaded. */
+export interface ModelFacts {
+  readonly parameters: number;
+  /** Its mixers, such as `5 × gated-delta-net, 1 × softmax-attention`. */
+  readonly mixers: string;
+  /** Positions that it was made for. */
+  readonly positions: number;
+  readonly reach: Reach;
+  /** False: texts are token ids. */
+  readonly tokenizer: boolean;
+  /** Whether it has memories whose retrievals can be shown. */
+  readonly memories: boolean;
 }
 
 /** How fast a generation goes. */
@@ -34,14 +77,41 @@ export interface Speed {
   readonly tokensPerSecond: number | undefined;
 }
 
+/** Where a piece of text comes from. Rejected drafts are shown and are no part of the text. */
+export type TokenKind = 'plain' | 'drafted-accepted' | 'drafted-rejected';
+
+/** What one head reads at each position of a text: the strongest pairs, the one with the largest weight first. */
+export interface HeadRetrieval {
+  readonly layer: number;
+  readonly head: number;
+  readonly positions: readonly (readonly { readonly position: number; readonly weight: number }[])[];
+}
+
+/** What the heads of a model read in a text. */
+export interface Retrieval {
+  readonly tokens: readonly string[];
+  /** Tokens before these that were left out. */
+  readonly skipped: number;
+  readonly heads: readonly HeadRetrieval[];
+}
+
 /** What the worker tells the page. */
 export type Report =
   /** `ratio` is 0 to 1. */
   | { readonly type: 'progress'; readonly doing: string; readonly ratio: number }
-  | { readonly type: 'ready'; readonly device: DeviceFacts }
-  | { readonly type: 'text'; readonly text: string; readonly speed: Speed }
+  | { readonly type: 'ready'; readonly device: DeviceFacts; readonly model: ModelFacts }
+  | {
+      readonly type: 'text';
+      readonly text: string;
+      /** @defaultValue 'plain' */
+      readonly kind?: TokenKind;
+      readonly speed: Speed;
+      /** Bytes that are held on the device. */
+      readonly memoryBytes: number;
+    }
   | { readonly type: 'done'; readonly because: 'stop' | 'length' | 'stopped' }
+  | { readonly type: 'retrieved'; readonly retrieval: Retrieval }
   /** The model could not be loaded, or is gone with its device: only loading it again helps. */
   | { readonly type: 'gone'; readonly sentence: string }
-  /** The generation failed; the model is still there. */
+  /** What was asked failed; the model is still there. */
   | { readonly type: 'failed'; readonly sentence: string };

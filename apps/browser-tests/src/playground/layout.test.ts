@@ -43,11 +43,20 @@ const ready: Report = {
     name: 'An adapter with a very long name that no manufacturer could have meant seriously',
     notice: 'A sentence about the device, as long as such sentences are when they explain what happened and why.',
   },
+  model: {
+    parameters: 123_456_789,
+    mixers: '12 × multi-head-latent-attention, 12 × grouped-linear-attention, 12 × scaled-positions',
+    positions: 131_072,
+    reach: { kind: 'context', refusal: undefined },
+    tokenizer: true,
+    memories: true,
+  },
 };
 const text = (piece: string, tokens: number): Report => ({
   type: 'text',
   text: piece,
   speed: { prefillMs: 1234, tokens, tokensPerSecond: 123.4 },
+  memoryBytes: 1_234_500_000,
 });
 const failure: Report = {
   type: 'failed',

@@ -1,14 +1,14 @@
 // The model's side of the page: everything that takes long happens here, so that the page never stutters.
 import './dispose-symbols.ts';
-import type { Model } from '@tessera/assembler';
 import { isTesseraError } from '@tessera/tensor-core';
 import type { Report, Request } from '../protocol.ts';
 import { generate } from './generate.ts';
 import { loadModel } from './load-model.ts';
+import type { Loaded } from './load-model.ts';
 import { sentenceOf } from './sentence-of.ts';
 
 // #region answer
-let model: Model | undefined;
+let loaded: Loaded | undefined;
 let generation: AbortController | undefined;
 
 addEventListener('message', ({ data }: MessageEvent<Request>) => void answer(data));
@@ -17,13 +17,19 @@ async function answer(request: Request): Promise<void> {
   try {
     switch (request.type) {
       case 'load':
-        model = await loadModel(request.address, request.wish, model, tell);
+        loaded = await loadModel(request, loaded, tell);
         return;
-      case 'generate':
+      case 'generate': {
         generation = new AbortController();
-        return await generate(model!, request.prompt, request.settings, generation.signal, tell);
+        const { prompt, settings, endless } = request;
+        return await generate(loaded!.model, prompt, { ...settings, endless }, generation.signal, tell);
+      }
       case 'stop':
-        generation?.abort();
+        return generation?.abort();
+      case 'retrieve': {
+        const { retrieve } = await import('./retrieve.ts');
+        tell({ type: 'retrieved', retrieval: await retrieve(loaded!.model, request.text) });
+      }
     }
   } catch (error) {
     const lost = isTesseraError(error) && error.code === 'DEVICE_LOST';

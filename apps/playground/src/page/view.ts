@@ -2,6 +2,7 @@ import type { Settings } from '../protocol.ts';
 import { showDevice } from './device-line.ts';
 import { element, keepFocus, write } from './elements.ts';
 import type { PageState } from './state.ts';
+import { StreamView } from './stream-view.ts';
 
 /** Seeds that are drawn are short enough to be noted down. */
 const seeds = 1_000_000;
@@ -13,20 +14,20 @@ export class View {
   readonly send: HTMLButtonElement = element('send', HTMLButtonElement);
   readonly stop: HTMLButtonElement = element('stop', HTMLButtonElement);
   readonly reload: HTMLButtonElement = element('reload', HTMLButtonElement);
+  readonly heads: HTMLButtonElement = element('heads', HTMLButtonElement);
+  readonly back: HTMLButtonElement = element('retrieval-back', HTMLButtonElement);
   readonly #progress = element('progress', HTMLProgressElement);
   readonly #sheet = element('sheet', HTMLElement);
   readonly #hint = element('hint', HTMLElement);
   readonly #text = element('text', HTMLElement);
   readonly #promptShown = element('prompt-shown', HTMLElement);
-  readonly #continuation = new Text();
+  readonly #letGo = element('let-go', HTMLElement);
+  readonly #continuation = new StreamView(element('continuation', HTMLElement));
+  readonly #retrievalPanel = element('retrieval', HTMLElement);
   readonly #problem = element('problem', HTMLElement);
   readonly #problemSentence = element('problem-sentence', HTMLElement);
   readonly #doing = element('doing', HTMLElement);
   readonly #figures = element('figures', HTMLElement);
-
-  constructor() {
-    element('continuation', HTMLElement).replaceChildren(this.#continuation);
-  }
 
   /** The settings in the form, with a drawn seed where it is left open. The form has checked their ranges. */
   settings(): Settings {
@@ -42,7 +43,7 @@ export class View {
   }
 
   show(state: PageState): void {
-    const { phase, device } = state;
+    const { phase, device, continuation, retrieval } = state;
     const busy = phase === 'generating' || phase === 'stopping';
     showDevice(device);
 
@@ -52,7 +53,9 @@ export class View {
 
     this.#hint.hidden = state.prompt !== '';
     this.#text.hidden = state.prompt === '';
-    write(this.#promptShown, state.prompt);
+    write(this.#promptShown, continuation.letGo > 0 ? '' : state.prompt);
+    this.#letGo.hidden = continuation.letGo === 0;
+    write(this.#letGo, `… ${continuation.letGo.toLocaleString('en-US')} characters before this`);
     // A screen reader waits until the text stands, instead of reading every token.
     this.#text.ariaBusy = String(busy);
 
@@ -62,39 +65,39 @@ export class View {
 
     write(this.#doing, state.doing);
     write(this.#figures, figures(state));
-    this.#showContinuation(state.continuation);
-    this.#enable(phase === 'idle', phase === 'generating');
+    this.#showContinuation(state);
+    this.#sheet.hidden = retrieval !== undefined;
+    this.#retrievalPanel.hidden = retrieval === undefined;
+    this.#enable(state);
   }
 
-  #showContinuation(text: string): void {
-    const node = this.#continuation;
+  #showContinuation({ continuation }: PageState): void {
     const sheet = this.#sheet;
-    if (text === node.data) return;
     const following = sheet.scrollHeight - sheet.scrollTop - sheet.clientHeight < 40;
-    // Only what is new is added, so that a person can select what stands already.
-    if (text.startsWith(node.data)) node.appendData(text.slice(node.length));
-    else node.data = text;
-    if (following) sheet.scrollTop = sheet.scrollHeight;
+    if (this.#continuation.show(continuation) && following) sheet.scrollTop = sheet.scrollHeight;
   }
 
-  #enable(send: boolean, stop: boolean): void {
+  #enable({ phase, model, prompt, retrieval }: PageState): void {
     keepFocus(
       () => {
-        this.send.disabled = !send;
-        this.stop.disabled = !stop;
+        this.send.disabled = phase !== 'idle';
+        this.stop.disabled = phase !== 'generating';
+        this.heads.hidden = !model?.memories;
+        this.heads.disabled = phase !== 'idle' || prompt === '' || retrieval !== undefined;
       },
-      () => (stop ? this.stop : this.prompt),
+      () => (phase === 'generating' ? this.stop : this.prompt),
     );
   }
 }
 
-function figures({ speed, seed }: PageState): string {
+function figures({ speed, seed, memoryBytes }: PageState): string {
   if (!speed) return '';
   const { prefillMs, tokens, tokensPerSecond } = speed;
   return [
     `prefill ${prefillMs < 1000 ? `${prefillMs.toFixed(0)} ms` : `${(prefillMs / 1000).toFixed(1)} s`}`,
     tokensPerSecond === undefined ? '' : `${tokensPerSecond.toFixed(1)} tokens/s`,
     `${tokens} ${tokens === 1 ? 'token' : 'tokens'}`,
+    memoryBytes === undefined ? '' : `${(memoryBytes / 1e6).toFixed(1)} MB`,
     seed === undefined ? '' : `seed ${seed}`,
   ]
     .filter((part) => part !== '')

@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest';
+import { appended, mostShown, noText, plainText } from './streamed-text.ts';
+
+test('pieces of one kind join, and each kind has blocks of its own', () => {
+  let text = appended(noText, 'Ah, ', 'plain');
+  text = appended(text, 'my', 'plain');
+  text = appended(text, ' lady', 'drafted-rejected');
+  text = appended(text, '', 'plain');
+  text = appended(text, ' lord', 'drafted-accepted');
+  expect(text.blocks.map(({ number, kind, text: piece }) => [number, kind, piece])).toEqual([
+    [0, 'plain', 'Ah, my'],
+    [1, 'drafted-rejected', ' lady'],
+    [2, 'drafted-accepted', ' lord'],
+  ]);
+  expect(plainText(text)).toBe('Ah, my lord');
+});
+
+test('however long a text becomes, its end stays and takes no more room', () => {
+  let text = noText;
+  let written = 0;
+  for (let token = 0; token < 20_000; token++) {
+    const piece = ` ${token}`;
+    written += piece.length;
+    text = appended(text, piece, 'plain');
+    expect(text.blocks.length).toBeLessThanOrEqual(14);
+  }
+  const shown = plainText(text);
+  expect(shown.endsWith(' 19998 19999')).toBe(true);
+  expect(shown.length).toBeGreaterThan(mostShown - 2000);
+  expect(shown.length).toBeLessThanOrEqual(mostShown);
+  expect(text.letGo + shown.length).toBe(written);
+});
