@@ -59,7 +59,7 @@ CASES: list[dict] = []
 
 
 def case(family, variant, covers, config, **options):
-    """`options`: store, full (write the config as transformers 5 does), against, greedy, context, base, rename, extra, pad (an id put among the inputs)."""
+    """`options`: store, full (write the config as transformers 5 does), against, greedy, context, base, rename, extra, pad (an id put among the inputs), length (of the inputs)."""
     CASES.append({"family": family, "variant": variant, "covers": covers, "config": config, **options})
 
 
@@ -119,6 +119,12 @@ case("llama", "longrope", "longrope in llama: short factors, attention factor fr
      {**ROTARY, "max_position_embeddings": 256,
       "rope_parameters": {"rope_type": "longrope", "rope_theta": 1000.0, "factor": 8.0, "original_max_position_embeddings": 32,
                           "short_factor": [1.0, 1.1, 1.3, 1.7, 2.0, 2.4], "long_factor": [1.0, 2.0, 3.0, 5.0, 8.0, 8.0]}},
+     against={"rope_parameters": {"rope_type": "default", "rope_theta": 1000.0}})
+
+case("llama", "longrope-across", "longrope whose inputs are beyond the original length and whose texts are within it, which are different frequencies",
+     {**ROTARY, "max_position_embeddings": 256,
+      "rope_parameters": {"rope_type": "longrope", "rope_theta": 1000.0, "factor": 8.0, "original_max_position_embeddings": 32,
+                          "short_factor": [1.0, 1.1, 1.3, 1.7, 2.0, 2.4], "long_factor": [4.0, 5.0, 6.0, 7.0, 8.0, 8.0]}}, length=36,
      against={"rope_parameters": {"rope_type": "default", "rope_theta": 1000.0}})
 
 # a pad_token_id that occurs: its row of the embedding has no gradient from being read
@@ -436,7 +442,7 @@ def make(spec):
                 if key.endswith("e_score_correction_bias"):
                     buffer.copy_((torch.randn(buffer.shape, generator=generator) * 0.2).to(DTYPES[store]).float())
         vocab = model.config.vocab_size
-        ids = torch.randint(3, vocab, (2, LENGTH), generator=generator)
+        ids = torch.randint(3, vocab, (2, spec.get("length", LENGTH)), generator=generator)
         if "pad" in spec:
             ids[:, [2, 9, 17]] = spec["pad"]
         prompt = torch.randint(3, vocab, (1, PROMPT), generator=generator)

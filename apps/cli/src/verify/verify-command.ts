@@ -22,7 +22,8 @@ interface VerifyArguments extends VerifyOptions {
 
 const notes = `
 A directory holds config.json, model.safetensors, golden.safetensors (input_ids, logits; greedy_prompt and greedy_ids;
-hidden_i, what enters layer i) and perhaps meta.json (family, context_length). One line of JSON for each goes to
+hidden_i, what enters layer i) and perhaps meta.json (family, context_length: for how many positions rotary frequencies are
+chosen, otherwise for those of input_ids, and for texts those of greedy_ids). One line of JSON for each goes to
 standard output: { directory, family, device, adapter, dtype, maxAbsDiff, maxAbsReference, relative, greedyEqual, pass }.
 With --grads it also holds grads.json (loss, and for each published tensor the norm of its gradient and some of its values),
 and the line gradients: { loss, referenceLoss, tensors, relative, worst, failing, pass }, worst naming a tensor.

@@ -145,8 +145,21 @@ test('the context length of meta.json chooses the frequencies', async () => {
   const directory = await copyOf(caseDirectory('llama-dynamic-long'));
   const meta = JSON.parse(await readFile(join(directory, 'meta.json'), 'utf8')) as { context_length: number };
   expect(meta.context_length).toBe(24);
-  await changeJson(directory, 'meta.json', (json) => ({ ...json, context_length: null }));
+  await changeJson(directory, 'meta.json', (json) => ({ ...json, context_length: 40 }));
   expect((await verify(directory)).verdicts[0]).toMatchObject({ pass: false });
+});
+
+test('without a context length the frequencies are those of the inputs, and for texts those of the texts', async () => {
+  const inputs = await copyOf(caseDirectory('llama-dynamic-long'));
+  await changeJson(inputs, 'meta.json', (json) => ({ ...json, context_length: null }));
+  expect((await verify(inputs)).verdicts[0]).toMatchObject({ pass: true });
+  // Inputs of 36 and texts of 24 positions, on either side of an original length of 32.
+  const both = await copyOf(caseDirectory('llama-longrope-across'));
+  expect((await verify(both)).verdicts[0]).toMatchObject({ pass: true, greedyEqual: true });
+  await changeJson(both, 'meta.json', (json) => ({ ...json, context_length: 36 }));
+  expect((await verify(both)).verdicts[0]).toMatchObject({ pass: false, greedyEqual: false });
+  await changeJson(both, 'meta.json', (json) => ({ ...json, context_length: 24 }));
+  expect((await verify(both)).verdicts[0]!.relative).toBeGreaterThan(1e-2);
 });
 
 describe('gradients', () => {
