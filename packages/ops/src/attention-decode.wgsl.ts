@@ -14,14 +14,14 @@ import {
 import type { Attributes, Sizes } from './attention.wgsl.ts';
 
 /** Slots that a workgroup reads at a time, one for each invocation. */
-export const lanes = 128;
+const lanes = 128;
 /** Parts of the cache that are read side by side, at most. */
 const mostParts = 64;
 /** Rows that share what is read of the cache, at most. */
 const mostRows = 8;
 
 /** How the work is divided. */
-export interface Layout {
+interface Layout {
   /** Rows (a query of a head each) of one key head that a workgroup computes, and how many such blocks there are. */
   readonly rows: number;
   readonly blocks: number;
@@ -30,51 +30,17 @@ export interface Layout {
   readonly tiles: number;
 }
 
-/** Bounds of how a call is divided. */
-export interface LayoutBounds {
-  readonly rows?: number;
-  readonly parts?: number;
-}
-
 /** How a call is divided. */
-export function layoutOf({ n, H, G, S }: Sizes, bounds: LayoutBounds = {}): Layout {
+function layoutOf({ n, H, G, S }: Sizes): Layout {
   const all = (n * H) / G;
-  const rows = Math.min(all, bounds.rows ?? mostRows);
-  const tiles = Math.ceil(S / lanes / (bounds.parts ?? mostParts));
+  const rows = Math.min(all, mostRows);
+  const tiles = Math.ceil(S / lanes / mostParts);
   return { rows, blocks: Math.ceil(all / rows), parts: Math.ceil(S / (lanes * tiles)), tiles };
 }
 
-/** Where a shader finds the keys and values of a cache. */
-export interface CacheAccess {
-  /** WGSL of the bindings of the inputs, and the number of the first one after them. */
-  readonly bindings: string;
-  readonly next: number;
-  /** WGSL of memory of the workgroup. */
-  readonly memory: string;
-  /** WGSL that says where the slot `s` of row `b` is, run before anything is read. */
-  readonly place: string;
-  /** Runs of vectors that the key of slot `s` of the key head `kv` consists of: buffer, first vector, how many. */
-  readonly key: readonly { readonly buffer: string; readonly first: string; readonly quads: number }[];
-  /** WGSL of vector `quad` of the value of a slot, by its number in the tile and in the cache. */
-  value(inTile: string, slot: string): string;
-}
-
-/** Keys and values in buffers of their own, one slot after another. */
-function separateBuffers({ S, G, V, K }: Sizes, attributes: Attributes): CacheAccess {
-  const row = (slot: string): string => `((b * ${S}u + ${slot}) * ${G}u + kv)`;
-  return {
-    bindings: bindings(attributes),
-    next: afterInputs(attributes),
-    memory: '',
-    place: '',
-    key: [{ buffer: 'k', first: `${row('s')} * ${K / 4}u`, quads: K / 4 }],
-    value: (_, slot) => `v[${row(slot)} * ${V / 4}u + quad]`,
-  };
-}
-
 /** Bytes of workgroup memory that a call takes. With pinned slots each row has two queries. */
-export function sharedBytes(sizes: Sizes, pinned: number, bounds: LayoutBounds = {}): number {
-  const { rows } = layoutOf(sizes, bounds);
+function sharedBytes(sizes: Sizes, pinned: number): number {
+  const { rows } = layoutOf(sizes);
   return 4 * (rows * sizes.K * (pinned > 0 ? 2 : 1) + rows * lanes + 4 * lanes + lanes + 3 * rows + lanes + 16);
 }
 
@@ -119,7 +85,7 @@ export const decodeAttentionKernel: WebGpuPassesKernel<Attributes> = {
         : [],
       passes: [
         {
-          source: partSource(sizes, layout, parted, separateBuffers(sizes, parted)),
+          source: partSource(sizes, layout, parted),
           grid: [layout.parts, G * layout.blocks, B],
           bindings: split ? [...read, { ...sums, write: true }, { ...statistics, write: true }] : [...read, output],
         },
@@ -138,11 +104,10 @@ export const decodeAttentionKernel: WebGpuPassesKernel<Attributes> = {
 };
 
 /** Reads a part of the cache: sums of values by weight, the largest score and the mass of each row. */
-export function partSource(
+function partSource(
   { n, H, K, S, G, V }: Sizes,
   { rows, blocks, parts, tiles }: Layout,
   attributes: Attributes,
-  cache: CacheAccess,
 ): string {
   const [quads, keys] = [V / 4, K / 4];
   const shares = Math.floor(lanes / quads);
@@ -150,32 +115,23 @@ export function partSource(
   const team = Math.floor(lanes / rows);
   const each = (code: (r: number) => string): string => Array.from({ length: rows }, (_, r) => code(r)).join('\n    ');
   // Several loads are under way before the first is used: one after another, each would wait for memory.
-  const deepOf = (count: number): number => [8, 4, 2].find((unroll) => count % unroll === 0) ?? 1;
+  const deep = [8, 4, 2].find((unroll) => keys % unroll === 0) ?? 1;
   const wide = Math.max(1, Math.min(4, Math.floor(lanes / shares)));
   const several = (count: number, code: (u: number) => string, between = ' '): string =>
     Array.from({ length: count }, (_, u) => code(u)).join(between);
-  const first = cache.next;
+  const first = afterInputs(attributes);
   const { pinned } = attributes;
   const start = beginning(attributes, `kv * ${H / G}u + min(row0 + lane, ${(n * H) / G - 1}u) % ${H / G}u`);
   const query = (from: string): string =>
     `${from}[((b * ${n}u + row / ${H / G}u) * ${H}u + kv * ${H / G}u + row % ${H / G}u) * ${keys}u + e % ${keys}u]`;
-  const scoreRun = ({ buffer, first: begin, quads: count }: CacheAccess['key'][number], index: number): string => {
-    const deep = deepOf(count);
-    const before = cache.key.slice(0, index).reduce((sum, run) => sum + run.quads, 0);
-    return `let key_${index} = ${begin};
-      for (var d = 0u; d < ${count}u; d += ${deep}u) {
-        ${several(deep, (u) => `let x_${u} = ${buffer}[key_${index} + d + ${u}u];`)}
-        ${each((r) => `score_${r} += ${several(deep, (u) => `dot(query[${pinned > 0 ? 'own + ' : ''}${r * keys + before}u + d + ${u}u], x_${u})`, ' + ')};`)}
-      }`;
-  };
+  const rowOf = (slot: string): string => `((b * ${S}u + ${slot}) * ${G}u + kv)`;
   const results =
     parts > 1
       ? `@group(0) @binding(${first}) var<storage, read_write> sums: array<vec4f>;
 @group(0) @binding(${first + 1}) var<storage, read_write> statistics: array<vec2f>;`
       : `@group(0) @binding(${first}) var<storage, read_write> o: array<vec4f>;`;
-  return `${cache.bindings}
+  return `${bindings(attributes)}
 ${results}
-${cache.memory}
 var<workgroup> query: array<vec4f, ${rows * keys * (pinned > 0 ? 2 : 1)}>;
 var<workgroup> weight: array<f32, ${rows * lanes}>;
 var<workgroup> joined: array<vec4f, ${lanes}>;
@@ -204,7 +160,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let s0 = (group.x * ${tiles}u + tile) * ${lanes}u;
     let s = min(s0 + lane, ${S - 1}u);
     let at = select(-1, keyPositions[b * ${S}u + s], s0 + lane < ${S}u);
-    ${cache.place}
     // A bit for each row that sees the slot.
     var sees = 0u;
     for (var r = 0u; r < ${rows}u; r++) {
@@ -224,7 +179,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     ${each((r) => `var score_${r} = 0.0;`)}
     if (any) {
       ${pinned > 0 ? `let own = select(0u, ${rows * keys}u, s < ${pinned}u);` : ''}
-      ${cache.key.map(scoreRun).join('\n      ')}
+      let key = ${rowOf('s')} * ${keys}u;
+      for (var d = 0u; d < ${keys}u; d += ${deep}u) {
+        ${several(deep, (u) => `let x_${u} = k[key + d + ${u}u];`)}
+        ${each((r) => `score_${r} += ${several(deep, (u) => `dot(query[${pinned > 0 ? 'own + ' : ''}${r * keys}u + d + ${u}u], x_${u})`, ' + ')};`)}
+      }
     }
     ${each((r) => `weight[${r * lanes}u + lane] = select(${lowest}, ${scored(attributes, `score_${r}`)}, (sees & ${1 << r}u) != 0u);`)}
     workgroupBarrier();
@@ -262,7 +221,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     ${each((r) => `sum_${r} *= fade[${r}];`)}
     if (share < ${shares}u) {
       for (var t = share; t < ${lanes}u; t += ${wide * shares}u) {
-        ${several(wide, (u) => `let t_${u} = min(t + ${u * shares}u, ${lanes - 1}u); let y_${u} = ${cache.value(`t_${u}`, `min(s0 + t_${u}, ${S - 1}u)`)};`)}
+        ${several(wide, (u) => `let t_${u} = min(t + ${u * shares}u, ${lanes - 1}u); let y_${u} = v[${rowOf(`min(s0 + t_${u}, ${S - 1}u)`)} * ${quads}u + quad];`)}
         ${several(wide, (u) => `let x_${u} = select(vec4f(0.0), y_${u}, seen[t_${u}] == 1u && t + ${u * shares}u < ${lanes}u);`)}
         ${each((r) => `sum_${r} += ${several(wide, (u) => `weight[${r * lanes}u + t_${u}] * x_${u}`, ' + ')};`)}
       }
