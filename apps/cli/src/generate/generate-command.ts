@@ -4,6 +4,8 @@ import { defineCommand } from '../options/define-command.ts';
 import type { ModelOptions } from '../options/model-options.ts';
 import { addModelOption, addModelOptions } from '../options/model-options.ts';
 import { idsArgument, integerArgument } from '../options/number-arguments.ts';
+import type { LoadedDecoder, SpeculativeOptions } from '../options/speculative-options.ts';
+import { addSpeculativeOption, decoderOf } from '../options/speculative-options.ts';
 import type { SamplingArguments } from '../options/sampling-options.ts';
 import { addSamplingOptions, generateOptionsOf } from '../options/sampling-options.ts';
 import type { StreamOptions } from '../options/stream-options.ts';
@@ -16,7 +18,8 @@ import type { PromptArguments } from './read-prompt.ts';
 import { readPrompt } from './read-prompt.ts';
 import { streamGeneration } from './stream-generation.ts';
 
-interface GenerateArguments extends ModelOptions, SamplingArguments, StreamOptions, PromptArguments {
+interface GenerateArguments
+  extends ModelOptions, SamplingArguments, StreamOptions, SpeculativeOptions, PromptArguments {
   readonly model: string;
   readonly logprobs?: number;
   readonly addSpecialTokens?: boolean;
@@ -30,6 +33,7 @@ Examples:
   tessera generate --model ./my-model --prompt "ROMEO:\n" --escapes --max-new-tokens 64
   tessera generate --model ./my-model --prompt-ids 1,2,3 --logprobs 5 --json
   tessera generate --model ./my-model --prompt "Once" --sinks 4 --window 1020 --max-new-tokens 100000
+  tessera generate --model ./my-model --prompt "Once" --speculative draft=./smaller-model
   cat letter.txt | tessera generate --model ./my-model --prompt-file -`;
 
 /** `tessera generate`: continues a prompt. */
@@ -50,7 +54,7 @@ export function generateCommand(terminal: Terminal): Command {
       integerArgument(0),
     )
     .option('--json', 'one line of JSON with text, ids, usage and timings');
-  return addModelOptions(addStreamOptions(command))
+  return addModelOptions(addSpeculativeOption(addStreamOptions(command)))
     .addHelpText('after', examples)
     .action((given: GenerateArguments) => generate(given, command, terminal));
 }
@@ -67,11 +71,14 @@ async function generate(given: GenerateArguments, command: Command, terminal: Te
     ...(parseSpecial && { parseSpecial }),
   };
   const model = await loadModel(given.model, { ...given, cachePolicy: cachePolicyOf(given) }, terminal);
+  let speculation: LoadedDecoder | undefined;
   try {
+    speculation = await decoderOf(given, model, terminal);
+    const { decoder } = speculation;
     const onText = async (text: string): Promise<void> => {
       if (!json) await writeText(terminal.stdout, text);
     };
-    const { result, aborted } = await streamGeneration(model, prompt, options, onText);
+    const { result, aborted } = await streamGeneration(model, prompt, { ...options, decoder }, onText);
     if (json) {
       const { device, dtype } = model;
       const made = { ...result, device: device.kind, adapter: device.name, dtype, model: given.model };
@@ -81,6 +88,7 @@ async function generate(given: GenerateArguments, command: Command, terminal: Te
     await writeLine(terminal.stderr, generationSummary(model, result));
     if (aborted) throw aborted.reason;
   } finally {
+    await speculation?.dispose();
     await model.dispose();
   }
 }

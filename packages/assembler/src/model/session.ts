@@ -149,13 +149,7 @@ export class Session {
       this.#checkRoom(this.#lengths[b]! + (this.#open?.entriesOf(b) ?? 0) + row.length, b);
     });
     const { device } = this.#programs;
-    const n = draftLength(Math.max(1, ...rows.map((row) => row.length)), device, this.longestDraft);
-    const entries = (this.#open?.entries ?? 0) + n;
-    if (entries > this.longestDraft)
-      throw new UnsupportedOptionError(
-        `readDraft: ${entries} entries that may be taken back, and the session has room for ${this.longestDraft} of them. Draft fewer.`,
-        { facts: { entries, longest: this.longestDraft } },
-      );
+    const n = this.#draftLength(Math.max(1, ...rows.map((row) => row.length)), this.#open?.entries ?? 0);
     await this.#caughtUp();
     const again = this.#open !== undefined;
     const inputs = [...draftInputs(rows, parents, n), ...this.#state];
@@ -172,6 +166,17 @@ export class Session {
     } finally {
       logits?.dispose();
     }
+  }
+
+  /**
+   * Compiles the step that reads so many tokens for the time being, so that what cannot be is refused before anything is read.
+   * @param tree - true: the tokens will be a tree
+   * @throws as {@link Session.readDraft}
+   */
+  async prepareDraft(tokens: number, tree = false): Promise<void> {
+    this.#checkAlive();
+    const n = this.#draftLength(tokens, 0);
+    await this.#programs.prepareDraft({ ...this.#size, n, tree, again: false });
   }
 
   /**
@@ -275,6 +280,17 @@ export class Session {
       this.#checkIds(row, `feed, row ${b}`);
       this.#checkRoom(this.#lengths[b]! + row.length, b);
     });
+  }
+
+  /** Entries of the step that reads so many tokens after others that are open. */
+  #draftLength(tokens: number, before: number): number {
+    const longest = this.longestDraft;
+    const n = draftLength(tokens, this.#programs.device, longest - before);
+    if (before + n <= longest) return n;
+    throw new UnsupportedOptionError(
+      `readDraft: ${before + n} entries that may be taken back, and the session has room for ${longest} of them. Draft fewer.`,
+      { facts: { entries: before + n, longest } },
+    );
   }
 
   #checkNoDraft(): void {

@@ -92,12 +92,16 @@ export class StepPrograms {
     inputs: readonly Tensor[],
     take: (made: { logits: Tensor; record: readonly Tensor[]; state: readonly Tensor[] }) => T,
   ): Promise<Awaited<T>> {
-    const { batch, capacity, n, tree, again } = form;
-    return this.#programs.use(`draft ${batch} ${capacity} ${n} ${tree} ${again}`, this.#makeDraft(form), (program) => {
+    return this.#programs.use(draftKey(form), this.#makeDraft(form), (program) => {
       const [logits, ...rest] = program.run(inputs);
       const records = this.#linkNames.length + 1;
       return take({ logits: logits!, record: rest.slice(0, records), state: rest.slice(records) });
     });
+  }
+
+  /** Compiles what {@link StepPrograms.draft} runs. */
+  async prepareDraft(form: DraftForm): Promise<void> {
+    (await this.#programs.hold(draftKey(form), this.#makeDraft(form))).release();
   }
 
   /**
@@ -278,6 +282,8 @@ export function changing({ choice, marks }: DeviceSampler): Pick<DeviceSampler, 
 
 const startKey = ({ batch, capacity }: SessionSize): string => `start ${batch} ${capacity}`;
 const stepKey = ({ batch, capacity, n, logits }: StepForm): string => `step ${batch} ${capacity} ${n} ${logits}`;
+const draftKey = ({ batch, capacity, n, tree, again }: DraftForm): string =>
+  `draft ${batch} ${capacity} ${n} ${tree} ${again}`;
 const choiceKey = ({ batch, capacity }: SessionSize, { sampled, adjusted }: DeviceSampling): string =>
   `choice ${batch} ${capacity} ${sampled} ${adjusted}`;
 

@@ -1,0 +1,67 @@
+import { describe, expect, test } from 'vitest';
+import { caseDirectory, smallModel } from '../testing/checkpoints.test-support.ts';
+import { runTessera } from '../testing/run-tessera.test-support.ts';
+
+const repeating = 'To be, or not to be: that is the question.\nTo be, or not to';
+const generate = (...argv: string[]): ReturnType<typeof runTessera> =>
+  runTessera(['generate', '--model', smallModel, '--device', 'cpu', '--temperature', '0', ...argv]);
+
+interface Made {
+  readonly text: string;
+  readonly newTokenIds: readonly number[];
+  readonly finishReason: string;
+  readonly stoppedBy?: string | number;
+  readonly speculation?: {
+    rounds: number;
+    drafted: number;
+    accepted: number;
+    acceptance: number;
+    tokensPerRound: number;
+  };
+  readonly timings: { readonly decodeTokensPerSecond: number };
+}
+
+const json = async (...argv: string[]): Promise<Made> => JSON.parse((await generate('--json', ...argv)).stdout) as Made;
+
+describe.each([
+  ['lookup', 'lookup'],
+  ['a model', `draft=${smallModel}`],
+])('with drafts of %s', (_, source) => {
+  const argv = ['--prompt', repeating, '--max-new-tokens', '24'];
+
+  test('the text is that of plain decoding, and the JSON says what became of drafts', async () => {
+    const plain = await json(...argv);
+    const made = await json(...argv, '--speculative', source);
+    expect(made.newTokenIds).toEqual(plain.newTokenIds);
+    expect(plain.speculation).toBeUndefined();
+    const { rounds, drafted, accepted, acceptance, tokensPerRound } = made.speculation!;
+    expect(drafted).toBeGreaterThan(0);
+    expect(rounds + accepted).toBe(24);
+    expect(acceptance).toBe(accepted / drafted);
+    expect(tokensPerRound).toBe(24 / rounds);
+    expect(made.timings.decodeTokensPerSecond).toBeGreaterThan(0);
+  });
+
+  test('a stop text inside a round ends it where plain decoding ends', async () => {
+    const { text } = await json(...argv);
+    for (const stop of [text.slice(5, 9), text.slice(20, 28)]) {
+      const plain = await json(...argv, '--stop', stop);
+      const made = await json(...argv, '--stop', stop, '--speculative', source);
+      expect(made).toMatchObject({ text: plain.text, newTokenIds: plain.newTokenIds, stoppedBy: stop });
+    }
+  });
+});
+
+test('the summary counts drafts', async () => {
+  const { stderr } = await generate('--prompt', repeating, '-n', '10', '--speculative', 'lookup');
+  expect(stderr).toMatch(/^10 tokens, \d+\.\d tokens\/s, cpu, \d+ of \d+ drafted tokens accepted in \d+ rounds\n$/);
+});
+
+test('a draft of other tokens, and one that does not exist, are refused', async () => {
+  const other = await generate('--prompt', 'a', '--speculative', `draft=${caseDirectory('llama-minimal')}`);
+  expect(other.status).toBe(1);
+  expect(other.stderr).toContain("The draft model does not read the target's tokens");
+  const unknown = await generate('--prompt', 'a', '--speculative', 'guess');
+  expect(unknown.status).toBe(2);
+  expect(unknown.stderr).toContain('expected lookup or draft=<dir>, not guess.');
+});

@@ -1,0 +1,156 @@
+import type { DraftCounts, Model, NextToken, Session } from '@tessera/assembler';
+import { logprobOf, processedDistribution, topLogprobs } from '@tessera/sampling';
+import type { AcceptanceCall, Acceptance } from './acceptance/accept-draft.ts';
+import type { Draft } from './acceptance/draft.ts';
+import { checkDraft, cropped, depthsOf, noDraft, parentsOf } from './acceptance/draft.ts';
+import { AdaptiveLength } from './draft-length.ts';
+import { testNumbers } from './random-streams.ts';
+import type { DraftedRow, OpenDraftSource } from './sources/draft-source.ts';
+
+/** A text that is generated. */
+export interface SpeculativeRow extends DraftedRow {
+  /** New tokens at most. */
+  readonly limit: number;
+  /** Log-probabilities that are wanted of each token. */
+  readonly logprobs?: number | undefined;
+}
+
+/** What {@link Rounds} are made of. */
+export interface RoundsCall {
+  readonly target: Model;
+  /** Has read the prompts but for the last token of each. */
+  readonly session: Session;
+  /** One for each row of the session; their `generated` is added to. */
+  readonly rows: readonly (SpeculativeRow & { readonly generated: number[] })[];
+  readonly source: OpenDraftSource;
+  /** For messages. */
+  readonly sourceName: string;
+  readonly accept: (call: AcceptanceCall) => Acceptance;
+  /** Depth of the deepest draft. */
+  readonly longest: number;
+  /** What it takes to propose and verify a token, in steps of the target; undefined: always propose as many as may be. */
+  readonly cost: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Speculation over the rows of a session: each round proposes, verifies in one pass, and keeps what is accepted, row by row. */
+export class Rounds {
+  readonly #call: RoundsCall;
+  readonly #lengths: readonly (AdaptiveLength | undefined)[];
+  #rounds = 0;
+  #drafted = 0;
+  #accepted = 0;
+
+  constructor(call: RoundsCall) {
+    this.#call = call;
+    const { rows, cost, longest } = call;
+    this.#lengths = rows.map(() => (cost === undefined ? undefined : new AdaptiveLength({ cost, longest })));
+  }
+
+  /** What became of the drafts so far. */
+  get drafts(): DraftCounts {
+    return { rounds: this.#rounds, drafted: this.#drafted, accepted: this.#accepted };
+  }
+
+  /** True for a row that has its limit or was ended by one of its ids. */
+  isDone(b: number): boolean {
+    const { generated, limit, endIds } = this.#call.rows[b]!;
+    return generated.length >= limit || (endIds?.includes(generated.at(-1) ?? -1) ?? false);
+  }
+
+  /** The next tokens of each row, one at least of each that is not done; none of the others, which stay as they are. */
+  async round(): Promise<readonly (readonly NextToken[])[]> {
+    const { session, rows, source, signal } = this.#call;
+    const active = rows.map((_, b) => !this.isDone(b));
+    const drafts = await this.#propose(active);
+    signal?.throwIfAborted();
+    const tree = drafts.some(({ parents }) => parents);
+    const logits = await session.readDraft(
+      rows.map((row, b) => (active[b] ? [lastOf(row), ...drafts[b]!.tokens] : [])),
+      tree
+        ? drafts.map((draft, b) => (active[b] ? [-1, ...parentsOf(draft).map((parent) => parent + 1)] : []))
+        : undefined,
+    );
+    signal?.throwIfAborted();
+    const width = logits.length / rows.length;
+    const made = rows.map((_, b) =>
+      active[b] ? this.#decide(b, drafts[b]!, logits.subarray(b * width, (b + 1) * width)) : nothing,
+    );
+    await session.commitDraft(
+      made.map(({ tokens, path }) => [0, ...path.map((node) => node + 1)].slice(0, tokens.length)),
+    );
+    made.forEach(({ tokens }, b) => rows[b]!.generated.push(...tokens.map(({ id }) => id)));
+    await source.keep?.(made.map(({ path }) => path));
+    this.#rounds++;
+    return made.map(({ tokens }) => tokens);
+  }
+
+  async #propose(active: readonly boolean[]): Promise<readonly Draft[]> {
+    const { session, rows, source, sourceName, longest, target } = this.#call;
+    const most = rows.map(({ limit, generated }, b) => {
+      if (!active[b]) return 0;
+      const wanted = this.#lengths[b]?.next() ?? longest;
+      // One token comes without a draft, and the last one before a draft is read with it.
+      return Math.max(0, Math.min(wanted, limit - generated.length - 1, session.roomOf(b) - 1));
+    });
+    if (most.every((depth) => depth === 0)) return rows.map(() => noDraft);
+    const proposed = await source.propose(most);
+    return rows.map((_, b) => {
+      const draft = proposed[b] ?? noDraft;
+      checkDraft(draft, target.spec.vocabSize, sourceName);
+      return firstNodes(cropped(draft, most[b]!), Math.min(session.longestDraft, session.roomOf(b)) - 1);
+    });
+  }
+
+  #decide(
+    b: number,
+    draft: Draft,
+    logits: Float32Array,
+  ): { readonly tokens: readonly NextToken[]; readonly path: readonly number[] } {
+    const { rows, accept, target } = this.#call;
+    const { prompt, generated, endIds, row, sampling, limit, logprobs } = rows[b]!;
+    const V = target.spec.vocabSize;
+    const logitsAfter = (node: number): Float32Array => logits.subarray((node + 1) * V, (node + 2) * V);
+    const textOf = (path: readonly number[]): number[] => [...generated, ...path.map((node) => draft.tokens[node]!)];
+    const { path, next } = accept({
+      draft,
+      p: (node, nodes) =>
+        processedDistribution(logitsAfter(node), { prompt, generated: textOf(nodes), endIds, row }, sampling),
+      uniforms: (depth) => testNumbers({ seed: sampling.seed ?? 0, step: generated.length + depth, row }),
+    });
+    const ids = [...path.map((node) => draft.tokens[node]!), next];
+    const end = ids.findIndex((id) => endIds?.includes(id));
+    const kept = Math.min(end < 0 ? ids.length : end + 1, limit - generated.length);
+    const tokens = ids.slice(0, kept).map((id, index): NextToken => {
+      if (logprobs === undefined) return { id };
+      const step = generated.length + index;
+      const after = logitsAfter(index === 0 ? -1 : path[index - 1]!);
+      return {
+        id,
+        logprobs: { chosen: { id, logprob: logprobOf(after, id, step) }, top: topLogprobs(after, logprobs, step) },
+      };
+    });
+    const stayed = path.slice(0, kept);
+    this.#drafted += draft.tokens.length;
+    this.#accepted += stayed.length;
+    this.#lengths[b]?.learn(Math.max(0, ...depthsOf(parentsOf(draft)).map((depth) => depth + 1)), path.length);
+    return { tokens, path: stayed };
+  }
+}
+
+const nothing = { tokens: [], path: [] } as const;
+
+function lastOf({ prompt, generated }: DraftedRow): number {
+  return generated.at(-1) ?? prompt.at(-1)!;
+}
+
+/** Parents come before children, so that the first nodes of a tree are a tree. */
+function firstNodes(draft: Draft, most: number): Draft {
+  if (draft.tokens.length <= most) return draft;
+  const { tokens, parents, drawn } = draft;
+  return {
+    tokens: tokens.slice(0, most),
+    ...(parents && { parents: parents.slice(0, most) }),
+    ...(drawn && { drawn: { ...drawn, q: drawn.q.slice(0, most) } }),
+  };
+}

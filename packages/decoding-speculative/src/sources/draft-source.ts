@@ -1,0 +1,51 @@
+import type { Model } from '@tessera/assembler';
+import type { SamplingOptions } from '@tessera/sampling';
+import type { Draft } from '../acceptance/draft.ts';
+
+/** A row of text as a draft source sees it: `generated` grows from round to round. */
+export interface DraftedRow {
+  readonly prompt: readonly number[];
+  readonly generated: readonly number[];
+  /** How the target chooses. */
+  readonly sampling: SamplingOptions;
+  readonly endIds?: readonly number[] | undefined;
+  /** Number of the row in its batch. */
+  readonly row: number;
+}
+
+/** What a {@link DraftSource} is given for texts. */
+export interface DraftSourceCall {
+  readonly target: Model;
+  readonly rows: readonly DraftedRow[];
+  /** Positions of the longest text. */
+  readonly capacity: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Proposes what may follow texts. Whatever it proposes, only speed depends on it. */
+export interface DraftSource {
+  /** For people. */
+  readonly name: string;
+  /** True: drafts may be trees. @defaultValue false */
+  readonly trees?: boolean | undefined;
+  /** What it takes to propose one token, in steps of the target. */
+  cost(target: Model): number;
+  /** @throws {@link UnsupportedOptionError} when it cannot propose to this target */
+  open(call: DraftSourceCall): Promise<OpenDraftSource>;
+}
+
+/** A {@link DraftSource} at work on some rows. */
+export interface OpenDraftSource {
+  /**
+   * Proposes what follows the rows as they are now.
+   * @param most - of each row how many tokens deep; 0: nothing
+   */
+  propose(most: readonly number[]): Promise<readonly Draft[]>;
+  /**
+   * Told after each `propose`, the rows having grown.
+   * @param paths - nodes of each draft that stayed in its row
+   */
+  keep?(paths: readonly (readonly number[])[]): Promise<void>;
+  /** Frees what it holds. */
+  [Symbol.dispose]?(): void;
+}

@@ -1,0 +1,93 @@
+import type { NextToken, TokenDecoder } from '@tessera/assembler';
+import { pause } from '@tessera/assembler';
+import { UnsupportedOptionError } from '@tessera/tensor-core';
+import type { Acceptance, AcceptanceCall } from './acceptance/accept-draft.ts';
+import { acceptDraft } from './acceptance/accept-draft.ts';
+import { Rounds } from './rounds.ts';
+import type { DraftSource } from './sources/draft-source.ts';
+
+/** Settings of {@link speculative}. */
+export interface SpeculativeOptions {
+  /** What proposes tokens: `draftModel(…)`, `promptLookup()`, or one of your own. */
+  readonly draft: DraftSource;
+  /** Tokens of the longest draft, of a tree its nodes. @defaultValue 8 */
+  readonly longest?: number | undefined;
+  /** Drafts are as long as is worth while, by how many tokens stayed so far. False: as long as may be. @defaultValue true */
+  readonly adaptive?: boolean | undefined;
+  /**
+   * Decides what stays. With {@link approximateTypicalAcceptance} texts have another distribution.
+   * @defaultValue `acceptDraft`, which is exact
+   */
+  readonly accept?: ((call: AcceptanceCall) => Acceptance) | undefined;
+}
+
+/** What one more token takes in the pass that verifies, in steps: on the CPU it is arithmetic, on a GPU the weights are read anyway. */
+const verifyCost = { host: 0.4, gpu: 0.03 } as const;
+
+/**
+ * Decodes by drafts: a source proposes tokens, the model reads them in one pass, those that it would have chosen, too, stay, and
+ * all else is rolled back. Texts are distributed as those of plain decoding, greedy ones are the same, up to rounding.
+ *
+ * {@includeCode ../examples/speculate.ts#speculate}
+ * @throws {@link UnsupportedOptionError} for a length that is no whole number from 1
+ */
+export function speculative({
+  draft,
+  longest = 8,
+  adaptive = true,
+  accept = acceptDraft,
+}: SpeculativeOptions): TokenDecoder {
+  if (!Number.isSafeInteger(longest) || longest < 1)
+    throw new UnsupportedOptionError(`speculative: longest is ${longest}, expected a whole number of tokens from 1.`, {
+      facts: { longest },
+    });
+  return {
+    name: `speculative (${draft.name})`,
+    room: longest + 1,
+    async open({ model, session, request, signal }) {
+      if (longest + 1 > session.longestDraft)
+        throw new UnsupportedOptionError(
+          `speculative: a draft of ${longest} tokens and the one before it do not fit the ${session.longestDraft} entries that may be taken back. Set longest to ${session.longestDraft - 1} or less.`,
+          { facts: { longest, room: session.longestDraft } },
+        );
+      await session.prepareDraft(longest + 1, draft.trees);
+      const { prompt, limit, ends, sampling, logprobs } = request;
+      const rows = [{ prompt, generated: [] as number[], endIds: [...ends], row: 0, sampling, limit, logprobs }];
+      const capacity = prompt.length + limit + longest + 1;
+      const source = await draft.open({ target: model, rows, capacity, signal });
+      try {
+        await session.read([prompt.slice(0, -1)], { signal, pause });
+      } catch (error) {
+        source[Symbol.dispose]?.();
+        throw error;
+      }
+      const rounds = new Rounds({
+        target: model,
+        session,
+        rows,
+        source,
+        sourceName: draft.name,
+        accept,
+        longest,
+        cost: adaptive ? draft.cost(model) + verifyCost[model.device.onHost ? 'host' : 'gpu'] : undefined,
+        signal,
+      });
+      let made: readonly NextToken[] = [];
+      let next = 0;
+      return {
+        async next() {
+          if (next === made.length) {
+            await pause();
+            signal?.throwIfAborted();
+            [made, next] = [(await rounds.round())[0]!, 0];
+          }
+          return made[next++]!;
+        },
+        get drafts() {
+          return rounds.drafts;
+        },
+        [Symbol.dispose]: () => source[Symbol.dispose]?.(),
+      };
+    },
+  };
+}
