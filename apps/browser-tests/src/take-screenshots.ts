@@ -1,6 +1,7 @@
 // Takes the pictures of the documentation, and others to look at: npx tsx … take-screenshots.ts [folder] [names of pictures]
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { launchBrowser } from './browser/launch-browser.ts';
 import { PlaygroundPage } from './playground/playground-page.ts';
 import type { Visit } from './playground/playground-page.ts';
@@ -57,6 +58,37 @@ await visit('without-gpu', { viewport: desktop }, async (page) => {
 });
 await visit('phone', { query: '?device=webgpu', viewport: phone, dark: true }, (page) => write(page, 40));
 await visit('phone-light', { viewport: phone }, (page) => page.ready());
+/** Opens a folder of the conformance cases. */
+async function openCase(page: PlaygroundPage, name: string): Promise<void> {
+  await page.ready();
+  await page.page
+    .locator('#model-folder')
+    .setInputFiles(fileURLToPath(new URL(`../../conformance/cases/${name}`, import.meta.url)));
+  await page.until(async () => (await page.page.locator('#model').inputValue()) === name, 'the folder is in the list');
+  await page.ready();
+}
+
+for (const [name, options] of Object.entries({
+  endless: { viewport: desktop },
+  'endless-phone': { viewport: phone, dark: true },
+}))
+  await visit(name, { ...options, query: '?device=cpu&model=story-llama' }, async (page) => {
+    await page.ready();
+    await page.page.getByLabel('Endless').check();
+    await write(page, 700);
+  });
+for (const [name, options] of Object.entries({
+  heads: { viewport: desktop, dark: true },
+  'heads-phone': { viewport: phone },
+}))
+  await visit(name, { ...options, query: '?device=cpu' }, async (page) => {
+    await openCase(page, 'memory_mosaics_library-plain');
+    await page.set({ Beginning: '5 6 7 8 5 6 7 8 5 6', 'Tokens at most': 24 });
+    await write(page, 24);
+    await page.ready();
+    await page.view.getByRole('button', { name: 'Retrieval' }).click();
+    await page.until(async () => (await page.text('retrieval-caption')) !== '', 'it is shown');
+  });
 await visit('problem', { query: '?device=cpu', viewport: phone }, async (page) => {
   await page.ready();
   await page.set({ 'Tokens at most': 4000 });

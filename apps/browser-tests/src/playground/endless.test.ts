@@ -46,7 +46,7 @@ async function look(): Promise<Sight> {
     document.querySelectorAll('*').length,
     document.body.textContent.length,
   ]);
-  const memory = /[\d.]+ MB/.exec(await visit.text('figures'))?.[0] ?? 'none';
+  const memory = /[\d.]+ [kM]B/.exec(await visit.text('figures'))?.[0] ?? 'none';
   return { elements: elements!, characters: characters!, memory };
 }
 
@@ -99,7 +99,7 @@ test('a recurrent model says that it is endless by itself, and is', async () => 
 test('a model that cannot be endless says why, and is not', async () => {
   await visit.page.getByLabel('Endless').check();
   await openCase('gpt2-full');
-  expect(await visit.text('reach')).toContain('It has a learned vector for each position');
+  expect(await visit.text('reach')).toContain('it has learned a vector for each position');
   expect(await visit.page.getByLabel('Endless').isChecked()).toBe(false);
   expect(await visit.page.getByLabel('Endless').isDisabled()).toBe(true);
 });

@@ -26,7 +26,7 @@ afterAll(async () => {
 });
 
 const caption = (): Promise<string> => visit.text('retrieval-caption');
-const heads = () => visit.view.getByRole('button', { name: 'What heads read' });
+const heads = () => visit.view.getByRole('button', { name: 'Retrieval' });
 
 test('is offered for models that have memories, once there is a text', async () => {
   expect(await heads().isVisible()).toBe(false);

@@ -15,11 +15,13 @@ export function reachOf({ spec, layers }: ResolvedModel, wish: SinkWish | undefi
   if (spec.embedding?.positions !== undefined)
     return {
       kind: 'context',
-      refusal: 'It has a learned vector for each position, and none beyond the last: it cannot go on without end.',
+      refusal: 'It cannot go on without end: it has learned a vector for each position, and none beyond the last.',
     };
   const whole = growing.find(({ decoding }) => !decoding.followsPolicy);
-  if (whole)
-    return { kind: 'context', refusal: `Its layers ${whole.name} keep the whole text: it cannot go on without end.` };
+  if (whole) {
+    const short = whole.name.slice(whole.name.lastIndexOf(':') + 1);
+    return { kind: 'context', refusal: `It cannot go on without end: its ${short} layers keep the whole text.` };
+  }
   if (growing.length === 0) return { kind: 'constant' };
   if (!wish) return { kind: 'context', refusal: undefined };
   const { sinks, window = windowFor(spec.maxPositions, sinks) } = wish;

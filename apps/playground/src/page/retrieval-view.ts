@@ -94,10 +94,11 @@ export class RetrievalView {
     return made('tr', header, made('td', list));
   }
 
-  /** Shows in the text how much the chosen head reads of each token. */
+  /** Shows in the text what the chosen head reads: the token of the strongest pair is marked most. */
   #mark(): void {
-    const { heads } = this.#shown!;
-    const weights = new Map(heads[this.#head]?.positions[this.#position]!.map((pair) => [pair.position, pair.weight]));
+    const pairs = this.#shown!.heads[this.#head]?.positions[this.#position] ?? [];
+    const most = pairs[0]?.weight ?? 1;
+    const weights = new Map(pairs.map(({ position, weight }) => [position, weight / most]));
     [...this.#tokens.children].forEach((token, place) =>
       (token as HTMLElement).style.setProperty('--weight', percent(weights.get(place) ?? 0)),
     );

@@ -97,7 +97,11 @@ function figures({ speed, seed, memoryBytes }: PageState): string {
     `prefill ${prefillMs < 1000 ? `${prefillMs.toFixed(0)} ms` : `${(prefillMs / 1000).toFixed(1)} s`}`,
     tokensPerSecond === undefined ? '' : `${tokensPerSecond.toFixed(1)} tokens/s`,
     `${tokens} ${tokens === 1 ? 'token' : 'tokens'}`,
-    memoryBytes === undefined ? '' : `${(memoryBytes / 1e6).toFixed(1)} MB`,
+    memoryBytes === undefined
+      ? ''
+      : memoryBytes < 1e6
+        ? `${(memoryBytes / 1e3).toFixed(1)} kB`
+        : `${(memoryBytes / 1e6).toFixed(1)} MB`,
     seed === undefined ? '' : `seed ${seed}`,
   ]
     .filter((part) => part !== '')
