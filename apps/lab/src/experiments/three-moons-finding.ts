@@ -5,7 +5,7 @@ import { jointPeriod } from './three-moons-task.ts';
 import type { ThreeMoonsRun, ThreeMoonsSizes } from './three-moons.ts';
 
 const parts = ['keys', 'values', 'outputs'] as const;
-const nameOf = (heads: number): string => (heads === 1 ? '1 head of width 6' : `${heads} heads of width ${6 / heads}`);
+const nameOf = (heads: number): string => (heads === 1 ? '1 head' : `${heads} heads`);
 
 /** Tables and picture of {@link ThreeMoonsRun}s. */
 export function threeMoonsFinding(
@@ -14,19 +14,26 @@ export function threeMoonsFinding(
 ): Finding {
   const [slowest, joint] = [Math.max(...periods), jointPeriod(periods)];
   const named = found.map((run) => ({ ...run, name: `${nameOf(run.heads)}, seed ${run.seed}` }));
+  const curves = named.flatMap((run) =>
+    (['learned', 'sharp'] as const).map((kind, index) => ({
+      name: kind === 'learned' ? run.name : `${run.name}, κ = 5`,
+      errors: run.errors.map((each) => [each[0], each[1 + index]!] as const),
+    })),
+  );
   const errors = markdownTable(
-    ['steps seen', ...named.map(({ name }) => name)],
+    ['steps seen', ...curves.map(({ name }) => name)],
     (found[0]?.errors ?? []).map(([seen], index) => [
       String(seen),
-      ...named.map((run) => run.errors[index]?.[1].toFixed(5) ?? ''),
+      ...curves.map((curve) => curve.errors[index]?.[1].toFixed(5) ?? ''),
     ]),
   );
   const shares = markdownTable(
-    ['head', 'map', ...periods.map((_, moon) => `moon ${moon + 1}`)],
+    ['head', 'κ', 'map', ...periods.map((_, moon) => `moon ${moon + 1}`)],
     named.flatMap((run) =>
       run.shares.keys.flatMap((_, head) =>
         parts.map((part) => [
           `${run.name}, head ${head + 1}`,
+          run.kappa[head]!.toFixed(2),
           part,
           ...run.shares[part][head]!.map((share) => share.toFixed(3)),
         ]),
@@ -34,12 +41,12 @@ export function threeMoonsFinding(
     ),
   );
   return {
-    text: `Learned from ${length} steps of moons with periods from ${drawn.join(' to ')}; measured on periods ${periods.join(', ')}, which are round together after ${joint} steps. Mean square error of the ${ahead} steps that follow, told from what was told before.\n\n${errors}\nPart of each head's maps that falls on each moon:\n\n${shares}`,
+    text: `Learned from ${length} steps of moons with periods from ${drawn.join(' to ')}; measured on periods ${periods.join(', ')}, which are round together after ${joint} steps. Mean square error of the ${ahead} steps that follow, told from what was told before; with κ as it was learned, and with κ = 5, which reads the nearest pair alone.\n\n${errors}\nPart of each head's maps that falls on each moon:\n\n${shares}`,
     data: { periods, drawn, length, ahead, results: found },
     pictures: {
       ...(found.length > 0 && {
         '': linesSvg(
-          named.map(({ name, errors: points }) => ({ name, points })),
+          curves.map(({ name, errors: points }) => ({ name, points })),
           {
             title: 'Three moons told from what was seen of them',
             x: 'steps seen',
@@ -78,9 +85,9 @@ function sharesSvg(run: ThreeMoonsRun | undefined, top: number): string {
     );
     const moons = [1, 2, 3].map(
       (moon, at) =>
-        `<text class="soft" x="${left + at * (size + gap) + size / 2}" y="${top + 38}" text-anchor="middle">moon ${moon}</text>`,
+        `<text class="soft" x="${left + at * (size + gap) + size / 2}" y="${top + 38}" text-anchor="middle">${moon}</text>`,
     );
-    return [`<text x="${left}" y="${top + 16}">${part}</text>`, ...moons, ...cells].join('');
+    return [`<text x="${left}" y="${top + 16}">${part} of moon</text>`, ...moons, ...cells].join('');
   });
   const heads = run.shares.keys.map(
     (_, head) =>

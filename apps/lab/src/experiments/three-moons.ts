@@ -1,7 +1,7 @@
 import { contextualMemory } from '@tessera/mixers-memory-mosaic';
 import { validate } from '@tessera/plugin';
 import type { Device, Tensor } from '@tessera/tensor-core';
-import { foldKey, fromHost, iota, mean, read, slice, square, sub, zeros } from '@tessera/tensor-core';
+import { foldKey, fromHost, iota, mean, mul, read, slice, square, sub, zeros } from '@tessera/tensor-core';
 import type { HostParams } from './fit.ts';
 import { fit, normalNumbers } from './fit.ts';
 import type { Study, StudyCall } from './study.ts';
@@ -31,12 +31,12 @@ export interface ThreeMoonsSizes {
 export const threeMoonsSizes: ThreeMoonsSizes = {
   drawn: [3, 12],
   length: 48,
-  rows: 8,
-  steps: 3000,
+  rows: 16,
+  steps: 600,
   periods: [5, 7, 9],
-  seen: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 300, 315, 320, 336],
-  ahead: 10,
-  measured: 8,
+  seen: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16, 24, 32, 64, 128, 256, 314, 316, 320],
+  ahead: 8,
+  measured: 4,
 };
 
 /** What came of heads of one number and width. */
@@ -45,14 +45,18 @@ export interface ThreeMoonsRun {
   readonly seed: number;
   readonly seconds: number;
   readonly trainingLoss: number;
-  /** Steps seen, and the mean square error of those after them. */
-  readonly errors: readonly (readonly [number, number])[];
+  /** Of the heads, as learned. */
+  readonly kappa: readonly number[];
+  /** Steps seen, and the mean square errors of those after them: as learned, and with κ at its limit. */
+  readonly errors: readonly (readonly [seen: number, learned: number, sharp: number])[];
   /** `[heads, moons]` of the key maps, value maps and output maps. */
   readonly shares: Readonly<Record<'keys' | 'values' | 'outputs', readonly (readonly number[])[]>>;
 }
 
 const moons = 3;
 const D = moons * perMoon;
+/** The largest κ of a contextual memory by itself: it then reads the nearest pair alone. */
+const sharpest = 5;
 
 /**
  * Three moons on their orbits: one contextual memory learns to tell where they will stand, from sequences of random periods. Three heads of width two can
@@ -107,10 +111,12 @@ async function runOf(
     },
   });
   const seconds = (performance.now() - begun) / 1000;
-  const errors: (readonly [number, number])[] = [];
+  const sharp = { ...params, kappa: { shape: [heads], values: new Float32Array(heads).fill(sharpest) } };
+  const errors: (readonly [number, number, number])[] = [];
   for (const seen of sizes.seen) {
     signal.throwIfAborted();
-    errors.push([seen, await closedLoopError(heads, params, { ...sizes, seen, seed }, device)]);
+    const errorOf = (of: HostParams): Promise<number> => closedLoopError(heads, of, { ...sizes, seen, seed }, device);
+    errors.push([seen, await errorOf(params), await errorOf(sharp)]);
   }
   const shares = (name: string, rowsAreHeads: boolean): number[][] =>
     sharesOfMoons(params[name]!.values, { heads, moons, rowsAreHeads });
@@ -119,6 +125,7 @@ async function runOf(
     seed,
     seconds,
     trainingLoss: recent.reduce((sum, loss) => sum + loss, 0) / recent.length,
+    kappa: [...params['kappa']!.values],
     errors,
     shares: { keys: shares('k_proj', true), values: shares('v_proj', true), outputs: shares('o_proj', false) },
   };
@@ -137,14 +144,16 @@ function firstParams(heads: number, seed: number): HostParams {
     k_proj: matrix(1),
     v_proj: matrix(2),
     o_proj: matrix(3),
-    key_scale: ofHeads(0.1),
-    value_scale: ofHeads(0),
+    kappa: ofHeads(1),
+    nu: ofHeads(0),
     peek: ofHeads(0),
   };
 }
 
 /** What is told of each next step, `[B, T, 6]`. */
-function memory(heads: number, params: Readonly<Record<string, Tensor>>, x: Tensor): Tensor {
+function memory(heads: number, { kappa, nu, ...maps }: Readonly<Record<string, Tensor>>, x: Tensor): Tensor {
+  // Stored as a tenth, κ would move ten times as fast as the maps, and be sharp before the heads have parted.
+  const params = { ...maps, key_scale: mul(kappa!, 0.1), value_scale: mul(nu!, 0.1) };
   // Keys are those of their own step: where the moons stand says where they go.
   const { mixer, config } = contextualMemory({ heads, leak: 40 });
   const [B, T] = x.shape as [number, number, number];
