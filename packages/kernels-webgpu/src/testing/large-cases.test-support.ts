@@ -200,6 +200,8 @@ export const largeCases: readonly LargeCase[] = [
   latentCase(1, [16, 1], [512, 512, 64]),
   latentCase(4, [16, 2], [256, 256, 64], 1),
   latentCase(4, [32, 8], [64, 128, 64], 64),
+  latentCase(4, [128, 1], [512, 512, 64]),
+  latentCase(1, [32, 8], [64, 128, 64]),
   attentionCase({ n: 2, S: 128, K: 64, B: 3, masked: true }),
   attentionCase({ n: 40, S: 129, K: 64, B: 3, masked: true }),
   attentionCase({ n: 4, S: 300, K: 64, window: 128, softCap: 30 }),
