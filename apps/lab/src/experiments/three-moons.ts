@@ -32,7 +32,7 @@ export const threeMoonsSizes: ThreeMoonsSizes = {
   drawn: [3, 12],
   length: 48,
   rows: 16,
-  steps: 600,
+  steps: 1000,
   periods: [5, 7, 9],
   seen: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16, 24, 32, 64, 128, 256, 314, 316, 320],
   ahead: 8,
