@@ -29,7 +29,7 @@ const cases: readonly (readonly [name: string, sizes: Sizes])[] = [
   ],
   [
     'more rows than a workgroup has, in a tree',
-    { lengths: [9, 64, 130], n: 9, S: 130, H: 4, G: 1, K: 12, V: 12, R: 4, masked: true },
+    { lengths: [9, 64, 130], n: 9, S: 130, H: 4, G: 1, K: 60, V: 60, R: 4, masked: true },
   ],
   [
     'one row of each tied head, of pages that are not all there',
@@ -37,7 +37,7 @@ const cases: readonly (readonly [name: string, sizes: Sizes])[] = [
   ],
   [
     'slots that stay, outside the window, and the tile that they share with others',
-    { lengths: [3, 40, 150], n: 3, S: 150, H: 8, G: 2, K: 8, V: 8, R: 4, window: 20, pinned: 5 },
+    { lengths: [3, 40, 150], n: 3, S: 150, H: 8, G: 2, K: 32, V: 32, R: 4, window: 20, pinned: 5 },
   ],
   ['one slot', { lengths: [1, 0], n: 1, S: 1, H: 2, G: 1, K: 4, V: 4, R: 4 }],
   ['the widths of DeepSeek-V2', { lengths: [37], n: 1, S: 40, H: 12, G: 1, K: 512, V: 512, R: 64 }],

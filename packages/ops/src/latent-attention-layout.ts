@@ -23,6 +23,9 @@ const mostRows = 32;
 /** Four for each multiprocessor of a large GPU, in whole waves whether two, one or four of them run at once. */
 const manyWorkgroups = 528;
 
+/** Bytes of the cache that are worth a workgroup, whose sums are written and read again. */
+const worthwhile = 24_576;
+
 /** How the work is divided. */
 export interface LatentLayout {
   /** Rows (a query of a head each) of one latent that a workgroup computes, and how many such blocks there are. */
@@ -90,7 +93,8 @@ export function latentLayout(sizes: LatentSizes, capabilities: GpuCapabilities):
       if (sharedBytes(sizes, layout) > workgroupBytes(capabilities)) continue;
       const tiles = Math.ceil(S / slots);
       const parts = Math.min(mostJoinedParts, Math.ceil(manyWorkgroups / (B * G * layout.blocks)));
-      const each = Math.ceil(tiles / parts);
+      const least = Math.ceil(worthwhile / (16 * slots * slotQuads(sizes)));
+      const each = Math.min(tiles, Math.max(least, Math.ceil(tiles / parts)));
       return { ...layout, tiles: each, parts: Math.ceil(tiles / each) };
     }
   return undefined;
