@@ -1,4 +1,4 @@
-import type { Report } from '@tessera/playground/protocol';
+import type { Report, TokenKind } from '@tessera/playground/protocol';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { launchBrowser } from '../browser/launch-browser.ts';
@@ -52,9 +52,10 @@ const ready: Report = {
     memories: true,
   },
 };
-const text = (piece: string, tokens: number): Report => ({
+const text = (piece: string, tokens: number, kind: TokenKind = 'plain'): Report => ({
   type: 'text',
   text: piece,
+  kind,
   speed: { prefillMs: 1234, tokens, tokensPerSecond: 123.4 },
   memoryBytes: 1_234_500_000,
 });
@@ -123,6 +124,25 @@ test('what a model writes is text, never markup', async () => {
   await visit.tokens(2);
   expect(await visit.text('text')).toBe(`<i>not slanted</i>${written}`);
   expect(await visit.page.locator('#text :not(span)').count()).toBe(0);
+  await visit.close();
+});
+
+test('drafted tokens have a class, and rejected ones are seen to be none of the text', async () => {
+  const { visit, say } = await open();
+  await say(ready);
+  await visit.ready();
+  await visit.prompt.press('Enter');
+  await say(text('Ah, ', 1));
+  await say(text('my lady', 2, 'drafted-rejected'));
+  await say(text('my lord', 3, 'drafted-accepted'));
+  await visit.tokens(3);
+  const spans = visit.page.locator('#continuation span');
+  expect(await spans.evaluateAll((all) => all.map(({ className, textContent }) => [className, textContent]))).toEqual([
+    ['plain', 'Ah, '],
+    ['drafted-rejected', 'my lady'],
+    ['drafted-accepted', 'my lord'],
+  ]);
+  expect(await spans.nth(1).evaluate((span) => getComputedStyle(span).textDecorationLine)).toBe('line-through');
   await visit.close();
 });
 
