@@ -1,6 +1,7 @@
 import type { Device, Tensor, TensorType } from '@tessera/tensor-core';
 import { add, at, div, foldKey, fromHost, gradOf, mul, sqrt, square, sub, trace } from '@tessera/tensor-core';
 import { drawOf } from './random-draw.ts';
+import { turn } from './study.ts';
 
 /** Tensors by name, on the host. */
 export type HostParams = Readonly<Record<string, { readonly shape: readonly number[]; readonly values: Float32Array }>>;
@@ -58,7 +59,7 @@ export async function fit(call: FitCall): Promise<HostParams> {
   ];
   try {
     for (let step = 0; step < steps; step++) {
-      signal.throwIfAborted();
+      await turn({ device, signal });
       const batch = call.batch(step);
       const numbers = Float32Array.of(
         call.learningRate(step) / (1 - beta1 ** (step + 1)),
@@ -69,8 +70,6 @@ export async function fit(call: FitCall): Promise<HostParams> {
       const [value] = await device.read(loss!);
       loss!.dispose();
       call.progress(step + 1, value!);
-      // On the host nothing else would come to its turn.
-      if (device.onHost) await new Promise((done) => setImmediate(done));
     }
     const fitted = await Promise.all(state.slice(0, count).map((tensor) => device.read(tensor)));
     return Object.fromEntries(

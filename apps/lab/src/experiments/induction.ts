@@ -8,7 +8,7 @@ import type { Drawn, SecondCopyScore } from './induction-task.ts';
 import { copiedTwice, scoreOfSecondCopy } from './induction-task.ts';
 import { linesSvg } from './lines-svg.ts';
 import type { Finding, Study } from './study.ts';
-import { groupBy, markdownTable, meanOf, spreadText } from './study.ts';
+import { groupBy, markdownTable, meanOf, spreadText, turn } from './study.ts';
 
 /** Sizes of an {@link inductionStudy}. */
 export interface InductionSizes {
@@ -62,7 +62,7 @@ export function inductionStudy({ scales, copies }: InductionSizes = usual): Stud
         for (const drawn of ['distinct', 'free'] as const) {
           for (const scale of scales)
             for (const seed of seeds) {
-              signal.throwIfAborted();
+              await turn({ device, signal });
               found.push({
                 ...layer,
                 drawn,

@@ -3,6 +3,7 @@ import { longestStep } from '@tessera/assembler';
 import { crossEntropy } from '@tessera/ops';
 import type { Tensor, TensorType } from '@tessera/tensor-core';
 import { disposeTree, fillTree, fromHost, trace, treeLeaves, zeros } from '@tessera/tensor-core';
+import { turn } from './study.ts';
 
 /** What reading a stream gave. */
 export interface StreamedLoss {
@@ -52,7 +53,7 @@ export async function streamedLoss(
   let state: readonly Tensor[] = start.run([]);
   try {
     for (let at = 0; at < count; at += chunk) {
-      signal.throwIfAborted();
+      await turn({ device, signal });
       const n = Math.min(chunk, count - at);
       const padded = (from: number): Tensor => {
         const own = new Int32Array(chunk);

@@ -4,7 +4,7 @@ import type { StreamSetting } from './stream-run.ts';
 import { alongStream, nameOf, perplexityText, streamAssembler, streamThrough, tokensOf } from './stream-run.ts';
 import { meanLoss } from './streamed-loss.ts';
 import type { Finding, Study, StudyCall } from './study.ts';
-import { groupBy, markdownTable } from './study.ts';
+import { groupBy, markdownTable, turn } from './study.ts';
 
 /** What a {@link streamedPerplexityStudy} reads. */
 export interface StreamedPerplexitySetting extends StreamSetting {
@@ -90,12 +90,12 @@ async function recomputed(
   tokens: readonly number[],
   at: readonly number[],
   { seen, count }: StreamedPerplexitySetting,
-  { signal, progress }: StudyCall,
+  { device, signal, progress }: StudyCall,
 ): Promise<Omit<Row, 'model'>> {
   const begun = performance.now();
   const losses: number[] = [];
   for (let from = 0; from < at.length; from += rowsAtOnce) {
-    signal.throwIfAborted();
+    await turn({ device, signal });
     const some = at.slice(from, from + rowsAtOnce);
     // Token t is the last of its window, and the one after it is what is predicted.
     const made = await model.lossOf(some.map((t) => tokens.slice(t - seen + 1, t + 2)));

@@ -20,6 +20,15 @@ export interface Study {
   finding(): Finding;
 }
 
+/**
+ * Lets what waits come to its turn, such as SIGINT, before work goes on: on the host nothing else would.
+ * @throws `signal.reason`
+ */
+export async function turn({ device, signal }: Pick<StudyCall, 'device' | 'signal'>): Promise<void> {
+  if (device.onHost) await new Promise((done) => setImmediate(done));
+  signal.throwIfAborted();
+}
+
 /** What a {@link Study} tells. */
 export interface Finding {
   /** Tables in Markdown. */

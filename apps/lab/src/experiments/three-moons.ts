@@ -5,6 +5,7 @@ import { foldKey, fromHost, iota, mean, mul, read, slice, square, sub, zeros } f
 import type { HostParams } from './fit.ts';
 import { fit, normalNumbers } from './fit.ts';
 import type { Study, StudyCall } from './study.ts';
+import { turn } from './study.ts';
 import { drawnPeriods, meanSquare, moonsOf, perMoon, sharesOfMoons } from './three-moons-task.ts';
 import { threeMoonsFinding } from './three-moons-finding.ts';
 
@@ -114,7 +115,7 @@ async function runOf(
   const sharp = { ...params, kappa: { shape: [heads], values: new Float32Array(heads).fill(sharpest) } };
   const errors: (readonly [number, number, number])[] = [];
   for (const seen of sizes.seen) {
-    signal.throwIfAborted();
+    await turn({ device, signal });
     const errorOf = (of: HostParams): Promise<number> => closedLoopError(heads, of, { ...sizes, seen, seed }, device);
     errors.push([seen, await errorOf(params), await errorOf(sharp)]);
   }
