@@ -12,6 +12,8 @@ export { Model } from './model/model.ts';
 export type { ForwardResult, ModelParts, ModelText, Origin, ReloadOptions, Residence } from './model/model.ts';
 export { LanguageModelGraph } from './model/language-model.ts';
 export type { DraftedSteps, ModelParams, ModelState, StepBatch, TokenBatch } from './model/language-model.ts';
+export { ChainRounds } from './model/chain-rounds.ts';
+export type { ChainRoundsCall } from './model/chain-rounds.ts';
 export { Choices } from './model/choices.ts';
 export type { ChoicesCall } from './model/choices.ts';
 export { Session } from './model/session.ts';

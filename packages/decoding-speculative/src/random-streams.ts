@@ -2,7 +2,7 @@ import { uniformOf } from '@tessera/sampling';
 import type { Uniforms } from './acceptance/accept-candidates.ts';
 
 /** Rows of their own draw the drafts, so that what is proposed and what is tested are independent. */
-export const draftRows: number = 2 ** 30;
+const draftRows = 2 ** 30;
 
 /** Which position of which row. */
 export interface Position {

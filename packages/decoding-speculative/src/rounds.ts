@@ -1,4 +1,4 @@
-import type { DraftCounts, Model, NextToken, Session } from '@tessera/assembler';
+import type { ChainRounds, DraftCounts, Model, NextToken, Session } from '@tessera/assembler';
 import { logprobOf, processedDistribution, topLogprobs } from '@tessera/sampling';
 import type { AcceptanceCall, Acceptance } from './acceptance/accept-draft.ts';
 import type { Draft } from './acceptance/draft.ts';
@@ -26,6 +26,8 @@ export interface RoundsCall {
   /** For messages. */
   readonly sourceName: string;
   readonly accept: (call: AcceptanceCall) => Acceptance;
+  /** Rounds that the device decides by itself: of chains, accepted where they are what it draws. Absent: the host decides. */
+  readonly chains?: ChainRounds | undefined;
   /** Depth of the deepest draft. */
   readonly longest: number;
   /** What it takes to propose and verify a token, in steps of the target; undefined: always propose as many as may be. */
@@ -60,10 +62,34 @@ export class Rounds {
 
   /** The next tokens of each row, one at least of each that is not done; none of the others, which stay as they are. */
   async round(): Promise<readonly (readonly NextToken[])[]> {
-    const { session, rows, source, signal } = this.#call;
+    const { rows, source, signal, chains } = this.#call;
     const active = rows.map((_, b) => !this.isDone(b));
     const drafts = await this.#propose(active);
     signal?.throwIfAborted();
+    const made = await (chains ? this.#byDevice(chains, active, drafts) : this.#byHost(active, drafts));
+    made.forEach(({ tokens }, b) => rows[b]!.generated.push(...tokens.map(({ id }) => id)));
+    await source.keep?.(made.map(({ path }) => path));
+    this.#rounds++;
+    return made.map(({ tokens }) => tokens);
+  }
+
+  async #byDevice(chains: ChainRounds, active: readonly boolean[], drafts: readonly Draft[]): Promise<readonly Made[]> {
+    const { rows } = this.#call;
+    const chosen = await chains.round(rows.map((row, b) => (active[b] ? [lastOf(row), ...drafts[b]!.tokens] : [])));
+    return chosen.map((ids, b) =>
+      active[b]
+        ? this.#taken(
+            b,
+            drafts[b]!,
+            ids.slice(0, -1).map((_, node) => node),
+            ids.map((id) => ({ id })),
+          )
+        : nothing,
+    );
+  }
+
+  async #byHost(active: readonly boolean[], drafts: readonly Draft[]): Promise<readonly Made[]> {
+    const { session, rows, signal } = this.#call;
     const tree = drafts.some(({ parents }) => parents);
     const logits = await session.readDraft(
       rows.map((row, b) => (active[b] ? [lastOf(row), ...drafts[b]!.tokens] : [])),
@@ -79,10 +105,7 @@ export class Rounds {
     await session.commitDraft(
       made.map(({ tokens, path }) => [0, ...path.map((node) => node + 1)].slice(0, tokens.length)),
     );
-    made.forEach(({ tokens }, b) => rows[b]!.generated.push(...tokens.map(({ id }) => id)));
-    await source.keep?.(made.map(({ path }) => path));
-    this.#rounds++;
-    return made.map(({ tokens }) => tokens);
+    return made;
   }
 
   async #propose(active: readonly boolean[]): Promise<readonly Draft[]> {
@@ -102,13 +125,10 @@ export class Rounds {
     });
   }
 
-  #decide(
-    b: number,
-    draft: Draft,
-    logits: Float32Array,
-  ): { readonly tokens: readonly NextToken[]; readonly path: readonly number[] } {
+  /** Decides about a draft by the logits after each of its nodes. */
+  #decide(b: number, draft: Draft, logits: Float32Array): Made {
     const { rows, accept, target } = this.#call;
-    const { prompt, generated, endIds, row, sampling, limit, logprobs } = rows[b]!;
+    const { prompt, generated, endIds, row, sampling, logprobs } = rows[b]!;
     const V = target.spec.vocabSize;
     const logitsAfter = (node: number): Float32Array => logits.subarray((node + 1) * V, (node + 2) * V);
     const textOf = (path: readonly number[]): number[] => [...generated, ...path.map((node) => draft.tokens[node]!)];
@@ -118,27 +138,37 @@ export class Rounds {
         processedDistribution(logitsAfter(node), { prompt, generated: textOf(nodes), endIds, row }, sampling),
       uniforms: (depth) => testNumbers({ seed: sampling.seed ?? 0, step: generated.length + depth, row }),
     });
-    const ids = [...path.map((node) => draft.tokens[node]!), next];
-    const end = ids.findIndex((id) => endIds?.includes(id));
-    const kept = Math.min(end < 0 ? ids.length : end + 1, limit - generated.length);
-    const tokens = ids.slice(0, kept).map((id, index): NextToken => {
+    const tokens = [...path.map((node) => draft.tokens[node]!), next].map((id, index): NextToken => {
       if (logprobs === undefined) return { id };
       const step = generated.length + index;
       const after = logitsAfter(index === 0 ? -1 : path[index - 1]!);
-      return {
-        id,
-        logprobs: { chosen: { id, logprob: logprobOf(after, id, step) }, top: topLogprobs(after, logprobs, step) },
-      };
+      const chosen = { id, logprob: logprobOf(after, id, step) };
+      return { id, logprobs: { chosen, top: topLogprobs(after, logprobs, step) } };
     });
+    return this.#taken(b, draft, path, tokens);
+  }
+
+  /** Takes what a round gave to a row, up to the end of its text. */
+  #taken(b: number, draft: Draft, path: readonly number[], tokens: readonly NextToken[]): Made {
+    const { endIds, limit, generated } = this.#call.rows[b]!;
+    const end = tokens.findIndex(({ id }) => endIds?.includes(id));
+    const kept = Math.min(end < 0 ? tokens.length : end + 1, limit - generated.length);
     const stayed = path.slice(0, kept);
     this.#drafted += draft.tokens.length;
     this.#accepted += stayed.length;
     this.#lengths[b]?.learn(Math.max(0, ...depthsOf(parentsOf(draft)).map((depth) => depth + 1)), path.length);
-    return { tokens, path: stayed };
+    return { tokens: tokens.slice(0, kept), path: stayed };
   }
 }
 
-const nothing = { tokens: [], path: [] } as const;
+/** What a round gave to a row. */
+interface Made {
+  readonly tokens: readonly NextToken[];
+  /** Nodes of the draft that stayed. */
+  readonly path: readonly number[];
+}
+
+const nothing: Made = { tokens: [], path: [] };
 
 function lastOf({ prompt, generated }: DraftedRow): number {
   return generated.at(-1) ?? prompt.at(-1)!;

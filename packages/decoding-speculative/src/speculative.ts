@@ -1,10 +1,11 @@
 import type { NextToken, TokenDecoder } from '@tessera/assembler';
 import { pause } from '@tessera/assembler';
+import { deviceSamplingOf } from '@tessera/sampling';
 import { UnsupportedOptionError } from '@tessera/tensor-core';
 import type { Acceptance, AcceptanceCall } from './acceptance/accept-draft.ts';
 import { acceptDraft } from './acceptance/accept-draft.ts';
 import { Rounds } from './rounds.ts';
-import type { DraftSource } from './sources/draft-source.ts';
+import type { DraftSource, OpenDraftSource } from './sources/draft-source.ts';
 
 /** Settings of {@link speculative}. */
 export interface SpeculativeOptions {
@@ -50,15 +51,28 @@ export function speculative({
           `speculative: a draft of ${longest} tokens and the one before it do not fit the ${session.longestDraft} entries that may be taken back. Set longest to ${session.longestDraft - 1} or less.`,
           { facts: { longest, room: session.longestDraft } },
         );
-      await session.prepareDraft(longest + 1, draft.trees);
       const { prompt, limit, ends, sampling, logprobs } = request;
       const rows = [{ prompt, generated: [] as number[], endIds: [...ends], row: 0, sampling, limit, logprobs }];
-      const capacity = prompt.length + limit + longest + 1;
-      const source = await draft.open({ target: model, rows, capacity, signal });
+      // A device that works beside the host decides about chains itself, so that a round is one submit and reads ids alone.
+      const there =
+        !model.device.onHost &&
+        !draft.trees &&
+        accept === acceptDraft &&
+        logprobs === undefined &&
+        deviceSamplingOf(sampling) !== undefined;
+      const chains = there ? session.chainRounds(rows.map((row) => ({ history: row, options: sampling }))) : undefined;
+      let source: OpenDraftSource | undefined;
+      const free = (): void => {
+        source?.[Symbol.dispose]?.();
+        chains?.dispose();
+      };
       try {
+        await (chains ? chains.prepare(longest + 1) : session.prepareDraft(longest + 1, draft.trees));
+        const capacity = prompt.length + limit + longest + 1;
+        source = await draft.open({ target: model, rows, capacity, coupled: there, signal });
         await session.read([prompt.slice(0, -1)], { signal, pause });
       } catch (error) {
-        source[Symbol.dispose]?.();
+        free();
         throw error;
       }
       const rounds = new Rounds({
@@ -68,6 +82,7 @@ export function speculative({
         source,
         sourceName: draft.name,
         accept,
+        chains,
         longest,
         cost: adaptive ? draft.cost(model) + verifyCost[model.device.onHost ? 'host' : 'gpu'] : undefined,
         signal,
@@ -86,7 +101,7 @@ export function speculative({
         get drafts() {
           return rounds.drafts;
         },
-        [Symbol.dispose]: () => source[Symbol.dispose]?.(),
+        [Symbol.dispose]: free,
       };
     },
   };

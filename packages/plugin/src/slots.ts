@@ -46,15 +46,18 @@ export interface SlotEntries {
   readonly lengths: Tensor;
 }
 
-/**
- * Slots for the entries of a step, as the policy has them.
- * @returns the slots after the step, the slot of each entry `[B, n]` (−1: it does not count), and what writes rows `[B, n, …]` there
- */
-export function takeSlots(
-  { positions, count }: Slots,
-  policy: CachePolicy,
-  entries: SlotEntries,
-): { readonly after: Slots; readonly slots: Tensor; write(into: Tensor, rows: Tensor): Tensor } {
+/** What {@link takeSlots} gives. */
+export interface TakenSlots {
+  /** The slots after the step. */
+  readonly after: Slots;
+  /** The slot of each entry, `[B, n]`, i32; −1: it does not count. */
+  readonly slots: Tensor;
+  /** Writes rows `[B, n, …]` into their slots of a cache `[B, S, …]`. */
+  readonly write: (into: Tensor, rows: Tensor) => Tensor;
+}
+
+/** Slots for the entries of a step, as the policy has them. */
+export function takeSlots({ positions, count }: Slots, policy: CachePolicy, entries: SlotEntries): TakenSlots {
   const n = entries.positions.shape[1]!;
   const { starts, lengths } = entries;
   const node = iota([1, n], 1);
@@ -92,16 +95,25 @@ export interface SlotCommit {
   readonly n: number;
 }
 
-/**
- * Moves what a path keeps into slots that follow each other; the other slots of the step are empty afterwards.
- * @returns the slots, where kept entries were (`from`) and where they are now (`to`, −1: not kept), `[B, depth]`, and what moves rows alike
- */
+/** What {@link commitSlots} gives. */
+export interface KeptSlots {
+  /** The slots after the commit. */
+  readonly kept: Slots;
+  /** Where the entries of the path were, `[B, depth]`, i32. */
+  readonly from: Tensor;
+  /** Where they are now, `[B, depth]`, i32; −1: not kept. */
+  readonly to: Tensor;
+  /** Moves the rows of a cache, `[B, S, …]`, alike. */
+  readonly move: (rows: Tensor) => Tensor;
+}
+
+/** Moves what a path keeps into slots that follow each other; the other slots of the step are empty afterwards. */
 export function commitSlots(
   before: Pick<Slots, 'count'>,
   after: Slots,
   policy: CachePolicy,
   { path, count, starts, n }: SlotCommit,
-): { readonly kept: Slots; readonly from: Tensor; readonly to: Tensor; move(rows: Tensor): Tensor } {
+): KeptSlots {
   const capacity = after.positions.shape[1]!;
   const first = expandDims(before.count, 1);
   const slotOf = (entry: Tensor): Tensor => policy.slotOf(add(first, entry), capacity);

@@ -12,4 +12,6 @@ export { deviceSamplingOf } from './on-device/device-sampling.ts';
 export type { DeviceSampler, SamplerRow, SamplerSettings } from './on-device/device-sampler.ts';
 export { deviceSampler } from './on-device/device-sampler.ts';
 export { chooseToken } from './on-device/choose-token.ts';
+export type { ChosenTokens } from './on-device/choose-tokens.ts';
+export { chooseTokens } from './on-device/choose-tokens.ts';
 export { chosenIds } from './on-device/choice.ts';

@@ -6,7 +6,7 @@ import { loadModel } from '../load-model.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
 /** What proposes tokens. */
-export type SpeculativeSource = { readonly kind: 'lookup' } | { readonly kind: 'draft'; readonly directory: string };
+type SpeculativeSource = { readonly kind: 'lookup' } | { readonly kind: 'draft'; readonly directory: string };
 
 /** Options about drafts. */
 export interface SpeculativeOptions {

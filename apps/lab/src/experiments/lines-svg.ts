@@ -26,7 +26,7 @@ const variables = (colours: readonly string[]): string =>
   colours.map((colour, index) => `--c${index}: ${colour};`).join(' ');
 
 /** Ground, text and colours of a picture, light and dark. */
-export const pictureStyle: string = `
+const pictureStyle: string = `
   :root { --ground: #ffffff; --text: #1b1f24; --soft: #59636e; --line: #d1d9e0; ${variables(light!)} }
   @media (prefers-color-scheme: dark) {
     :root { --ground: #0d1117; --text: #e6edf3; --soft: #9198a1; --line: #3d444d; ${variables(dark!)} }

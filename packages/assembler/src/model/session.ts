@@ -1,4 +1,4 @@
-import type { SamplerRow } from '@tessera/sampling';
+import type { DeviceSampling, SamplerRow } from '@tessera/sampling';
 import { deviceSampler, deviceSamplingOf } from '@tessera/sampling';
 import type { Device, HostArray, Tensor } from '@tessera/tensor-core';
 import {
@@ -13,6 +13,7 @@ import {
   treeLeaves,
 } from '@tessera/tensor-core';
 import { capacityOf } from '../generation/capacity.ts';
+import { ChainRounds } from './chain-rounds.ts';
 import { checkIds, checkLearnedPositions } from './check-rows.ts';
 import { Choices } from './choices.ts';
 import { OpenDraft, draftInputs, draftLength } from './open-draft.ts';
@@ -214,12 +215,7 @@ export class Session {
       this.#checkIds([...Array.from(prompt), ...Array.from(generated)], `choices, row ${b}`);
       this.#checkRoom(this.#lengths[b]! + most, b);
     });
-    const kinds = rows.map(({ options }) => deviceSamplingOf(options));
-    if (kinds.includes(undefined))
-      throw new FeatureUnavailableError(
-        'choices: logitsProcessors and noRepeatNgramSize need logits on the host. Use feed, and choose there.',
-      );
-    const sampling = { sampled: kinds.some((kind) => kind?.sampled), adjusted: kinds.some((kind) => kind?.adjusted) };
+    const sampling = samplingOf(rows, 'choices');
     const { device, graph } = this.#programs;
     const { vocabSize } = graph.resolved.spec;
     const given = deviceSampler(rows, sampling, vocabSize);
@@ -249,6 +245,57 @@ export class Session {
       return choice;
     };
     return new Choices({ step, most, atOnce: stepsAtOnce(device), vocabSize, free });
+  }
+
+  /**
+   * Rounds of speculation that the device decides by itself. The last token of each row's history must not have been read before.
+   * @param rows - history and options of each row; what a round chooses is counted from then on
+   * @throws {@link FeatureUnavailableError} for options that need logits on the host
+   */
+  chainRounds(rows: readonly SamplerRow[]): ChainRounds {
+    this.#checkCount(rows.length, 'chainRounds');
+    this.#checkNoDraft();
+    const sampling = samplingOf(rows, 'chainRounds');
+    const { device, graph } = this.#programs;
+    const { vocabSize } = graph.resolved.spec;
+    let sampler = mapTree(deviceSampler(rows, sampling, vocabSize), (leaf) =>
+      device.upload((leaf.source as { data: HostArray }).data, leaf),
+    );
+    const steps = rows.map(({ history }) => history.generated.length);
+    const run = async (tokens: readonly (readonly number[])[]): Promise<{ data: HostArray; n: number }> => {
+      this.#checkAlive();
+      tokens.forEach((row, b) => {
+        this.#checkIds(row, `chainRounds, row ${b}`);
+        this.#checkRoom(this.#lengths[b]! + row.length, b);
+      });
+      const n = this.#draftLength(Math.max(1, ...tokens.map((row) => row.length)), 0);
+      const { program, release } = await this.#programs.chain(this.#size, n, sampling);
+      try {
+        const choice = fromHost(Int32Array.from(steps.flatMap((step) => [0, 0, step])), [rows.length, 3]);
+        const [result, ...rest] = program.run([
+          ...draftInputs(tokens, undefined, n),
+          ...treeLeaves({ ...sampler, choice }),
+          ...this.#state,
+        ]);
+        if (sampler.marks) sampler = { ...sampler, marks: rest[0] };
+        this.#state = sampler.marks ? rest.slice(1) : rest;
+        // In the turn of the run, so that both are one submit; and what went wrong in steps that read the prompt.
+        const [data] = await Promise.all([device.read(result!), this.#caughtUp()]);
+        result!.dispose();
+        tokens.forEach((row, b) => {
+          if (row.length === 0) return;
+          const made = data[b * (2 * n + 1) + 2 * n]! + 1;
+          this.#lengths[b]! += made;
+          steps[b]! += made;
+        });
+        return { data, n };
+      } finally {
+        release();
+      }
+    };
+    const prepare = async (tokens: number): Promise<void> =>
+      (await this.#programs.chain(this.#size, this.#draftLength(tokens, 0), sampling)).release();
+    return new ChainRounds({ run, prepare, vocabSize, steps, free: () => disposeTree(sampler) });
   }
 
   /** Frees the state. Idempotent. */
@@ -388,6 +435,16 @@ export class Session {
     this.#state = state;
     chunk.forEach((row, b) => (this.#lengths[b]! += row.length));
   }
+}
+
+/** What a device does for rows together. */
+function samplingOf(rows: readonly SamplerRow[], where: string): DeviceSampling {
+  const kinds = rows.map(({ options }) => deviceSamplingOf(options));
+  if (kinds.includes(undefined))
+    throw new FeatureUnavailableError(
+      `${where}: logitsProcessors and noRepeatNgramSize need logits on the host. Use feed, and choose there.`,
+    );
+  return { sampled: kinds.some((kind) => kind?.sampled), adjusted: kinds.some((kind) => kind?.adjusted) };
 }
 
 /** A step that was started. In a record, since a promise would be waited for. */

@@ -7,6 +7,7 @@ import type { LanguageModelGraph, ModelParams, ModelState } from './language-mod
 import { ProgramCache } from './program-cache.ts';
 import type { HeldProgram } from './program-cache.ts';
 import { stepLengths } from './step-lengths.ts';
+import { verifyChain } from './verify-chain.ts';
 
 /** Which logits a step gives. */
 export type LogitsOf = 'none' | 'last' | 'all';
@@ -129,6 +130,17 @@ export class StepPrograms {
   }
 
   /**
+   * The program of rounds over chains of n tokens, see {@link verifyChain}. Inputs: tokens `[B, n]`, lengths `[B]`, the leaves of a
+   * sampler, those of the state; outputs: the result, the marks if choices are adjusted, the leaves of the state. It takes over
+   * state and marks. To be released after the last run.
+   */
+  chain(size: SessionSize, n: number, sampling: DeviceSampling): Promise<HeldProgram> {
+    const { sampled, adjusted } = sampling;
+    const key = `chain ${size.batch} ${size.capacity} ${n} ${sampled} ${adjusted}`;
+    return this.#programs.hold(key, this.#makeChain(size, n, sampling));
+  }
+
+  /**
    * Compiles what a generation in sessions of this size needs.
    * @param onCompiled - told how many of how many programs are ready
    */
@@ -186,8 +198,7 @@ export class StepPrograms {
       const { batch: B } = size;
       const { vocabSize: V } = this.graph.resolved.spec;
       const first = this.#firstState(size);
-      const row = { history: { prompt: [0], generated: [] }, options: {} };
-      const form = deviceSampler(new Array<typeof row>(B).fill(row), sampling, V);
+      const form = this.#samplerForm(B, sampling);
       const leaves = treeLeaves(form);
       const graph = trace(
         (...inputs) => {
@@ -208,6 +219,38 @@ export class StepPrograms {
       const all = [...leaves, ...treeLeaves(first)];
       return this.device.compile(graph, { donate: all.flatMap((leaf, index) => (taken.has(leaf) ? [index] : [])) });
     };
+  }
+
+  #makeChain(size: SessionSize, n: number, sampling: DeviceSampling): () => Promise<Program> {
+    return () => {
+      const { batch: B } = size;
+      const first = this.#firstState(size);
+      const form = this.#samplerForm(B, sampling);
+      const samplers = treeLeaves(form);
+      const graph = trace(
+        (tokens, lengths, ...inputs) => {
+          const made = verifyChain({
+            graph: this.graph,
+            params: this.#params,
+            tokens: tokens!,
+            lengths: lengths!,
+            sampler: fillTree(form, inputs),
+            sampling,
+            state: fillTree(first, inputs.slice(samplers.length)),
+          });
+          return [made.result, ...(made.marks ? [made.marks] : []), ...treeLeaves(made.state)];
+        },
+        [ids(B, n), ids(B), ...typesOf(form), ...typesOf(first)],
+      );
+      const all = [...samplers, ...treeLeaves(first)];
+      const taken = new Set([...treeLeaves(form.marks), ...treeLeaves(first)]);
+      return this.device.compile(graph, { donate: all.flatMap((leaf, index) => (taken.has(leaf) ? [index + 2] : [])) });
+    };
+  }
+
+  #samplerForm(batch: number, sampling: DeviceSampling): DeviceSampler {
+    const row = { history: { prompt: [0], generated: [] }, options: {} };
+    return deviceSampler(new Array<typeof row>(batch).fill(row), sampling, this.graph.resolved.spec.vocabSize);
   }
 
   #makeDraft({ n, tree, again, ...size }: DraftForm): () => Promise<Program> {

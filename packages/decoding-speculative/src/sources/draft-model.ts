@@ -3,7 +3,7 @@ import type { SamplingOptions } from '@tessera/sampling';
 import { placeOf, processedDistribution } from '@tessera/sampling';
 import type { Draft } from '../acceptance/draft.ts';
 import { noDraft } from '../acceptance/draft.ts';
-import { draftNumbers } from '../random-streams.ts';
+import { draftNumbers, testNumbers } from '../random-streams.ts';
 import type { DraftSource, DraftSourceCall, DraftedRow, OpenDraftSource } from './draft-source.ts';
 import { checkSameTokens } from './same-tokens.ts';
 
@@ -75,10 +75,10 @@ class DraftModelAtWork implements OpenDraftSource {
         q[b]!.push(drawn.q);
       });
     }
+    const listed = (sampling: SamplingOptions): boolean =>
+      this.#call.coupled === true || isGreedy(this.#optionsOf(sampling));
     return rows.map(({ sampling }, b) =>
-      tokens[b]!.length === 0
-        ? noDraft
-        : { tokens: tokens[b]!, ...(!isGreedy(this.#optionsOf(sampling)) && { drawn: { q: q[b]! } }) },
+      tokens[b]!.length === 0 ? noDraft : { tokens: tokens[b]!, ...(!listed(sampling) && { drawn: { q: q[b]! } }) },
     );
   }
 
@@ -128,7 +128,8 @@ class DraftModelAtWork implements OpenDraftSource {
     // Rows of padding are nothing that the target could be asked about.
     const shared = logits.subarray(0, this.#call.target.spec.vocabSize);
     const q = processedDistribution(shared, history, this.#optionsOf(sampling));
-    const numbers = draftNumbers({ seed: sampling.seed ?? 0, step: history.generated.length, row });
+    const numbersOf = this.#call.coupled ? testNumbers : draftNumbers;
+    const numbers = numbersOf({ seed: sampling.seed ?? 0, step: history.generated.length, row });
     return { token: placeOf(q, numbers(0)), q };
   }
 

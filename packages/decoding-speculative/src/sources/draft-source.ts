@@ -19,6 +19,11 @@ export interface DraftSourceCall {
   readonly rows: readonly DraftedRow[];
   /** Positions of the longest text. */
   readonly capacity: number;
+  /**
+   * True: a proposed token stays where it is what the target draws, whatever it was drawn from, so that it had better be drawn by
+   * the number that the target takes, `testNumbers(…)(0)`. Trees are not asked for. @defaultValue false
+   */
+  readonly coupled?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

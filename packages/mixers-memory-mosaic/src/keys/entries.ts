@@ -51,7 +51,7 @@ interface Documents {
 }
 
 /** Drafts that form a tree. */
-export interface Tree {
+interface Tree {
   /** `[B, n]`, i32: the parent of each node, −1 at a root. */
   readonly parents: Tensor;
   /** `[B, n, n]`, bool: row i is true at the ancestors of node i, itself included. */
