@@ -106,10 +106,37 @@ export class LanguageModelGraph {
     };
   }
 
+  /** Path of the matrix that logits are made with, `[V, D]`: with tied weights that of the embedding. */
+  get outputMatrix(): string {
+    return this.resolved.spec.head?.tied ? 'embedding.weight' : 'head.weight';
+  }
+
   /** Logits of whole sequences, `[B, T, V]`, and the residual stream before each layer (`N.x`) as links. */
   forward(params: ModelParams, batch: TokenBatch): { logits: Tensor; links: Links; aux?: Tensor } {
+    const { hidden, ...made } = this.hidden(params, batch);
+    return { logits: this.output(params, hidden), ...made };
+  }
+
+  /** What the output matrix reads of whole sequences, after the final norm, `[B, T, D]`; links as {@link LanguageModelGraph.forward}. */
+  hidden(params: ModelParams, batch: TokenBatch): { hidden: Tensor; links: Links; aux?: Tensor } {
     const { y, links, aux } = this.stack.forward(this.#stackCall(params, batch, positionsFrom(batch)));
-    return { logits: this.#head(params, y), links: links!, ...(aux && { aux }) };
+    return { hidden: this.#normed(params, y), links: links!, ...(aux && { aux }) };
+  }
+
+  /** Logits of what {@link LanguageModelGraph.hidden} gives, `[…, D]` → `[…, V]`. */
+  output(params: ModelParams, hidden: Tensor): Tensor {
+    return this.#finished(linear(hidden, params[this.outputMatrix]!, params['head.bias']));
+  }
+
+  /** Negative log-likelihood of each target by what {@link LanguageModelGraph.hidden} gives, in nats, `[…]`. */
+  outputLoss(params: ModelParams, hidden: Tensor, targets: Tensor): Tensor {
+    return linearCrossEntropy({
+      x: hidden,
+      weight: params[this.outputMatrix]!,
+      bias: params['head.bias'],
+      targets,
+      finish: (logits) => this.#finished(logits),
+    });
   }
 
   /**
@@ -118,15 +145,8 @@ export class LanguageModelGraph {
    * @param targets - `[B, T]`, i32: the token that follows each
    */
   loss(params: ModelParams, batch: TokenBatch, targets: Tensor): { loss: Tensor; links: Links; aux?: Tensor } {
-    const { y, links, aux } = this.stack.forward(this.#stackCall(params, batch, positionsFrom(batch)));
-    const loss = linearCrossEntropy({
-      x: this.#normed(params, y),
-      weight: this.#outputWeight(params),
-      bias: params['head.bias'],
-      targets,
-      finish: (logits) => this.#finished(logits),
-    });
-    return { loss, links: links!, ...(aux && { aux }) };
+    const { hidden, ...made } = this.hidden(params, batch);
+    return { loss: this.outputLoss(params, hidden, targets), ...made };
   }
 
   /** The state before the first token. */
@@ -142,21 +162,24 @@ export class LanguageModelGraph {
 
   /**
    * One step over n ≥ 1 tokens a row.
-   * @returns logits of the last token that counts `[B, 1, V]`, or of all `[B, n, V]`; positions of all
+   * @returns logits of the last token that counts `[B, 1, V]`, or of all `[B, n, V]`, and what the output matrix read for them;
+   *   positions of all
    */
   step(
     params: ModelParams,
     { depths, ...batch }: StepBatch,
     { position, stack }: ModelState,
     logitsOf: 'last' | 'all',
-  ): { logits: Tensor; state: ModelState; links: Links; positions: Tensor } {
+  ): { logits: Tensor; hidden: Tensor; state: ModelState; links: Links; positions: Tensor } {
     const next = add(expandDims(position, 1), depths ?? positionsFrom(batch));
     const made = this.#decoding.step({ ...this.#stackCall(params, batch, next), state: stack });
     const last = sub(add(batch.starts, batch.lengths), 1);
     const whole = logitsOf === 'all' || batch.tokens.shape[1] === 1;
     const rows = whole ? made.y : gather(made.y, expandDims(last, 1), { batchDims: 1 });
+    const hidden = this.#normed(params, rows);
     return {
-      logits: this.#head(params, rows),
+      logits: this.output(params, hidden),
+      hidden,
       state: { position: add(position, batch.lengths), stack: made.state },
       links: made.links!,
       positions: next,
@@ -229,19 +252,11 @@ export class LanguageModelGraph {
     return learned ? add(x, cast(gather(learned, positions), 'f32')) : x;
   }
 
-  #head(params: ModelParams, x: Tensor): Tensor {
-    return this.#finished(linear(this.#normed(params, x), this.#outputWeight(params), params['head.bias']));
-  }
-
   #normed(params: ModelParams, x: Tensor): Tensor {
     const { finalNorm } = this.resolved;
     return finalNorm
       ? finalNorm.part.forward({ params: subtree(params, 'finalNorm.'), config: finalNorm.config, x })
       : x;
-  }
-
-  #outputWeight(params: ModelParams): Tensor {
-    return params[this.resolved.spec.head?.tied ? 'embedding.weight' : 'head.weight']!;
   }
 
   #finished(logits: Tensor): Tensor {

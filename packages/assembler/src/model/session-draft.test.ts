@@ -123,6 +123,36 @@ describe.each(stacks)('%s', (_, mixers) => {
   });
 });
 
+test('of each token of a draft there is what the output matrix read, after the final norm', async () => {
+  await using model = await assembler.assemble(
+    { ...hybridSpec, finalNorm: { type: '@tessera/norms:rms' } },
+    { device: 'cpu' },
+  );
+  const { dModel: D, vocabSize, layers } = model.spec;
+  using session = await model.session({ batch: 2 });
+  await session.feed([prompt, prompt.slice(0, 3)]);
+  const { logits, hidden } = await session.readDraftWithHidden([
+    [1, 2, 3],
+    [4, 5, 6],
+  ]);
+  expect([logits.length, hidden.length]).toEqual([6 * vocabSize, 6 * D]);
+  const { taps } = await model.forward([[...prompt, 1, 2, 3]], { taps: [layers.length] });
+  const last = taps.get(layers.length)!.subarray(prompt.length * D);
+  for (const [row, scale] of [0, 1, 2].map((token) => [token, rms(last.subarray(token * D, (token + 1) * D))] as const))
+    expect(
+      largestDifference(
+        hidden.subarray(row * D, (row + 1) * D),
+        last.subarray(row * D, (row + 1) * D).map((value) => value / scale),
+      ),
+    ).toBeLessThan(1e-3);
+  await session.commitDraft([[0], [0, 1]]);
+  expect(session.length).toBe(prompt.length + 1);
+});
+
+function rms(values: Float32Array): number {
+  return Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length);
+}
+
 test('a draft has to be decided about, and be no longer than a ring has room for', async () => {
   await using model = await assembler.assemble(hybridSpec, { device: 'cpu' });
   using session = await model.session();

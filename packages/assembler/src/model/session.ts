@@ -142,42 +142,34 @@ export class Session {
     rows: readonly (readonly number[])[],
     parents?: readonly (readonly number[])[],
   ): Promise<Float32Array> {
-    this.#checkCount(rows.length, 'readDraft');
-    if (parents && this.#open)
-      throw new FeatureUnavailableError('readDraft: a tree is read by one call, not after others.');
-    rows.forEach((row, b) => {
-      this.#checkIds(row, `readDraft, row ${b}`);
-      this.#checkRoom(this.#lengths[b]! + (this.#open?.entriesOf(b) ?? 0) + row.length, b);
-    });
-    const { device } = this.#programs;
-    const n = this.#draftLength(Math.max(1, ...rows.map((row) => row.length)), this.#open?.entries ?? 0);
-    await this.#caughtUp();
-    const again = this.#open !== undefined;
-    const inputs = [...draftInputs(rows, parents, n), ...this.#state];
-    let logits: Tensor | undefined;
-    try {
-      const form = { ...this.#size, n, tree: parents !== undefined, again };
-      return (await this.#programs.draft(form, inputs, (made) => {
-        this.#open ??= new OpenDraft(this.#state);
-        this.#open.add({ record: made.record, n, lengths: rows.map((row) => row.length) });
-        this.#state = made.state;
-        logits = made.logits;
-        return device.read(logits);
-      })) as Float32Array;
-    } finally {
-      logits?.dispose();
-    }
+    const [logits] = await this.#readDraft(rows, parents, false);
+    return logits!;
+  }
+
+  /**
+   * {@link Session.readDraft} with what the output matrix read of each token, after the final norm: for whoever guesses from it
+   * what comes next.
+   * @returns logits `[B, n, V]` and hidden `[B, n, D]`, row-major
+   * @throws as {@link Session.readDraft}
+   */
+  async readDraftWithHidden(
+    rows: readonly (readonly number[])[],
+    parents?: readonly (readonly number[])[],
+  ): Promise<{ readonly logits: Float32Array; readonly hidden: Float32Array }> {
+    const [logits, hidden] = await this.#readDraft(rows, parents, true);
+    return { logits: logits!, hidden: hidden! };
   }
 
   /**
    * Compiles the step that reads so many tokens for the time being, so that what cannot be is refused before anything is read.
    * @param tree - true: the tokens will be a tree
+   * @param hidden - true: they will be read by {@link Session.readDraftWithHidden}
    * @throws as {@link Session.readDraft}
    */
-  async prepareDraft(tokens: number, tree = false): Promise<void> {
+  async prepareDraft(tokens: number, tree = false, hidden = false): Promise<void> {
     this.#checkAlive();
     const n = this.#draftLength(tokens, 0);
-    await this.#programs.prepareDraft({ ...this.#size, n, tree, again: false });
+    await this.#programs.prepareDraft({ ...this.#size, n, tree, again: false, hidden });
   }
 
   /**
@@ -310,6 +302,38 @@ export class Session {
   /** As {@link Session.dispose}, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  async #readDraft(
+    rows: readonly (readonly number[])[],
+    parents: readonly (readonly number[])[] | undefined,
+    hidden: boolean,
+  ): Promise<readonly Float32Array[]> {
+    this.#checkCount(rows.length, 'readDraft');
+    if (parents && this.#open)
+      throw new FeatureUnavailableError('readDraft: a tree is read by one call, not after others.');
+    rows.forEach((row, b) => {
+      this.#checkIds(row, `readDraft, row ${b}`);
+      this.#checkRoom(this.#lengths[b]! + (this.#open?.entriesOf(b) ?? 0) + row.length, b);
+    });
+    const { device } = this.#programs;
+    const n = this.#draftLength(Math.max(1, ...rows.map((row) => row.length)), this.#open?.entries ?? 0);
+    await this.#caughtUp();
+    const again = this.#open !== undefined;
+    const inputs = [...draftInputs(rows, parents, n), ...this.#state];
+    let told: readonly Tensor[] = [];
+    try {
+      const form = { ...this.#size, n, tree: parents !== undefined, again, hidden };
+      return (await this.#programs.draft(form, inputs, (made) => {
+        this.#open ??= new OpenDraft(this.#state);
+        this.#open.add({ record: made.record, n, lengths: rows.map((row) => row.length) });
+        this.#state = made.state;
+        told = made.told;
+        return Promise.all(told.map((tensor) => device.read(tensor)));
+      })) as Float32Array[];
+    } finally {
+      disposeTree(told);
+    }
   }
 
   get #lengthsOfSteps(): readonly number[] {

@@ -35,6 +35,8 @@ export interface DraftForm extends SessionSize {
   readonly tree: boolean;
   /** True: an earlier step may be taken back with it, so that the state is nobody's snapshot and is taken over. */
   readonly again: boolean;
+  /** True: what the output matrix reads of each entry is given, too. @defaultValue false */
+  readonly hidden?: boolean;
 }
 
 /** What a commit is given beside the state. */
@@ -86,17 +88,23 @@ export class StepPrograms {
   /**
    * One step over entries that {@link StepPrograms.commit} may take back.
    * @param inputs - tokens `[B, n]`, lengths `[B]`, of a tree parents and depths `[B, n]`, and the leaves of the state
-   * @param take - is given the logits of all entries, what a commit needs, and the leaves of the state
+   * @param take - is given what is read of all entries (logits `[B, n, V]`, and what the output matrix read `[B, n, D]` if it is
+   *   asked for), what a commit needs, and the leaves of the state
    */
   draft<T>(
     form: DraftForm,
     inputs: readonly Tensor[],
-    take: (made: { logits: Tensor; record: readonly Tensor[]; state: readonly Tensor[] }) => T,
+    take: (made: { told: readonly Tensor[]; record: readonly Tensor[]; state: readonly Tensor[] }) => T,
   ): Promise<Awaited<T>> {
     return this.#programs.use(draftKey(form), this.#makeDraft(form), (program) => {
-      const [logits, ...rest] = program.run(inputs);
-      const records = this.#linkNames.length + 1;
-      return take({ logits: logits!, record: rest.slice(0, records), state: rest.slice(records) });
+      const outputs = program.run(inputs);
+      const told = form.hidden ? 2 : 1;
+      const recorded = told + this.#linkNames.length + 1;
+      return take({
+        told: outputs.slice(0, told),
+        record: outputs.slice(told, recorded),
+        state: outputs.slice(recorded),
+      });
     });
   }
 
@@ -253,7 +261,7 @@ export class StepPrograms {
     return deviceSampler(new Array<typeof row>(batch).fill(row), sampling, this.graph.resolved.spec.vocabSize);
   }
 
-  #makeDraft({ n, tree, again, ...size }: DraftForm): () => Promise<Program> {
+  #makeDraft({ n, tree, again, hidden, ...size }: DraftForm): () => Promise<Program> {
     return () => {
       const { batch: B } = size;
       const first = this.#firstState(size);
@@ -276,6 +284,7 @@ export class StepPrograms {
           this.#linkNames = Object.keys(links).toSorted();
           return [
             made.logits,
+            ...(hidden ? [made.hidden] : []),
             ...this.#linkNames.map((name) => links[name]!),
             made.positions,
             ...treeLeaves(made.state),
@@ -325,8 +334,8 @@ export function changing({ choice, marks }: DeviceSampler): Pick<DeviceSampler, 
 
 const startKey = ({ batch, capacity }: SessionSize): string => `start ${batch} ${capacity}`;
 const stepKey = ({ batch, capacity, n, logits }: StepForm): string => `step ${batch} ${capacity} ${n} ${logits}`;
-const draftKey = ({ batch, capacity, n, tree, again }: DraftForm): string =>
-  `draft ${batch} ${capacity} ${n} ${tree} ${again}`;
+const draftKey = ({ batch, capacity, n, tree, again, hidden = false }: DraftForm): string =>
+  `draft ${batch} ${capacity} ${n} ${tree} ${again} ${hidden}`;
 const choiceKey = ({ batch, capacity }: SessionSize, { sampled, adjusted }: DeviceSampling): string =>
   `choice ${batch} ${capacity} ${sampled} ${adjusted}`;
 
