@@ -2,7 +2,7 @@ export { createTrainer } from './create-trainer.ts';
 export type { Trainer, TrainingProgress } from './trainer.ts';
 export type { TrainerOptions, TrainerSettings } from './trainer-options.ts';
 export type { Evaluation, TrainCall, TrainingEvent } from './training-event.ts';
-export type { Adapter, SaveAdapterCall } from './adapter.ts';
+export type { Adapter, AdapterLossCall, SaveAdapterCall } from './adapter.ts';
 export { batchOf, batchesOf } from './batch-source.ts';
 export type { BatchSource, TrainingBatch } from './batch-source.ts';
 export { scheduleFactor } from './schedule.ts';
@@ -19,6 +19,7 @@ export type {
   SgdSettings,
 } from './optimizers/optimizer-options.ts';
 export type { NewtonSchulz } from './optimizers/orthogonalize.ts';
+export type { BatchLoss, BatchTensors } from './step/next-token-loss.ts';
 export type { TrainingState } from './step/training-state.ts';
 export type { ByPath, Slots } from './optimizers/update-rule.ts';
 export { saveTraining } from './checkpoint/save-training.ts';

@@ -321,7 +321,7 @@ export class Trainer {
       graph: this.#graph,
       optimizer,
       form,
-      parametersOf: parametrization.parametersOf,
+      lossOf: parametrization.lossOf,
       clip: settings.clip,
       accumulate: batches.length,
       rows,

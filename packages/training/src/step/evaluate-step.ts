@@ -3,8 +3,7 @@ import type { Graph } from '@tessera/tensor-core';
 import { fillTree, stack, trace, treeLeaves } from '@tessera/tensor-core';
 import type { ByPath } from '../optimizers/update-rule.ts';
 import { namedIds } from './batch-ids.ts';
-import { nextTokenLoss } from './next-token-loss.ts';
-import type { StepSize } from './train-step.ts';
+import type { StepSize, TrainStep } from './train-step.ts';
 import { typesOf } from './training-state.ts';
 
 /** What an evaluation runs over. */
@@ -13,17 +12,17 @@ export interface EvaluateStep extends Omit<StepSize, 'accumulate'> {
   /** The form of the trained parameters. */
   readonly form: ByPath;
   /** As in {@link TrainStep}. */
-  parametersOf(trained: ByPath): ByPath;
+  readonly lossOf: TrainStep['lossOf'];
 }
 
 /** Inputs: the leaves of the parameters; tokens `[B, T + 1]` (i32), and what is beside them alike. Output: the mean loss and how many tokens it is of, `[2]`. */
-export function traceEvaluation({ graph, form, parametersOf, rows, context, beside }: EvaluateStep): Graph {
+export function traceEvaluation({ graph, form, lossOf, rows, context, beside }: EvaluateStep): Graph {
   const leaves = treeLeaves(form);
   const ids = { shape: [rows, context + 1], dtype: 'i32' } as const;
   return trace(
     (...inputs) => {
-      const params = parametersOf(fillTree(form, inputs.slice(0, leaves.length)));
-      const { loss, count } = nextTokenLoss(graph, params, namedIds(inputs.slice(leaves.length), beside));
+      const trained = fillTree(form, inputs.slice(0, leaves.length));
+      const { loss, count } = lossOf(graph, trained, namedIds(inputs.slice(leaves.length), beside));
       return [stack([loss, count], 0)];
     },
     [...typesOf(leaves), ids, ...beside.map(() => ids)],

@@ -3,7 +3,6 @@ import type { Device, Graph, Tensor } from '@tessera/tensor-core';
 import { abs, at, disposeTree, fillTree, gradOf, less, sum, trace, treeLeaves, where } from '@tessera/tensor-core';
 import type { ByPath } from '../optimizers/update-rule.ts';
 import { namedIds } from './batch-ids.ts';
-import { nextTokenLoss } from './next-token-loss.ts';
 import type { TrainStep } from './train-step.ts';
 import { largestFinite } from './train-step.ts';
 import { typesOf } from './training-state.ts';
@@ -32,7 +31,7 @@ export async function findNonFinite(
 }
 
 function traceCounts(step: TrainStep, inputs: readonly Tensor[], names: string[]): Graph {
-  const { form, graph, parametersOf, accumulate, optimizer, beside } = step;
+  const { form, graph, lossOf, accumulate, optimizer, beside } = step;
   const leaves = treeLeaves(form.params).length;
   return trace((...given) => {
     const params = fillTree(form.params, given.slice(0, leaves));
@@ -46,7 +45,7 @@ function traceCounts(step: TrainStep, inputs: readonly Tensor[], names: string[]
     for (const [name, tensor] of published(params)) count(`parameter ${name}`, tensor);
     for (let batch = 0; batch < accumulate; batch++) {
       const [random, ...ids] = given.slice(leaves).map((each) => at(each, 0, batch));
-      const made = nextTokenLoss(graph, parametersOf(params), { ...namedIds(ids, beside), random });
+      const made = lossOf(graph, params, { ...namedIds(ids, beside), random });
       const { length } = graph.resolved.layers;
       for (let layer = 0; layer <= length; layer++)
         count(

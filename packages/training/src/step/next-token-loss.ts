@@ -32,8 +32,8 @@ export interface BatchTensors {
 }
 
 /** What the loss of a batch is made of. */
-export interface NextTokenLoss {
-  /** Mean of −ln p of the next token over the tokens that count, a scalar. */
+export interface BatchLoss {
+  /** Mean of −ln p of the next token over the tokens that count, a scalar; of an adapter whatever it learns. */
   readonly loss: Tensor;
   /** How many tokens count, a scalar. */
   readonly count: Tensor;
@@ -53,7 +53,7 @@ export function nextTokenLoss(
   graph: LanguageModelGraph,
   params: ByPath,
   { tokens, segments, targets, random }: BatchTensors,
-): NextTokenLoss {
+): BatchLoss {
   const [B, length] = tokens.shape as readonly [number, number];
   const T = length - 1;
   const batch = {

@@ -23,8 +23,7 @@ import type { Optimizer } from '../optimizers/parameter-groups.ts';
 import type { ByPath, Slots } from '../optimizers/update-rule.ts';
 import type { BesideTokens } from './batch-ids.ts';
 import { namedIds } from './batch-ids.ts';
-import type { BatchTensors } from './next-token-loss.ts';
-import { nextTokenLoss } from './next-token-loss.ts';
+import type { BatchLoss, BatchTensors } from './next-token-loss.ts';
 import type { TrainingState } from './training-state.ts';
 import { typesOf } from './training-state.ts';
 
@@ -47,8 +46,8 @@ export interface TrainStep extends StepSize {
   readonly optimizer: Optimizer;
   /** The form of the state. */
   readonly form: TrainingState;
-  /** Parameters of the model from those that are trained. What else it reads is resident and stays as it is. */
-  parametersOf(trained: ByPath): ByPath;
+  /** Loss of a batch by what is trained. What else it reads is resident and stays as it is. */
+  lossOf(graph: LanguageModelGraph, trained: ByPath, batch: BatchTensors): BatchLoss;
   /** Limit of the gradient's global norm; undefined: none. */
   readonly clip: number | undefined;
 }
@@ -91,12 +90,12 @@ export function traceTrainStep(step: TrainStep): Graph {
 
 /** Mean loss and mean gradients of A batches, one after another so that only one of them is in memory. */
 function gradientsOf(
-  { graph, parametersOf, accumulate: A }: TrainStep,
+  { graph, lossOf, accumulate: A }: TrainStep,
   params: ByPath,
   batches: BatchTensors & { readonly random: Tensor },
 ): { readonly loss: Tensor; readonly gradients: ByPath } {
   const of = (batch: BatchTensors): { readonly loss: Tensor; readonly gradients: ByPath } => {
-    const { loss, objective } = nextTokenLoss(graph, parametersOf(params), batch);
+    const { loss, objective } = lossOf(graph, params, batch);
     return { loss, gradients: gradOf(objective, params) };
   };
   if (A === 1) return of(mapTree(batches, (each) => at(each, 0, 0)));
