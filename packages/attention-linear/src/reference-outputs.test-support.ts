@@ -19,7 +19,7 @@ import {
   transpose,
   zeros,
 } from '@tessera/tensor-core';
-import type { Entries } from './layer/entries.ts';
+import type { Entries } from '@tessera/plugin';
 import { resetAt } from './layer/recurrence.ts';
 
 const repository = fileURLToPath(new URL('../../../', import.meta.url));

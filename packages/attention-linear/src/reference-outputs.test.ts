@@ -2,7 +2,7 @@ import { linearAttentionChunked, linearAttentionRecurrent } from '@tessera/ops';
 import type { Tensor } from '@tessera/tensor-core';
 import { CpuDevice, fromHost, read, zeros } from '@tessera/tensor-core';
 import { expect, test } from 'vitest';
-import { entriesOf } from './layer/entries.ts';
+import { entriesOf } from '@tessera/plugin';
 import type { Form, ReferenceCase } from './reference-outputs.test-support.ts';
 import { constantsOf, folders, referenceCases, runOp } from './reference-outputs.test-support.ts';
 

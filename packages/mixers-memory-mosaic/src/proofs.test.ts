@@ -54,7 +54,7 @@ function furthest(a: readonly Row[], b: readonly Row[]): number {
   return Math.max(...a.flatMap((row, i) => row.map((value, j) => Math.abs(value - b[i]![j]!))));
 }
 
-describe('1. step equals parallel', () => {
+describe('memory mosaic 11.1: step equals parallel', () => {
   describe.each(kinds)('%s', (_, use) => {
     const layer = new Layer(use, D);
     const T = 7;
@@ -136,7 +136,7 @@ describe('1. step equals parallel', () => {
   });
 });
 
-describe('2. brute-force Gaussian Nadaraya–Watson', () => {
+describe('memory mosaic 11.2: brute-force Gaussian Nadaraya–Watson', () => {
   test('with bandwidth e^{−κ} it equals the form with softmax', async () => {
     const layer = new Layer(contextualMemory({ heads: 2 }), D);
     const x = drawn('gaussian', [1, 33, D]);
@@ -164,7 +164,7 @@ describe('2. brute-force Gaussian Nadaraya–Watson', () => {
   });
 });
 
-describe('3. what the norm takes away', () => {
+describe('memory mosaic 11.3: what the norm takes away', () => {
   const use = contextualMemory({ heads: 2 });
   const x = drawn('norms', [1, 12, D]);
 
@@ -184,7 +184,7 @@ describe('3. what the norm takes away', () => {
   });
 });
 
-describe('4. induction with a single layer, without training', () => {
+describe('memory mosaic 11.4: induction with a single layer, without training', () => {
   const V = 16;
   const identity = numbers(Array.from({ length: V }, (_, i) => Array.from({ length: V }, (_, j) => Number(i === j))));
 
@@ -236,7 +236,7 @@ describe('4. induction with a single layer, without training', () => {
   });
 });
 
-test('5. a persistent memory of one slot returns that slot’s value for any input', async () => {
+test('memory mosaic 11.5: a persistent memory of one slot returns that slot’s value for any input', async () => {
   const layer = new Layer(persistentMemory({ heads: 2, slots: 1 }), D);
   const stored = await rowsOf(layer.params['stored_values']!);
   const nu = await values(layer.params['value_scale']!);
@@ -247,7 +247,7 @@ test('5. a persistent memory of one slot returns that slot’s value for any inp
   }
 });
 
-test('6. with N = 3.5 D a block has 12 D² parameters, and scalars of heads', () => {
+test('memory mosaic 11.6: with N = 3.5 D a block has 12 D² parameters, and scalars of heads', () => {
   const [width, heads] = [16, 4];
   const count = (use: MixerUse): number =>
     Object.values(new Layer(use, width).params).reduce((total, { size }) => total + size, 0);
@@ -255,7 +255,7 @@ test('6. with N = 3.5 D a block has 12 D² parameters, and scalars of heads', ()
   expect(count(persistentMemory({ heads, slots: 3.5 * width }))).toBe(9 * width ** 2 + 3 * heads); // β, κ, ν
 });
 
-describe('10. gradients', () => {
+describe('memory mosaic 11.10: gradients', () => {
   const settings = { heads: 2, keyTaps: 2, bias: true };
   const uses: readonly [string, MixerUse][] = [
     ['contextual', contextualMemory({ heads: 2, bias: true })],

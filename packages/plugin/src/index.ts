@@ -10,5 +10,6 @@ export * from './plugin.ts';
 export * from './spec.ts';
 export * from './layout.ts';
 export * from './rows.ts';
+export * from './entries.ts';
 export * from './stepping.ts';
 export * from './setting-error.ts';

@@ -13,7 +13,7 @@ import { headwiseTaps, tapsOfChannels } from '../grouped/headwise-taps.ts';
 import { castled } from '../grouped/mix-parts.ts';
 import { checked, unread } from '../layer/checked.ts';
 import { convolve } from '../layer/convolve-streams.ts';
-import type { Entries } from '../layer/entries.ts';
+import type { Entries } from '@tessera/plugin';
 import type { RecurrentCall } from '../layer/recurrent-mixer.ts';
 import { historyRows } from '../layer/tap-parameters.ts';
 import { biasByDistance, checkBuckets } from './relative-buckets.ts';

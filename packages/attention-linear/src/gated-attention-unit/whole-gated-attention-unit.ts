@@ -30,7 +30,7 @@ import { castled } from '../grouped/mix-parts.ts';
 import type { SettingIssue } from '../layer/checked.ts';
 import { checked, unread } from '../layer/checked.ts';
 import { convolve } from '../layer/convolve-streams.ts';
-import { entriesOf } from '../layer/entries.ts';
+import { entriesOf } from '@tessera/plugin';
 import { historyRows } from '../layer/tap-parameters.ts';
 import type { GatedAttentionUnitParams, UnitConfig, UnitSettings } from './gated-attention-unit.ts';
 import { projectUnit, shiftTokens, unitFields, unitParams } from './gated-attention-unit.ts';

@@ -120,7 +120,7 @@ function run(call: Call, state: GatedDeltaProductState): { y: Tensor; state: Gat
     g: decay(call, H),
     S: state.S,
   };
-  const { o, S } = deltaProduct(entries.tree ? treeOfSteps(entries.tree, N) : formOf(n * N), steps);
+  const { o, S } = deltaProduct(entries.parents ? treeOfSteps(entries.parents, N) : formOf(n * N), steps);
   const gate = p.g_proj && ({ x: linear(x, p.g_proj), activation: 'silu' } as const);
   const norm = { weight: p.o_norm, eps: config.normEps };
   return { y: headOutput(o, { o_proj: p.o_proj, norm, gate }), state: { conv: history, S } };

@@ -1,7 +1,7 @@
 import type { Call, MixerFactory, Site } from '@tessera/plugin';
 import { defineMixer } from '@tessera/plugin';
 import type { Shape, Tensor } from '@tessera/tensor-core';
-import { entriesOf } from '../layer/entries.ts';
+import { entriesOf } from '@tessera/plugin';
 import type { RecurrentCall, RecurrentMixer } from '../layer/recurrent-mixer.ts';
 import { recurrentMixer } from '../layer/recurrent-mixer.ts';
 

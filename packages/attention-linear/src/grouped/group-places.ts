@@ -1,3 +1,5 @@
+import { ancestors } from '@tessera/ops';
+import type { Entries } from '@tessera/plugin';
 import type { Tensor } from '@tessera/tensor-core';
 import {
   add,
@@ -14,7 +16,6 @@ import {
   sum,
   where,
 } from '@tessera/tensor-core';
-import type { Entries } from '../layer/entries.ts';
 
 /** Where the entries of a call stand among the groups. */
 export interface Places {
@@ -44,12 +45,12 @@ export interface GoesOn {
 
 /** @param phase - entries of the open group, `[B]`, i32 */
 export function placesOf(entries: Entries, phase: Tensor, goesOn: GoesOn | undefined): Places {
-  const { valid, lengths, documents, tree } = entries;
+  const { valid, lengths, documents, parents } = entries;
   const n = valid.shape[1]!;
   const before = expandDims(phase, 1);
   const counted = expandDims(valid, 1);
-  if (tree) {
-    const sees = and(tree.ancestors, counted);
+  if (parents) {
+    const sees = and(ancestors(parents), counted);
     return { place: add(before, ordinal(sees)), sees };
   }
   const chain = and(lessEqual(iota([1, n, n], 2), iota([1, n, n], 1)), counted);

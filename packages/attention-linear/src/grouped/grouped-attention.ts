@@ -13,5 +13,5 @@ export function groupedAttention(call: GroupedCall): GroupedResult {
   const { entries, operands, rule } = call;
   const n = operands.v.shape[1]!;
   // Up to a group at once, pairs are less work than whole groups.
-  return entries.tree || entries.documents || n <= rule.group ? byPairs(call) : byGroups(call);
+  return entries.parents || entries.documents || n <= rule.group ? byPairs(call) : byGroups(call);
 }

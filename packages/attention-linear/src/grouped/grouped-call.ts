@@ -1,5 +1,5 @@
 import type { Tensor } from '@tessera/tensor-core';
-import type { Entries } from '../layer/entries.ts';
+import type { Entries } from '@tessera/plugin';
 
 /** What queries, keys and values of grouped attention are; entries aligned. P heads of keys, each shared by H / P of queries. */
 export interface GroupedOperands {

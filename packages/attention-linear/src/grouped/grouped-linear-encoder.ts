@@ -5,7 +5,7 @@ import { defineMixer, fields, int, refuseSegments, zeroInvalid } from '@tessera/
 import type { Tensor } from '@tessera/tensor-core';
 import { add, concat, matmul, pad, permute, reshape, slice, transpose, where, zeros } from '@tessera/tensor-core';
 import { checked } from '../layer/checked.ts';
-import { entriesOf } from '../layer/entries.ts';
+import { entriesOf } from '@tessera/plugin';
 import { repeatHeads } from '../layer/repeat-heads.ts';
 import { fromHeads, keysByHead, mergeShared, queriesByHead, splitShared } from './by-heads.ts';
 import { contradiction, groupedFields, groupedParams, unitQueryKeyValue } from './grouped-linear-attention.ts';

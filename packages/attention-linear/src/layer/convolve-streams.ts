@@ -1,5 +1,6 @@
 import type { ActivationName, ConvolvedStream } from '@tessera/ops';
 import { activations, causalConvolution, l2Normalize, shortConvolutions } from '@tessera/ops';
+import type { Entries, PackedDocuments } from '@tessera/plugin';
 import { pickRows, zeroInvalid } from '@tessera/plugin';
 import type { Tensor } from '@tessera/tensor-core';
 import {
@@ -20,7 +21,6 @@ import {
   where,
   zeros,
 } from '@tessera/tensor-core';
-import type { Documents, Entries, Tree } from './entries.ts';
 
 /** One stream of a layer: queries, keys or values. */
 export interface Stream extends ConvolvedStream {
@@ -52,7 +52,7 @@ export function convolveStreams(
 ): { y: Tensor[]; history: Tensor } {
   if (!taps) return { y: cutStreams(streams, streams.map(({ x }) => x)), history }; // prettier-ignore
   const activation = streams[0]!.activation;
-  const plain = !taps.bias && !entries.documents && !entries.tree;
+  const plain = !taps.bias && !entries.documents && !entries.parents;
   if (plain && streams.every((stream) => stream.activation === activation))
     return shortConvolutions({
       x: streams.map(({ x }) => x),
@@ -79,16 +79,16 @@ function cutStreams(streams: readonly Stream[], parts: readonly Tensor[]): Tenso
 
 /** A depthwise causal convolution of `x [B, n, C]` that goes on from `history [B, J − 1, C]`. */
 export function convolve(x: Tensor, taps: Taps, history: Tensor, entries: Entries): { y: Tensor; history: Tensor } {
-  const { lengths, documents, tree } = entries;
+  const { lengths, documents, parents } = entries;
   const J = taps.weight.shape[1]!;
   const input = zeroInvalid(x, entries.valid);
   const whole = concat([history, input], 1); // [B, J − 1 + n, C]
-  const y = tree
-    ? alongPaths(whole, taps, tree)
+  const y = parents
+    ? alongPaths(whole, taps, parents)
     : documents
       ? withinDocuments(whole, taps, documents)
       : causalConvolution(input, taps.weight, history, taps.bias);
-  if (tree) return { y, history };
+  if (parents) return { y, history };
   const last = add(expandDims(lengths, 1), expandDims(iota([J - 1]), 0)); // of `whole`, the J − 1 before entry `lengths`
   const kept = pickRows(whole, last);
   return { y, history: documents ? ofLastDocument(kept, last, documents) : kept };
@@ -99,11 +99,11 @@ function biased(y: Tensor, { bias }: Taps): Tensor {
 }
 
 /** Document of each row of [history | entries], `[B, J − 1 + n]`: that of the history is the first. */
-function documentOfRows({ index }: Documents, kept: number): Tensor {
+function documentOfRows({ index }: PackedDocuments, kept: number): Tensor {
   return concat([zeros([index.shape[0]!, kept]), index], 1);
 }
 
-function withinDocuments(whole: Tensor, taps: Taps, documents: Documents): Tensor {
+function withinDocuments(whole: Tensor, taps: Taps, documents: PackedDocuments): Tensor {
   const J = taps.weight.shape[1]!;
   const n = documents.index.shape[1]!;
   const rows = documentOfRows(documents, J - 1);
@@ -114,7 +114,7 @@ function withinDocuments(whole: Tensor, taps: Taps, documents: Documents): Tenso
   return biased(terms.reduce((total, term) => add(total, term)), taps); // prettier-ignore
 }
 
-function ofLastDocument(kept: Tensor, rows: Tensor, documents: Documents): Tensor {
+function ofLastDocument(kept: Tensor, rows: Tensor, documents: PackedDocuments): Tensor {
   const owner = gather(documentOfRows(documents, kept.shape[1]!), rows, { batchDims: 1 });
   return where(expandDims(equal(owner, slice(documents.index, 1, -1)), 2), kept, 0);
 }
@@ -123,7 +123,7 @@ function ofLastDocument(kept: Tensor, rows: Tensor, documents: Documents): Tenso
  * A tap that lies d entries back reads the d-th ancestor of a node, and where the path is shorter, what came before the tree. A table
  * says which row of [zeros | history | nodes] that is.
  */
-function alongPaths(whole: Tensor, taps: Taps, { parents }: Tree): Tensor {
+function alongPaths(whole: Tensor, taps: Taps, parents: Tensor): Tensor {
   const [B, n] = parents.shape as [number, number];
   const [C, J] = taps.weight.shape as [number, number];
   const rows = concat([zeros([B, 1, C]), whole], 1);

@@ -7,7 +7,7 @@ import type { SettingIssue } from './checked.ts';
 import { sharedEvenly, unread, unreadTaps } from './checked.ts';
 import type { Stream } from './convolve-streams.ts';
 import { convolveStreams } from './convolve-streams.ts';
-import type { Entries } from './entries.ts';
+import type { Entries } from '@tessera/plugin';
 import { headOutput } from './head-output.ts';
 import type { TapParams } from './tap-parameters.ts';
 import { historyRows, tapParams, tapsOf } from './tap-parameters.ts';

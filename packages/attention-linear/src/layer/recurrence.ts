@@ -1,9 +1,9 @@
 import type { LinearAttentionCall, LinearAttentionResult } from '@tessera/ops';
-import { linearAttentionChunked, linearAttentionRecurrent, linearAttentionTree } from '@tessera/ops';
+import { ancestors, linearAttentionChunked, linearAttentionRecurrent, linearAttentionTree } from '@tessera/ops';
+import type { Entries } from '@tessera/plugin';
 import { perEntry, zeroInvalid } from '@tessera/plugin';
 import type { Tensor } from '@tessera/tensor-core';
 import { where, zeros } from '@tessera/tensor-core';
-import type { Entries } from './entries.ts';
 
 /** Up to here one entry after another is less work than products of matrices over a chunk. */
 const longestStepByRecurrence = 16;
@@ -24,7 +24,8 @@ export function formOf(entries: number): (call: LinearAttentionCall) => LinearAt
 export function recurrence(call: LinearAttentionCall, entries: Entries): LinearAttentionResult {
   const { S } = call;
   const operands = { ...call, ...guarded(call, entries) };
-  if (entries.tree) return { o: linearAttentionTree({ ...operands, ancestors: entries.tree.ancestors }), S };
+  const { parents } = entries;
+  if (parents) return { o: linearAttentionTree({ ...operands, ancestors: ancestors(parents) }), S };
   return formOf(call.q.shape[1]!)(operands);
 }
 

@@ -1,11 +1,18 @@
-import { attention, linear } from '@tessera/ops';
+import { ancestors, attention, linear } from '@tessera/ops';
 import type { AttentionCall } from '@tessera/ops';
-import type { CachePolicy, Call, MixerFactory, Site } from '@tessera/plugin';
-import { contiguousCache, defineMixer, pickRows, refuseSegments, slotsSeen, windowCache } from '@tessera/plugin';
+import type { CachePolicy, Call, Entries, MixerFactory, Site } from '@tessera/plugin';
+import {
+  chainOf,
+  contiguousCache,
+  defineMixer,
+  entriesOf,
+  pickRows,
+  refuseSegments,
+  slotsSeen,
+  windowCache,
+} from '@tessera/plugin';
 import { and, equal, expandDims, iota, less, reshape, where } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
-import { chainOf, entriesOf } from '../keys/entries.ts';
-import type { Entries } from '../keys/entries.ts';
 import { headDimOf } from '../keys/key-config.ts';
 import { contextualMemoryConfig, contextualMemoryParams } from './contextual-config.ts';
 import type { ContextualMemoryConfig, ContextualMemoryParams } from './contextual-config.ts';
@@ -82,7 +89,7 @@ export const contextualMemory: MixerFactory<ContextualMemoryConfig, ContextualMe
           v: cache.values,
           queryPositions: positions,
           keyPositions: cache.positions,
-          ...(entries.tree && { mask: slotsSeen(entries.tree.ancestors, slots, cache.keys.shape[1]!) }),
+          ...(entries.parents && { mask: slotsSeen(ancestors(entries.parents), slots, cache.keys.shape[1]!) }),
         });
         return { y: entries.restore(y), state: { pending: made.pending, pairs: cache } };
       },

@@ -1,9 +1,9 @@
 import { linear } from '@tessera/ops';
+import type { Entries } from '@tessera/plugin';
 import { zeroInvalid } from '@tessera/plugin';
 import { add, and, greaterEqual, mul, reshape, sub, zeros } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
-import { depths, entriesBefore, lastEntries, sameDocument } from '../keys/entries.ts';
-import type { Entries } from '../keys/entries.ts';
+import { depths, entriesBefore, lastEntries, sameDocument } from '../keys/entries-before.ts';
 import { headDimOf } from '../keys/key-config.ts';
 import { scaleHeads, tapped, unit, unitKeys } from '../keys/memory-keys.ts';
 import { inputsBefore, mixesValues } from './contextual-config.ts';

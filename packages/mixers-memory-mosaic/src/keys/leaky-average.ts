@@ -1,8 +1,8 @@
-import { linearAttentionChunked, linearAttentionRecurrent, linearAttentionTree } from '@tessera/ops';
+import { ancestors, linearAttentionChunked, linearAttentionRecurrent, linearAttentionTree } from '@tessera/ops';
+import type { Entries } from '@tessera/plugin';
 import { perEntry, zeroInvalid } from '@tessera/plugin';
 import { broadcastTo, neg, ones, reshape, where } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
-import type { Entries } from './entries.ts';
 
 /** Up to here one entry after another is less work than products of matrices over a chunk. */
 const longestStepByRecurrence = 16;
@@ -34,7 +34,8 @@ export function leakyAverage(
     S: average,
     g: logDecay(beta, [B, n, H], entries),
   };
-  if (entries.tree) return { averages: linearAttentionTree({ ...call, ancestors: entries.tree.ancestors }), average };
+  const { parents } = entries;
+  if (parents) return { averages: linearAttentionTree({ ...call, ancestors: ancestors(parents) }), average };
   const { o, S } = n <= longestStepByRecurrence ? linearAttentionRecurrent(call) : linearAttentionChunked(call);
   return { averages: o, average: S };
 }

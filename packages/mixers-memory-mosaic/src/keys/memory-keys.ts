@@ -1,8 +1,8 @@
 import { l2Normalize, linear } from '@tessera/ops';
+import type { Entries } from '@tessera/plugin';
 import { abs, exp, full, minimum, mul, reshape, stack } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
-import { entriesBefore } from './entries.ts';
-import type { Entries } from './entries.ts';
+import { entriesBefore } from './entries-before.ts';
 import { headDimOf, scalarFactor } from './key-config.ts';
 import type { MemoryConfig, MemoryParams } from './key-config.ts';
 import { leakyAverage } from './leaky-average.ts';

@@ -1,9 +1,9 @@
 import { attention, linear } from '@tessera/ops';
 import type { Call, MixerFactory, ParamSpecs } from '@tessera/plugin';
-import { defineMixer, fields, int, normal, number, pickRows } from '@tessera/plugin';
+import { chainOf, defineMixer, entriesOf, fields, int, normal, number, pickRows } from '@tessera/plugin';
 import { broadcastTo, expandDims, iota, less, mean, permute, reshape, where, zeros } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
-import { chainOf, entriesOf, lastEntries } from '../keys/entries.ts';
+import { lastEntries } from '../keys/entries-before.ts';
 import { headDimOf, memoryFields, memoryParams } from '../keys/key-config.ts';
 import type { MemoryConfig, MemoryParams } from '../keys/key-config.ts';
 import { scaleHeads, unitKeys } from '../keys/memory-keys.ts';

@@ -1,13 +1,12 @@
 import type { MixerFactory, ParamSpec } from '@tessera/plugin';
 import { decodingOf, validate } from '@tessera/plugin';
-import { CpuDevice, fromHost, randomKey, randomNormal, read, zeros } from '@tessera/tensor-core';
+import { CpuDevice, fromHost, randomKey, randomNormal, read } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
 import { expect, test } from 'vitest';
 import { deltaNet } from '../delta-net/delta-net.ts';
 import { gatedDeltaNet } from '../gated-delta-net/gated-delta-net.ts';
 import { kernelAttention } from '../kernel-attention/kernel-attention.ts';
 import { shortConvolution } from '../short-convolution/short-convolution.ts';
-import { entriesOf } from './entries.ts';
 
 const [D, T] = [6, 23];
 const device = new CpuDevice({ precision: 'f64' });
@@ -63,31 +62,4 @@ test.each<[string, Any, object]>([
   }
   expect(Math.max(...made.map((value, i) => Math.abs(value - whole[i]!)))).toBeLessThan(1e-10);
   expect(Math.max(...made.map(Math.abs))).toBeGreaterThan(1e-2);
-});
-
-test('nodes of a tree that are said to be of several documents are refused', () => {
-  const both = { starts: row(0), lengths: row(3), segments: ints([0, 0, 1]), parents: ints([-1, 0, 0]) };
-  expect(() => entriesOf(both, 3, 'a-package:mixer')).toThrow(
-    'a-package:mixer: a step over a tree was given segments, and all nodes of a tree are of one document. Give either parents or segments.',
-  );
-});
-
-test('parents are counted from the first entry of a row', async () => {
-  const parents = fromHost(Int32Array.of(9, 9, -1, 2, 2, 4), [1, 6]);
-  const { tree, valid } = entriesOf({ starts: row(2), lengths: row(4), parents }, 6, 'x:y');
-  expect([...(await read(tree!.parents))]).toEqual([-1, 0, 0, 2, -1, -1]);
-  expect([...(await read(valid))]).toEqual([1, 1, 1, 1, 0, 0]);
-  expect([...(await read(tree!.ancestors))].slice(18, 24)).toEqual([1, 0, 1, 1, 0, 0]);
-});
-
-test('a single entry stays where it is', async () => {
-  const { valid, align, tree, documents } = entriesOf(
-    { starts: row(0), lengths: row(0), segments: ints([3]) },
-    1,
-    'x:y',
-  );
-  const x = zeros([1, 1, 2]);
-  expect(align(x)).toBe(x);
-  expect([...(await read(valid))]).toEqual([0]);
-  expect([tree, documents]).toEqual([undefined, undefined]);
 });
