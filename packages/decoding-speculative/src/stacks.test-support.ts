@@ -18,18 +18,32 @@ export const assembler: Assembler = createAssembler({
 });
 
 const delta = gatedDeltaNet({ keyHeads: 2, valueHeads: 2, keyDim: 4, valueDim: 4 });
+/** Groups end within the texts of these tests, and within drafts. */
+const grouped = groupedLinearAttention({ heads: 2, group: 4, convolution: 3 });
 
 /** Stacks of every kind of memory. */
 export const stacks: readonly [string, readonly MixerInput[]][] = [
   ['softmax', [softmaxAttention({ heads: 2, rotary: {} }), softmaxAttention({ heads: 2 })]],
   ['a window', [softmaxAttention({ heads: 2, window: 4, rotary: {} })]],
   ['latent', [multiHeadLatentAttention({ heads: 2, latentDim: 6, headDim: 4, rotaryDim: 2 })]],
-  ['linear', [delta, shortConvolution({}), groupedLinearAttention({ heads: 2 })]],
+  ['linear', [delta, shortConvolution({}), grouped]],
   ['Memory Mosaic', [contextualMemory({ heads: 2 }), persistentMemory({ heads: 2, slots: 5 })]],
   [
     'hybrid',
     [delta, softmaxAttention({ heads: 2, window: 5 }), contextualMemory({ heads: 2 }), softmaxAttention({ heads: 2 })],
   ],
+];
+
+/** Every kind of memory in one stack. */
+export const allKinds: readonly MixerInput[] = [
+  softmaxAttention({ heads: 2, rotary: {} }),
+  delta,
+  multiHeadLatentAttention({ heads: 2, latentDim: 6, headDim: 4, rotaryDim: 2 }),
+  grouped,
+  contextualMemory({ heads: 2 }),
+  persistentMemory({ heads: 2, slots: 5 }),
+  shortConvolution({}),
+  softmaxAttention({ heads: 2, window: 5 }),
 ];
 
 /** A small model of such layers. */

@@ -34,7 +34,7 @@ async function afresh(stream: LayerStream, T: number, sinks: number, window: num
 }
 
 describe.each(uses)('%s', (_, use) => {
-  test('without sinks and with a window of all, and with any sinks and a window of the rest, it is full causal attention', async () => {
+  test('streaming sinks 10.1: without sinks and with a window of all, and with any sinks and a window of the rest, it is full causal attention', async () => {
     const T = 11;
     const full = await afresh(new LayerStream(use, undefined), T, 0, T);
     for (const sinks of [0, 1, 4, 11, 20]) {
@@ -43,7 +43,7 @@ describe.each(uses)('%s', (_, use) => {
     }
   });
 
-  test('before the first eviction it equals the ordinary cache bit for bit', async () => {
+  test('streaming sinks 10.2: before the first eviction it equals the ordinary cache bit for bit', async () => {
     const policy = sinkCache({ sinks: 3, window: 7 });
     const slots = (): number => policy.slots({ capacity: 1, chunk: 5 });
     const plain = new LayerStream(use, { ...contiguousCache, slots }, { chunk: 5 });
@@ -61,7 +61,7 @@ describe.each(uses)('%s', (_, use) => {
     [3, 1],
     [2, 7],
   ])(
-    'step by step with %i sinks and a window of %i equals dense attention over the kept tokens at positions 0 … m − 1',
+    'streaming sinks 10.3: step by step with %i sinks and a window of %i equals dense attention over the kept tokens at positions 0 … m − 1',
     async (sinks, window) => {
       const T = sinks + 4 * window + 3;
       const stream = new LayerStream(use, sinkCache({ sinks, window }));
@@ -70,7 +70,7 @@ describe.each(uses)('%s', (_, use) => {
     },
   );
 
-  test('a prompt in two parts, band and sinks, equals steps, whatever the chunks', async () => {
+  test('streaming sinks 10.4: a prompt in two parts, band and sinks, equals steps, whatever the chunks', async () => {
     const T = 41;
     const policy = sinkCache({ sinks: 3, window: 6 });
     const steps = await new LayerStream(use, policy).through(tokens, single(T));
@@ -84,7 +84,7 @@ describe.each(uses)('%s', (_, use) => {
 describe('the ring', () => {
   const use = uses[0]![1];
 
-  test('kept 0, 1, 2, 3, 6, 7, 8 and the newest 9 stand at 0 … 7', async () => {
+  test('streaming sinks 10.6: kept 0, 1, 2, 3, 6, 7, 8 and the newest 9 stand at 0 … 7', async () => {
     const stream = new LayerStream(use, sinkCache({ sinks: 4, window: 4 }));
     await stream.through(tokens, single(9));
     const [y] = await stream.step(tokens);
@@ -96,18 +96,21 @@ describe('the ring', () => {
     expect(distance(await there.step(tokens), [y!])).toBeGreaterThan(1e-3);
   });
 
-  test.each([3, 5, 7])('of %i slots beside 2 that stay wraps more than three times', async (window) => {
-    const stream = new LayerStream(use, sinkCache({ sinks: 2, window }));
-    for (let t = 0; t < 2 + 4 * window; t++) {
-      await stream.step(tokens);
-      const held = await read(stream.state['positions']!, new CpuDevice());
-      const expected = Array.from({ length: 2 + window }, (_, slot) => (slot <= t && slot < 2 ? slot : -1));
-      for (let at = Math.max(2, t - window + 1); at <= t; at++) expected[2 + ((at - 2) % window)] = at;
-      expect([...held]).toEqual(expected);
-    }
-  });
+  test.each([3, 5, 7])(
+    'streaming sinks 10.6: of %i slots beside 2 that stay it wraps more than three times',
+    async (window) => {
+      const stream = new LayerStream(use, sinkCache({ sinks: 2, window }));
+      for (let t = 0; t < 2 + 4 * window; t++) {
+        await stream.step(tokens);
+        const held = await read(stream.state['positions']!, new CpuDevice());
+        const expected = Array.from({ length: 2 + window }, (_, slot) => (slot <= t && slot < 2 ? slot : -1));
+        for (let at = Math.max(2, t - window + 1); at <= t; at++) expected[2 + ((at - 2) % window)] = at;
+        expect([...held]).toEqual(expected);
+      }
+    },
+  );
 
-  test('takes as many bytes at step 100 000 as at step 10, and nothing has drifted', async () => {
+  test('streaming sinks 10.8: takes as many bytes at step 100 000 as at step 10, and nothing has drifted', async () => {
     const stream = new LayerStream(use, sinkCache({ sinks: 4, window: 20 }), { chunk: 100 });
     await stream.through(tokens, single(10));
     const { bytes } = stream;
@@ -130,7 +133,7 @@ describe('the ring', () => {
     expect(distance([y!], [await stream.afresh(tokens, keptAt(far + 9, 4, 6))])).toBeLessThan(close);
   });
 
-  test('is no memory: what was evicted has no influence, a sink has', async () => {
+  test('streaming sinks 10.10: is no memory, what was evicted has no influence, a sink has', async () => {
     const outcome = async (changed: number): Promise<Float64Array[]> => {
       const other = drawnStream(8, 77);
       const stream = new LayerStream(use, sinkCache({ sinks: 2, window: 5 }));

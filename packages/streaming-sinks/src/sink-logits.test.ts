@@ -34,7 +34,7 @@ const furthest = async (a: Tensor, b: Tensor): Promise<number> => {
 };
 
 describe('scores of one more key without a value', () => {
-  test('softmax off by one equals a key of zeros with a value of zeros', async () => {
+  test('streaming sinks 10.5: softmax off by one equals a key of zeros with a value of zeros', async () => {
     const padded = (x: Tensor): Tensor => concat([x, zeros([B, 1, G, d])], 1);
     const appended = attention({
       ...call,
@@ -46,7 +46,7 @@ describe('scores of one more key without a value', () => {
     expect(await furthest(attention(call), appended)).toBeGreaterThan(1e-2);
   });
 
-  test('a logit of each head equals a column that is appended to the scores and dropped after the softmax', async () => {
+  test('streaming sinks 10.5: a logit of each head equals a column that is appended to the scores and dropped after the softmax', async () => {
     const b = numbers(H, 9).map((value) => 2 * value);
     const [q, k, v] = await Promise.all([values(call.q), values(call.k), values(call.v)]);
     const expected: number[] = [];
@@ -73,7 +73,7 @@ describe('scores of one more key without a value', () => {
     expect(Math.max(...o.map((value, i) => Math.abs(value - expected[i]!)))).toBeLessThan(1e-12);
   });
 
-  test('far below zero they are ordinary softmax, far above they leave nothing', async () => {
+  test('streaming sinks 10.5: far below zero they are ordinary softmax, far above they leave nothing', async () => {
     expect(await furthest(attention({ ...call, sinkLogits: heads(-1e9) }), attention(call))).toBe(0);
     expect(await values(attention({ ...call, sinkLogits: heads(1e9) }))).toEqual(new Array(B * n * H * d).fill(0));
   });
@@ -86,7 +86,7 @@ describe('scores of one more key without a value', () => {
     );
   });
 
-  test('have the gradient −Σ p_b (do · o), which finite differences confirm', async () => {
+  test('streaming sinks 10.7: have the gradient −Σ p_b (do · o), which finite differences confirm', async () => {
     const b = fromHost(numbers(H, 9), [H]);
     const cotangent = drawn([B, n, H, d], 4);
     const loss = (logits: Tensor): Tensor => sum(mul(attention({ ...call, sinkLogits: logits }), cotangent));

@@ -34,8 +34,8 @@ function fits(p: typeof plain, drafter: Drafter, decide: Decide): { readonly two
 
 describe.each(drafters)('%s leaves the joint law of the first two and three tokens as it is', (_, drafterOf) => {
   test.each([
-    ['with a draft of another model', plain, draft],
-    ['with top-k, top-p and a temperature, and a draft of another one', narrowed, warmer],
+    ['speculative 11.1: with a draft of another model', plain, draft],
+    ['speculative 11.2: with top-k, top-p and a temperature, and a draft of another one', narrowed, warmer],
   ])('%s', (__, p, q) => {
     const { two, three } = fits(p, drafterOf(q), acceptDraft);
     expect(two.statistic).toBeLessThan(two.limit);
@@ -43,7 +43,7 @@ describe.each(drafters)('%s leaves the joint law of the first two and three toke
   });
 });
 
-test('typical acceptance fails the same test: it is approximate', () => {
+test('speculative 11.7: typical acceptance fails the same test: it is approximate', () => {
   const { two, three } = fits(plain, chainOf(draft, 3), approximateTypicalAcceptance);
   expect(two.statistic).toBeGreaterThan(3 * two.limit);
   expect(three.statistic).toBeGreaterThan(3 * three.limit);
@@ -58,7 +58,7 @@ test('drawing by a list and testing as if it had been drawn fails it, too', () =
   expect(two.statistic).toBeGreaterThan(3 * two.limit);
 });
 
-describe('acceptance', () => {
+describe('speculative 11.3: acceptance', () => {
   test('is Σ min(p, q), within four standard deviations', () => {
     const [p, q] = [plain([]), draft([])];
     const expected = p.reduce((sum, share, id) => sum + Math.min(share, q[id]!), 0);

@@ -10,18 +10,33 @@ export const V = 8;
 /** A model that is a table: what follows depends on the last two tokens. */
 export type TableModel = (text: readonly number[]) => Float32Array;
 
-/** A table of random logits under sampling options. */
-export function tableModel(seed: number, options: SamplingOptions): TableModel {
+/** What of a text a table depends on. */
+const keyOf = (text: readonly number[]): number => text.slice(-2).reduce((sum, token) => sum * (V + 1) + token + 1, 0);
+
+/** A table of random logits. */
+export function tableLogits(seed: number): TableModel {
   const rows = new Map<number, Float32Array>();
   return (text) => {
-    const key = text.slice(-2).reduce((sum, token) => sum * (V + 1) + token + 1, 0);
+    const step = keyOf(text);
+    let row = rows.get(step);
+    if (!row) {
+      row = Float32Array.from({ length: V }, (_, draw) => 5 * uniformOf({ seed, step, row: 77, draw }) - 2.5);
+      rows.set(step, row);
+    }
+    return row;
+  };
+}
+
+/** A table of random logits under sampling options. */
+export function tableModel(seed: number, options: SamplingOptions): TableModel {
+  const logits = tableLogits(seed);
+  const rows = new Map<number, Float32Array>();
+  return (text) => {
+    const key = keyOf(text);
     let row = rows.get(key);
     if (!row) {
-      const logits = Float32Array.from(
-        { length: V },
-        (_, id) => 5 * uniformOf({ seed, step: key, row: 77, draw: id }) - 2.5,
-      );
-      rows.set(key, (row = processedDistribution(logits, { prompt: text, generated: [] }, options)));
+      row = processedDistribution(logits(text).slice(), { prompt: text, generated: [] }, options);
+      rows.set(key, row);
     }
     return row;
   };
