@@ -30,6 +30,10 @@ export interface RoundsCall {
   readonly chains?: ChainRounds | undefined;
   /** Depth of the deepest draft. */
   readonly longest: number;
+  /** Nodes of the largest draft. @defaultValue as many as the session may take back */
+  readonly nodes?: number | undefined;
+  /** The source looks at what the target's output matrix read: its `hidden`. @defaultValue false */
+  readonly hidden?: boolean | undefined;
   /** What it takes to propose and verify a token, in steps of the target; undefined: always propose as many as may be. */
   readonly cost: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -68,7 +72,10 @@ export class Rounds {
     signal?.throwIfAborted();
     const made = await (chains ? this.#byDevice(chains, active, drafts) : this.#byHost(active, drafts));
     made.forEach(({ tokens }, b) => rows[b]!.generated.push(...tokens.map(({ id }) => id)));
-    await source.keep?.(made.map(({ path }) => path));
+    await source.keep?.(
+      made.map(({ path }) => path),
+      made.map(({ hidden }) => hidden),
+    );
     this.#rounds++;
     return made.map(({ tokens }) => tokens);
   }
@@ -89,27 +96,44 @@ export class Rounds {
   }
 
   async #byHost(active: readonly boolean[], drafts: readonly Draft[]): Promise<readonly Made[]> {
-    const { session, rows, signal } = this.#call;
-    const tree = drafts.some(({ parents }) => parents);
-    const logits = await session.readDraft(
-      rows.map((row, b) => (active[b] ? [lastOf(row), ...drafts[b]!.tokens] : [])),
-      tree
-        ? drafts.map((draft, b) => (active[b] ? [-1, ...parentsOf(draft).map((parent) => parent + 1)] : []))
-        : undefined,
-    );
+    const { rows, session, signal } = this.#call;
+    const { logits, hidden } = await this.#read(active, drafts);
     signal?.throwIfAborted();
-    const width = logits.length / rows.length;
-    const made = rows.map((_, b) =>
-      active[b] ? this.#decide(b, drafts[b]!, logits.subarray(b * width, (b + 1) * width)) : nothing,
-    );
+    const ofRow = (values: Float32Array, b: number): Float32Array => {
+      const width = values.length / rows.length;
+      return values.subarray(b * width, (b + 1) * width);
+    };
+    const made = rows.map((_, b): Made => {
+      if (!active[b]) return nothing;
+      const decided = this.#decide(b, drafts[b]!, ofRow(logits, b));
+      if (!hidden) return decided;
+      const { dModel: D } = this.#call.target.spec;
+      const last = (decided.path.at(-1) ?? -1) + 1;
+      return { ...decided, hidden: ofRow(hidden, b).subarray(last * D, (last + 1) * D) };
+    });
     await session.commitDraft(
       made.map(({ tokens, path }) => [0, ...path.map((node) => node + 1)].slice(0, tokens.length)),
     );
     return made;
   }
 
+  /** What the model says of drafts, each behind the last token of its text. */
+  #read(
+    active: readonly boolean[],
+    drafts: readonly Draft[],
+  ): Promise<{ readonly logits: Float32Array; readonly hidden?: Float32Array }> {
+    const { session, rows, hidden } = this.#call;
+    const tokens = rows.map((row, b) => (active[b] ? [lastOf(row), ...drafts[b]!.tokens] : []));
+    const parents = drafts.some((draft) => draft.parents)
+      ? drafts.map((draft, b) => (active[b] ? [-1, ...parentsOf(draft).map((parent) => parent + 1)] : []))
+      : undefined;
+    return hidden
+      ? session.readDraftWithHidden(tokens, parents)
+      : session.readDraft(tokens, parents).then((logits) => ({ logits }));
+  }
+
   async #propose(active: readonly boolean[]): Promise<readonly Draft[]> {
-    const { session, rows, source, sourceName, longest, target } = this.#call;
+    const { session, rows, source, sourceName, longest, nodes = Infinity, target } = this.#call;
     const most = rows.map(({ limit, generated }, b) => {
       if (!active[b]) return 0;
       const wanted = this.#lengths[b]?.next() ?? longest;
@@ -121,7 +145,7 @@ export class Rounds {
     return rows.map((_, b) => {
       const draft = proposed[b] ?? noDraft;
       checkDraft(draft, target.spec.vocabSize, sourceName);
-      return firstNodes(cropped(draft, most[b]!), Math.min(session.longestDraft, session.roomOf(b)) - 1);
+      return firstNodes(cropped(draft, most[b]!), Math.min(nodes, session.longestDraft - 1, session.roomOf(b) - 1));
     });
   }
 
@@ -166,6 +190,8 @@ interface Made {
   readonly tokens: readonly NextToken[];
   /** Nodes of the draft that stayed. */
   readonly path: readonly number[];
+  /** What the output matrix read last, `[D]`, if the source looks at it. */
+  readonly hidden?: Float32Array;
 }
 
 const nothing: Made = { tokens: [], path: [] };

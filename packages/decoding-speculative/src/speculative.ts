@@ -9,7 +9,7 @@ import type { DraftSource, OpenDraftSource } from './sources/draft-source.ts';
 
 /** Settings of {@link speculative}. */
 export interface SpeculativeOptions {
-  /** What proposes tokens: `draftModel(…)`, `promptLookup()`, or one of your own. */
+  /** What proposes tokens: `draftModel(…)`, `promptLookup()`, `medusaHeads(…)`, or one of your own. */
   readonly draft: DraftSource;
   /** Tokens of the longest draft, of a tree its nodes. @defaultValue 8 */
   readonly longest?: number | undefined;
@@ -57,6 +57,7 @@ export function speculative({
       const there =
         !model.device.onHost &&
         !draft.trees &&
+        !draft.hidden &&
         accept === acceptDraft &&
         logprobs === undefined &&
         deviceSamplingOf(sampling) !== undefined;
@@ -67,7 +68,8 @@ export function speculative({
         chains?.dispose();
       };
       try {
-        await (chains ? chains.prepare(longest + 1) : session.prepareDraft(longest + 1, draft.trees));
+        const most = Math.min(longest, draft.nodes ?? longest) + 1;
+        await (chains ? chains.prepare(most) : session.prepareDraft(most, draft.trees, draft.hidden));
         const capacity = prompt.length + limit + longest + 1;
         source = await draft.open({ target: model, rows, capacity, coupled: there, signal });
         await session.read([prompt.slice(0, -1)], { signal, pause });
@@ -75,6 +77,10 @@ export function speculative({
         free();
         throw error;
       }
+      const deepest = Math.min(longest, draft.depth ?? longest);
+      // Where drafts are trees, each token of depth takes several nodes.
+      const width = Math.min(longest, draft.nodes ?? deepest) / deepest;
+      const verified = width * verifyCost[model.device.onHost ? 'host' : 'gpu'];
       const rounds = new Rounds({
         target: model,
         session,
@@ -83,8 +89,10 @@ export function speculative({
         sourceName: draft.name,
         accept,
         chains,
-        longest,
-        cost: adaptive ? draft.cost(model) + verifyCost[model.device.onHost ? 'host' : 'gpu'] : undefined,
+        longest: deepest,
+        nodes: longest,
+        hidden: draft.hidden,
+        cost: adaptive ? draft.cost(model) + verified : undefined,
         signal,
       });
       let made: readonly NextToken[] = [];

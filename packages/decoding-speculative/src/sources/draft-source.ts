@@ -33,6 +33,12 @@ export interface DraftSource {
   readonly name: string;
   /** True: drafts may be trees. @defaultValue false */
   readonly trees?: boolean | undefined;
+  /** True: it is told what the target's output matrix read last. Rounds are decided on the host then. @defaultValue false */
+  readonly hidden?: boolean | undefined;
+  /** Tokens of its deepest draft on the way down. @defaultValue as many as may be */
+  readonly depth?: number | undefined;
+  /** Tokens of its largest draft, more than deep where it is a tree. @defaultValue as many as it is deep */
+  readonly nodes?: number | undefined;
   /** What it takes to propose one token, in steps of the target. */
   cost(target: Model): number;
   /** @throws {@link UnsupportedOptionError} when it cannot propose to this target */
@@ -47,10 +53,12 @@ export interface OpenDraftSource {
    */
   propose(most: readonly number[]): Promise<readonly Draft[]>;
   /**
-   * Told after each `propose`, the rows having grown.
+   * Told after each round, the rows having grown, whether there were drafts or not.
    * @param paths - nodes of each draft that stayed in its row
+   * @param hidden - for a source that asks for it: of each row what the target's output matrix read, `[D]`, before it chose the last
+   *   token of the row; undefined for rows that rest
    */
-  keep?(paths: readonly (readonly number[])[]): Promise<void>;
+  keep?(paths: readonly (readonly number[])[], hidden?: readonly (Float32Array | undefined)[]): Promise<void>;
   /** Frees what it holds. */
   [Symbol.dispose]?(): void;
 }
