@@ -1,4 +1,3 @@
-import type { Model } from '@tessera/assembler';
 import type { Program } from '@tessera/tensor-core';
 import { FeatureUnavailableError, UnsupportedOptionError, fromHost } from '@tessera/tensor-core';
 import type { Draft } from '../acceptance/draft.ts';
