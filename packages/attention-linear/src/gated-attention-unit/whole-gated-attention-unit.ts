@@ -1,6 +1,6 @@
 import { activations, linear, maskedSoftmax } from '@tessera/ops';
 import type { Call, MixerFactory } from '@tessera/plugin';
-import { bool, defineMixer, fields, int, oneOf, refuseSegments, zeroInvalid } from '@tessera/plugin';
+import { bool, defineMixer, entriesOf, fields, int, oneOf, refuseSegments, zeroInvalid } from '@tessera/plugin';
 import type { Tensor } from '@tessera/tensor-core';
 import {
   add,
@@ -30,7 +30,6 @@ import { castled } from '../grouped/mix-parts.ts';
 import type { SettingIssue } from '../layer/checked.ts';
 import { checked, unread } from '../layer/checked.ts';
 import { convolve } from '../layer/convolve-streams.ts';
-import { entriesOf } from '@tessera/plugin';
 import { historyRows } from '../layer/tap-parameters.ts';
 import type { GatedAttentionUnitParams, UnitConfig, UnitSettings } from './gated-attention-unit.ts';
 import { projectUnit, shiftTokens, unitFields, unitParams } from './gated-attention-unit.ts';

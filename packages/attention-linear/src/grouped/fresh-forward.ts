@@ -1,7 +1,6 @@
 import type { Call, MixerFactory, Site } from '@tessera/plugin';
-import { defineMixer } from '@tessera/plugin';
+import { defineMixer, entriesOf } from '@tessera/plugin';
 import type { Shape, Tensor } from '@tessera/tensor-core';
-import { entriesOf } from '@tessera/plugin';
 import type { RecurrentCall, RecurrentMixer } from '../layer/recurrent-mixer.ts';
 import { recurrentMixer } from '../layer/recurrent-mixer.ts';
 

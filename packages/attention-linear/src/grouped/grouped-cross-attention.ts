@@ -1,6 +1,6 @@
 import type { HeadParams } from '@tessera/head-projections';
 import { headSizes, projectOutput, projectQueryKeyValue } from '@tessera/head-projections';
-import { activations, l2Normalize } from '@tessera/ops';
+import { l2Normalize } from '@tessera/ops';
 import type { Call, MixerFactory } from '@tessera/plugin';
 import { defineMixer, fields, refuseSegments } from '@tessera/plugin';
 import type { Tensor } from '@tessera/tensor-core';
@@ -23,6 +23,7 @@ import { contradiction, groupedFields, groupedParams } from './grouped-linear-at
 import type { GroupedAttentionConfig } from './grouped-linear-attention.ts';
 import { mixParts } from './mix-parts.ts';
 import type { FactorParams } from './mix-parts.ts';
+import { weighOf } from './weigh-scores.ts';
 
 /** Learned tensors of {@link groupedCrossAttention}. */
 export interface GroupedCrossAttentionParams extends HeadParams, FactorParams {}
@@ -64,7 +65,7 @@ function sameGroup(q: Tensor, { k, v }: { k: Tensor; v: Tensor }, { config, posi
   const [of, among] = [div(expandDims(positions, 2), config.group), div(iota([1, 1, S], 2), config.group)];
   const [B, n] = positions.shape as [number, number];
   const seen = reshape(broadcastTo(equal(of, among), [B, n, S]), [B, 1, 1, n, S]);
-  const weights = where(seen, activations[config.weights](scores), 0);
+  const weights = where(seen, weighOf(config)(scores), 0);
   return fromHeads(splitShared(matmul(mergeShared(weights), keysByHead(v)), byHead.shape[2]!));
 }
 

@@ -1,7 +1,6 @@
 import type { HeadParams, HeadsConfig } from '@tessera/head-projections';
 import { headFields, headParams, headSizes, projectOutput, projectQueryKeyValue } from '@tessera/head-projections';
-import type { ActivationName } from '@tessera/ops';
-import { activationNames, activations, l2Normalize } from '@tessera/ops';
+import { l2Normalize } from '@tessera/ops';
 import type { Field, MixerFactory } from '@tessera/plugin';
 import { bool, constant, fields, int, number, oneOf } from '@tessera/plugin';
 import type { Tensor } from '@tessera/tensor-core';
@@ -18,6 +17,8 @@ import type { GroupedParts, GroupedState } from './grouped-call.ts';
 import { headwiseTaps, tapsOfChannels } from './headwise-taps.ts';
 import { mixParts } from './mix-parts.ts';
 import type { FactorParams, MixConfig } from './mix-parts.ts';
+import type { GroupWeights } from './weigh-scores.ts';
+import { groupWeightNames, weighOf } from './weigh-scores.ts';
 
 /** Settings that grouped linear attention has in all of its forms. */
 export interface GroupedAttentionConfig extends HeadsConfig, MixConfig {
@@ -26,7 +27,9 @@ export interface GroupedAttentionConfig extends HeadsConfig, MixConfig {
   /** Which parts there are: the own group, the groups before, or both. @defaultValue 'both' */
   readonly parts?: GroupedParts;
   /** p: what makes a dot product inside the group a weight. @defaultValue 'relu2' */
-  readonly weights?: ActivationName;
+  readonly weights?: GroupWeights;
+  /** Hyperplanes of a hash, for weights of `'collisions'`. @defaultValue 8 */
+  readonly hashBits?: number;
   /** Values are divided by their length, too. @defaultValue false */
   readonly normValues?: boolean;
 }
@@ -54,7 +57,8 @@ export const groupedFields: { readonly [K in keyof GroupedAttentionConfig]-?: Fi
   ...headFields,
   group: int({ min: 1, default: 64 }),
   parts: oneOf(['both', 'local', 'global'], { default: 'both' }),
-  weights: oneOf(activationNames, { default: 'relu2' }),
+  weights: oneOf(groupWeightNames, { default: 'relu2' }),
+  hashBits: int({ min: 1, max: 64, default: 8 }),
   normValues: bool({ default: false }),
   localFactor: number({ default: 1 }),
   globalFactor: number({ default: 1 }),
@@ -82,6 +86,7 @@ export function contradiction(config: Required<GroupedAttentionConfig>): Setting
   return (
     (parts === 'local' ? unread(config, "parts: 'local'", { globalFactor: 1 }) : undefined) ??
     (parts === 'global' ? unread(config, "parts: 'global'", { localFactor: 1, weights: 'relu2' }) : undefined) ??
+    (config.weights === 'collisions' ? undefined : unread(config, `weights: '${config.weights}'`, { hashBits: 8 })) ??
     (learns ? undefined : unread(config, "learnedFactors: 'none'", { factorsOf: 'layer' })) ??
     (norms ? undefined : unread(config, 'no norm of the parts', { normEps: 1e-5 }))
   );
@@ -119,7 +124,7 @@ function run(
   const { q, k, v } = unitQueryKeyValue({ params, config, x, positions });
   const made = groupedAttention({
     operands: { q, k, v: config.normValues ? l2Normalize(v) : v },
-    rule: { group: config.group, weigh: activations[config.weights], parts: config.parts },
+    rule: { group: config.group, weigh: weighOf(config), parts: config.parts },
     entries,
     state,
   });

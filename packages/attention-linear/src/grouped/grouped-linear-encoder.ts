@@ -1,17 +1,17 @@
 import { headSizes, projectOutput } from '@tessera/head-projections';
-import { activations, causalConvolution, l2Normalize } from '@tessera/ops';
+import { causalConvolution, l2Normalize } from '@tessera/ops';
 import type { Call, MixerFactory } from '@tessera/plugin';
-import { defineMixer, fields, int, refuseSegments, zeroInvalid } from '@tessera/plugin';
+import { defineMixer, entriesOf, fields, int, refuseSegments, zeroInvalid } from '@tessera/plugin';
 import type { Tensor } from '@tessera/tensor-core';
 import { add, concat, matmul, pad, permute, reshape, slice, transpose, where, zeros } from '@tessera/tensor-core';
 import { checked } from '../layer/checked.ts';
-import { entriesOf } from '@tessera/plugin';
 import { repeatHeads } from '../layer/repeat-heads.ts';
 import { fromHeads, keysByHead, mergeShared, queriesByHead, splitShared } from './by-heads.ts';
 import { contradiction, groupedFields, groupedParams, unitQueryKeyValue } from './grouped-linear-attention.ts';
 import type { GroupedAttentionConfig, GroupedLinearAttentionParams } from './grouped-linear-attention.ts';
 import { headwiseTaps, tapsOfChannels } from './headwise-taps.ts';
 import { mixParts } from './mix-parts.ts';
+import { weighOf } from './weigh-scores.ts';
 
 /** Settings of {@link groupedLinearEncoder}. */
 export interface GroupedLinearEncoderConfig extends GroupedAttentionConfig {
@@ -60,7 +60,7 @@ function run(call: Call<GroupedLinearEncoderConfig, GroupedLinearAttentionParams
   const v = config.normValues ? l2Normalize(raw) : raw;
   const shared = repeatHeads(raw, config.heads);
   const made = {
-    local: config.parts === 'global' ? undefined : ownGroups(q, k, v, valid, config.group, activations[config.weights]),
+    local: config.parts === 'global' ? undefined : ownGroups(q, k, v, valid, config.group, weighOf(config)),
     global: config.parts === 'local' ? undefined : readAll(q, k, v),
   };
   const o = mixParts(made, shared, config, params);

@@ -28,6 +28,7 @@ export const groupedConfigs: readonly [string, GroupedLinearAttentionConfig][] =
     'a norm over all heads, values of length 1, another weight',
     { heads: 2, group: 4, normTogether: 'all', normEps: 1e-2, normValues: true, weights: 'sigmoid' },
   ],
+  ['weights by collisions of hashes', { heads: 2, group: 5, weights: 'collisions', hashBits: 5, convolution: 2 }],
   ['castling, norms of queries and keys', { heads: 2, group: 7, castling: true, qkNorm: { over: 'head' } }],
 ];
 

@@ -1,13 +1,12 @@
 import type { ActivationName } from '@tessera/ops';
 import { activationNames, linear } from '@tessera/ops';
-import type { Field, ParamSpecs } from '@tessera/plugin';
+import type { Entries, Field, ParamSpecs } from '@tessera/plugin';
 import { bool, constant, int, linearWeight, number, oneOf, optional } from '@tessera/plugin';
 import type { Tensor } from '@tessera/tensor-core';
 import type { SettingIssue } from './checked.ts';
 import { sharedEvenly, unread, unreadTaps } from './checked.ts';
 import type { Stream } from './convolve-streams.ts';
 import { convolveStreams } from './convolve-streams.ts';
-import type { Entries } from '@tessera/plugin';
 import { headOutput } from './head-output.ts';
 import type { TapParams } from './tap-parameters.ts';
 import { historyRows, tapParams, tapsOf } from './tap-parameters.ts';

@@ -1,9 +1,7 @@
-import type { Call, MixerFactory, SequenceMixer, Site } from '@tessera/plugin';
-import { defineMixer } from '@tessera/plugin';
+import type { Call, Entries, MixerFactory, SequenceMixer, Site } from '@tessera/plugin';
+import { defineMixer, entriesOf } from '@tessera/plugin';
 import type { Shape, Tensor } from '@tessera/tensor-core';
 import { zeros } from '@tessera/tensor-core';
-import type { Entries } from '@tessera/plugin';
-import { entriesOf } from '@tessera/plugin';
 
 /** What a recurrent mixer computes with: the entries of a call, aligned. */
 export interface RecurrentCall<Config, Params> {

@@ -31,6 +31,10 @@ export const linearizedLlamaReplacement: ModuleLayout = {
     const [convolved, castling] = [flag(flags, 'ADD_CONV'), flag(flags, 'USE_CASTLING')];
     if (convolved && castling)
       throw flags!.refused('USE_CASTLING', '0 where ADD_CONV is 1, which adds the convolution again');
+    const collisions = flag(flags, 'USE_YOSO');
+    const hashBits = flags?.int('HASHCODE_LEN', 8, { max: 64 });
+    // Other forwards of the file read these, and how a convolution begins.
+    flags?.inert(['USE_LOCAL', 'USE_LINEAR', 'NORM_LOCAL', 'NOSHIFT', 'SPLIT', 'ZERO_CONV']);
     flags?.finish();
     reader.finish();
     const convolution = convolved || castling;
@@ -52,6 +56,7 @@ export const linearizedLlamaReplacement: ModuleLayout = {
         normGlobal,
         normTogether: together ? 'head' : undefined,
         castling,
+        ...(collisions && { weights: 'collisions', hashBits }),
         learnedFactors: learnsLocal ? (learnsGlobal ? 'both' : 'local') : learnsGlobal ? 'global' : undefined,
       }),
       rules: [
