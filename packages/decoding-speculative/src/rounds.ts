@@ -1,4 +1,4 @@
-import type { ChainRounds, DraftCounts, Model, NextToken, Session } from '@tessera/assembler';
+import type { DraftCounts, Model, NextToken, Session } from '@tessera/assembler';
 import { logprobOf, processedDistribution, topLogprobs } from '@tessera/sampling';
 import type { AcceptanceCall, Acceptance } from './acceptance/accept-draft.ts';
 import type { Draft } from './acceptance/draft.ts';
@@ -26,8 +26,6 @@ export interface RoundsCall {
   /** For messages. */
   readonly sourceName: string;
   readonly accept: (call: AcceptanceCall) => Acceptance;
-  /** Rounds that the device decides by itself: of chains, accepted where they are what it draws. Absent: the host decides. */
-  readonly chains?: ChainRounds | undefined;
   /** Depth of the deepest draft. */
   readonly longest: number;
   /** Nodes of the largest draft. @defaultValue as many as the session may take back */
@@ -50,7 +48,10 @@ export class Rounds {
   constructor(call: RoundsCall) {
     this.#call = call;
     const { rows, cost, longest } = call;
-    this.#lengths = rows.map(() => (cost === undefined ? undefined : new AdaptiveLength({ cost, longest })));
+    const lengths = Array.from({ length: longest }, (_, index) => index + 1);
+    this.#lengths = rows.map(() =>
+      cost === undefined ? undefined : new AdaptiveLength({ cost: { token: cost }, lengths }),
+    );
   }
 
   /** What became of the drafts so far. */
@@ -60,17 +61,16 @@ export class Rounds {
 
   /** True for a row that has its limit or was ended by one of its ids. */
   isDone(b: number): boolean {
-    const { generated, limit, endIds } = this.#call.rows[b]!;
-    return generated.length >= limit || (endIds?.includes(generated.at(-1) ?? -1) ?? false);
+    return isDone(this.#call.rows[b]!);
   }
 
   /** The next tokens of each row, one at least of each that is not done; none of the others, which stay as they are. */
   async round(): Promise<readonly (readonly NextToken[])[]> {
-    const { rows, source, signal, chains } = this.#call;
+    const { rows, source, signal } = this.#call;
     const active = rows.map((_, b) => !this.isDone(b));
     const drafts = await this.#propose(active);
     signal?.throwIfAborted();
-    const made = await (chains ? this.#byDevice(chains, active, drafts) : this.#byHost(active, drafts));
+    const made = await this.#decided(active, drafts);
     made.forEach(({ tokens }, b) => rows[b]!.generated.push(...tokens.map(({ id }) => id)));
     await source.keep?.(
       made.map(({ path }) => path),
@@ -80,22 +80,7 @@ export class Rounds {
     return made.map(({ tokens }) => tokens);
   }
 
-  async #byDevice(chains: ChainRounds, active: readonly boolean[], drafts: readonly Draft[]): Promise<readonly Made[]> {
-    const { rows } = this.#call;
-    const chosen = await chains.round(rows.map((row, b) => (active[b] ? [lastOf(row), ...drafts[b]!.tokens] : [])));
-    return chosen.map((ids, b) =>
-      active[b]
-        ? this.#taken(
-            b,
-            drafts[b]!,
-            ids.slice(0, -1).map((_, node) => node),
-            ids.map((id) => ({ id })),
-          )
-        : nothing,
-    );
-  }
-
-  async #byHost(active: readonly boolean[], drafts: readonly Draft[]): Promise<readonly Made[]> {
+  async #decided(active: readonly boolean[], drafts: readonly Draft[]): Promise<readonly Made[]> {
     const { rows, session, signal } = this.#call;
     const { logits, hidden } = await this.#read(active, drafts);
     signal?.throwIfAborted();
@@ -183,6 +168,11 @@ export class Rounds {
     this.#lengths[b]?.learn(Math.max(0, ...depthsOf(parentsOf(draft)).map((depth) => depth + 1)), path.length);
     return { tokens: tokens.slice(0, kept), path: stayed };
   }
+}
+
+/** True for a row that has its limit or was ended by one of its ids. */
+export function isDone({ generated, limit, endIds }: SpeculativeRow): boolean {
+  return generated.length >= limit || (endIds?.includes(generated.at(-1) ?? -1) ?? false);
 }
 
 /** What a round gave to a row. */

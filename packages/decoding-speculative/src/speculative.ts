@@ -1,11 +1,14 @@
-import type { NextToken, TokenDecoder } from '@tessera/assembler';
+import type { Model, NextToken, Session, TokenDecoder } from '@tessera/assembler';
 import { pause } from '@tessera/assembler';
 import { deviceSamplingOf } from '@tessera/sampling';
 import { UnsupportedOptionError } from '@tessera/tensor-core';
 import type { Acceptance, AcceptanceCall } from './acceptance/accept-draft.ts';
 import { acceptDraft } from './acceptance/accept-draft.ts';
+import { DeviceRounds } from './device-rounds.ts';
+import type { RoundsCall } from './rounds.ts';
 import { Rounds } from './rounds.ts';
 import type { DraftSource, OpenDraftSource } from './sources/draft-source.ts';
+import { deviceLengths, rereadCost, verifyCost } from './verify-cost.ts';
 
 /** Settings of {@link speculative}. */
 export interface SpeculativeOptions {
@@ -21,9 +24,6 @@ export interface SpeculativeOptions {
    */
   readonly accept?: ((call: AcceptanceCall) => Acceptance) | undefined;
 }
-
-/** What one more token takes in the pass that verifies, in steps: on the CPU it is arithmetic, on a GPU the weights are read anyway. */
-const verifyCost = { host: 0.4, gpu: 0.03 } as const;
 
 /**
  * Decodes by drafts: a source proposes tokens, the model reads them in one pass, those that it would have chosen, too, stay, and
@@ -61,40 +61,22 @@ export function speculative({
         accept === acceptDraft &&
         logprobs === undefined &&
         deviceSamplingOf(sampling) !== undefined;
-      const chains = there ? session.chainRounds(rows.map((row) => ({ history: row, options: sampling }))) : undefined;
-      let source: OpenDraftSource | undefined;
+      const capacity = prompt.length + limit + longest + 1;
+      const source = await draft.open({ target: model, rows, capacity, coupled: there, signal });
+      const call = { model, session, rows, draft, source, longest, adaptive, signal };
+      let rounds: Rounds | DeviceRounds | undefined;
       const free = (): void => {
-        source?.[Symbol.dispose]?.();
-        chains?.dispose();
+        if (rounds instanceof DeviceRounds) rounds.dispose();
+        source[Symbol.dispose]?.();
       };
       try {
-        const most = Math.min(longest, draft.nodes ?? longest) + 1;
-        await (chains ? chains.prepare(most) : session.prepareDraft(most, draft.trees, draft.hidden));
-        const capacity = prompt.length + limit + longest + 1;
-        source = await draft.open({ target: model, rows, capacity, coupled: there, signal });
+        rounds = there ? await roundsOnDevice(call) : await roundsOnHost({ ...call, accept });
         await session.read([prompt.slice(0, -1)], { signal, pause });
       } catch (error) {
         free();
         throw error;
       }
-      const deepest = Math.min(longest, draft.depth ?? longest);
-      // Where drafts are trees, each token of depth takes several nodes.
-      const width = Math.min(longest, draft.nodes ?? deepest) / deepest;
-      const verified = width * verifyCost[model.device.onHost ? 'host' : 'gpu'];
-      const rounds = new Rounds({
-        target: model,
-        session,
-        rows,
-        source,
-        sourceName: draft.name,
-        accept,
-        chains,
-        longest: deepest,
-        nodes: longest,
-        hidden: draft.hidden,
-        cost: adaptive ? draft.cost(model) + verified : undefined,
-        signal,
-      });
+      const making = rounds;
       let made: readonly NextToken[] = [];
       let next = 0;
       return {
@@ -102,15 +84,77 @@ export function speculative({
           if (next === made.length) {
             await pause();
             signal?.throwIfAborted();
-            [made, next] = [(await rounds.round())[0]!, 0];
+            [made, next] = [(await making.round())[0]!, 0];
           }
           return made[next++]!;
         },
         get drafts() {
-          return rounds.drafts;
+          return making.drafts;
         },
         [Symbol.dispose]: free,
       };
     },
   };
+}
+
+interface OpenRoundsCall {
+  readonly model: Model;
+  readonly session: Session;
+  readonly rows: RoundsCall['rows'];
+  readonly draft: DraftSource;
+  readonly source: OpenDraftSource;
+  readonly longest: number;
+  readonly adaptive: boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
+async function roundsOnHost({
+  model,
+  draft,
+  longest,
+  adaptive,
+  ...call
+}: OpenRoundsCall & Pick<RoundsCall, 'accept'>): Promise<Rounds> {
+  const nodes = Math.min(longest, draft.nodes ?? longest);
+  await call.session.prepareDraft(nodes + 1, draft.trees, draft.hidden);
+  const deepest = Math.min(longest, draft.depth ?? longest);
+  // Where drafts are trees, each token of depth takes several nodes.
+  const width = Math.min(longest, draft.nodes ?? deepest) / deepest;
+  const verified = width * verifyCost(model.device);
+  return new Rounds({
+    ...call,
+    target: model,
+    sourceName: draft.name,
+    longest: deepest,
+    nodes: longest,
+    hidden: draft.hidden,
+    cost: adaptive ? draft.cost(model) + verified : undefined,
+  });
+}
+
+async function roundsOnDevice(call: OpenRoundsCall): Promise<DeviceRounds> {
+  const { model, session, rows, draft, source, longest, adaptive, signal } = call;
+  const deepest = Math.min(longest, draft.depth ?? longest);
+  const depths = adaptive ? deviceLengths(deepest) : [deepest];
+  const { chain } = source;
+  const chains = session.chainRounds(
+    rows.map((row) => ({ history: row, options: row.sampling, limit: row.limit })),
+    { depths, draft: chain },
+  );
+  try {
+    await chains.prepare();
+  } catch (error) {
+    chains.dispose();
+    throw error;
+  }
+  return new DeviceRounds({
+    chains,
+    rows,
+    source: chain ? undefined : source,
+    sourceName: draft.name,
+    vocabSize: model.spec.vocabSize,
+    lengths: depths,
+    cost: adaptive ? { token: draft.cost(model) + verifyCost(model.device), round: rereadCost(model) } : undefined,
+    signal,
+  });
 }

@@ -1,63 +1,306 @@
-import { chosenIds } from '@tessera/sampling';
-import type { HostArray } from '@tessera/tensor-core';
+import type { DeviceSampler, DeviceSampling, SamplerRow } from '@tessera/sampling';
+import { chosenIds, deviceSampler } from '@tessera/sampling';
+import type { Tensor } from '@tessera/tensor-core';
+import {
+  ContextOverflowError,
+  FeatureUnavailableError,
+  UnsupportedOptionError,
+  disposeTree,
+  fromHost,
+  mapTree,
+  treeLeaves,
+} from '@tessera/tensor-core';
+import { checkIds } from './check-rows.ts';
+import { tableOf, uploaded } from './drafts-of-model.ts';
+import type { DraftsOfModel } from './drafts-of-model.ts';
+import type { HeldProgram } from './program-cache.ts';
+import { verifyProgram } from './round-programs.ts';
+import { toldOfRound, widthOfTold } from './round-rows.ts';
+import type { FeedOptions } from './session.ts';
+import type { SessionInside } from './session-inside.ts';
+
+/** A text that goes on in rounds. */
+export interface ChainRow extends SamplerRow {
+  /** Tokens that are generated at most, those of the history among them. */
+  readonly limit: number;
+}
 
 /** What {@link ChainRounds} are made of. */
 export interface ChainRoundsCall {
-  /** Runs a round and reads its result back in one turn, `[B, 2 n + 1]`. */
-  run(tokens: readonly (readonly number[])[]): Promise<{ readonly data: HostArray; readonly n: number }>;
-  /** Compiles rounds over so many tokens a row. */
-  prepare(tokens: number): Promise<void>;
-  readonly vocabSize: number;
-  /** Tokens that each row had before. */
-  readonly steps: readonly number[];
-  free(): void;
+  readonly session: SessionInside;
+  readonly rows: readonly ChainRow[];
+  readonly sampling: DeviceSampling;
+  /** Depths that rounds are compiled for, ascending; a draft takes the first that holds it. */
+  readonly depths: readonly number[];
+  /** Proposes on the same device. Absent: the host brings what is proposed. */
+  readonly model?: DraftsOfModel | undefined;
 }
 
-/** Rounds in which a device reads what is proposed, chooses after each token, and keeps what is as it chose: one submit each. */
+/** What is proposed in a round: tokens of the host, or how many a model on the device proposes to each row. */
+export type Proposal = { readonly tokens: readonly (readonly number[])[] } | { readonly depths: readonly number[] };
+
+/** What a round gave to a row. */
+export interface RoundOfRow {
+  /** What its text got: none if it rested. */
+  readonly ids: readonly number[];
+  /** What was proposed to it. */
+  readonly proposed: readonly number[];
+  /** How many of those are what was chosen, also behind the end of the text. */
+  readonly accepted: number;
+}
+
+/** A round that was started. In a record, since a promise would be waited for. */
+export interface StartedRound {
+  readonly rows: Promise<readonly RoundOfRow[]>;
+}
+
+/** A round as the next one sees it. */
+interface Past {
+  /** Its entries. */
+  readonly n: number;
+  /** What it told, until the next one was started. */
+  told: Tensor | undefined;
+  /** What the rows got, once that is on the host. */
+  ids?: readonly (readonly number[])[];
+  /** Which rows a model was handed this on the device; undefined: not known yet. */
+  handed?: readonly boolean[];
+  readonly done: Promise<unknown>;
+}
+
+/**
+ * Rounds in which a device proposes by another model or reads what the host proposes, chooses after each token, keeps what is as it chose,
+ * and takes back the rest: one submit each, of which ids alone are read. Where rows stand stays on the device, so that a round may be
+ * started while the one before it is under way; a row that has its limit or was ended rests there, too.
+ */
 export class ChainRounds {
   readonly #call: ChainRoundsCall;
+  readonly #settings: DeviceSampler['settings'];
+  readonly #ends: Tensor;
+  #rows: Tensor;
+  #marks: Tensor | undefined;
+  /** Tokens of each text, and of those generated ones, as far as the host knows. */
+  readonly #lengths: number[];
   readonly #steps: number[];
+  /** The last round, and those before it that are under way. */
+  readonly #past: Past[];
   #freed = false;
 
   constructor(call: ChainRoundsCall) {
     this.#call = call;
-    this.#steps = [...call.steps];
-  }
-
-  /**
-   * Verifies what is proposed after the last token of each row. One call at a time.
-   * @param rows - the last token, which was not read, and the proposed ones; none: the row rests
-   * @returns what was chosen, one token more than stayed of each draft
-   * @throws {@link NumericalError} when the model gives NaN; names the step
-   */
-  async round(rows: readonly (readonly number[])[]): Promise<readonly (readonly number[])[]> {
-    const { data, n } = await this.#call.run(rows);
-    return rows.map((row, b) => {
-      if (row.length === 0) return [];
-      const result = data.subarray(b * (2 * n + 1), (b + 1) * (2 * n + 1));
-      const made = result[2 * n]! + 1;
-      const choices = Array.from({ length: made }, (_, i) => [result[i]!, result[n + i]!, this.#steps[b]! + i + 1]);
-      this.#steps[b]! += made;
-      return chosenIds(choices.flat(), this.#call.vocabSize);
+    const { session, rows, sampling } = call;
+    const { device } = session.programs;
+    rows.forEach(({ history, limit }, b) => {
+      const positions = session.lengths[b]! + limit - history.generated.length;
+      const { capacity } = session.size;
+      if (positions > capacity)
+        throw new ContextOverflowError(
+          `chainRounds, row ${b}: ${positions} positions do not fit the session's ${capacity}. Open it with a larger capacity.`,
+          { facts: { row: b, positions, capacity } },
+        );
     });
+    const { choice, marks, settings } = mapTree(deviceSampler(rows, sampling, this.#vocabSize), (leaf) =>
+      uploaded(device, leaf),
+    );
+    choice.dispose(); // its numbers stand in the rows
+    this.#marks = marks;
+    this.#settings = settings;
+    this.#steps = rows.map(({ history }) => history.generated.length);
+    this.#lengths = rows.map(({ history }) => history.prompt.length + history.generated.length);
+    const standing = rows.flatMap((row, b) => [lastOf(row), this.#steps[b]!, leftOf(row)]);
+    this.#rows = uploaded(device, fromHost(Int32Array.from(standing), [rows.length, 3]));
+    this.#ends = uploaded(device, tableOf(rows.map(({ history }) => history.endIds ?? [])));
+    // As if a round had given the last token of each row.
+    const told = rows.flatMap((row) => [lastOf(row), 0, 0, 0, 0, 1]);
+    this.#past = [
+      {
+        n: 1,
+        told: uploaded(device, fromHost(Int32Array.from(told), [rows.length, widthOfTold(1)])),
+        ids: rows.map((row) => [lastOf(row)]),
+        done: Promise.resolve(),
+      },
+    ];
+  }
+
+  /** How many tokens the model may propose to a row in the next round; below 1: none. */
+  roomOf(row: number): number {
+    return this.#call.model?.roomOf(row, this.#mostTokens(row)) ?? 0;
   }
 
   /**
-   * Compiles the round over so many tokens a row, so that what cannot be is refused before anything is read.
+   * Starts a round. One call at a time; what it gave comes in its own time. A row that is done rests.
+   * @throws {@link ShapeError} for a proposed id outside the vocabulary
+   */
+  async start(proposal: Proposal, options: FeedOptions = {}): Promise<StartedRound> {
+    const { session, rows, sampling, model } = this.#call;
+    const { programs, size } = session;
+    this.#checkAlive();
+    const depths = 'tokens' in proposal ? proposal.tokens.map(({ length }) => length) : this.#possible(proposal.depths);
+    if ('tokens' in proposal)
+      proposal.tokens.forEach((row, b) => checkIds(row, this.#vocabSize, `chainRounds, row ${b}`));
+    const depth = this.#depthFor(Math.max(0, ...depths));
+    const form = { depth, ends: this.#ends.shape[1]!, sampling };
+    const proposing = depth > 0 && 'depths' in proposal ? model : undefined;
+    if (proposing) {
+      // What the round before the last gave is read by the model; the last one hands over what it gives on the device.
+      while (this.#past.length > 1) await this.#past[0]!.done;
+      await proposing.catchUp(options);
+    }
+    const held = await Promise.all([verifyProgram(programs, size, form), proposing?.hold(depth, this.#past.at(-1)!.n)]);
+    try {
+      this.#checkAlive();
+      session.checkAlive();
+      // From here on in one turn, so that all of it is one submit.
+      const counts =
+        depth > 0 ? uploaded(programs.device, fromHost(Int32Array.from(depths), [rows.length])) : undefined;
+      const before = this.#past.at(-1)!;
+      const proposed =
+        counts &&
+        ('tokens' in proposal
+          ? { tokens: tableOf(proposal.tokens, depth), depths: counts }
+          : model!.run(held[1]!, { before: before.told!, rows: this.#rows, depths: counts, marks: this.#marks }));
+      this.#handOver(before, proposing ? depths.map((count) => count >= 0) : rows.map(() => false));
+      const outputs = held[0].program.run([
+        this.#rows,
+        this.#ends,
+        ...(proposed ? [proposed.tokens, proposed.depths] : []),
+        ...treeLeaves(this.#marks),
+        ...treeLeaves(this.#settings),
+        ...session.state,
+      ]);
+      disposeTree([counts, proposed, before.told]);
+      before.told = undefined;
+      const marked = this.#marks ? 1 : 0;
+      this.#rows = outputs[1]!;
+      this.#marks = marked ? outputs[2] : undefined;
+      session.state = outputs.slice(2 + marked);
+      return this.#reading(outputs[0]!, depth + 1);
+    } finally {
+      held.forEach((each: HeldProgram | undefined) => each?.release());
+    }
+  }
+
+  /**
+   * Compiles rounds without a draft and with the longest, so that what cannot be is refused before anything is read.
    * @throws {@link UnsupportedOptionError} when there is no room to take so many back
    */
-  prepare(tokens: number): Promise<void> {
-    return this.#call.prepare(tokens);
+  async prepare(): Promise<void> {
+    const { session, sampling, depths, model } = this.#call;
+    const { programs, size, longestDraft } = session;
+    const longest = depths.at(-1) ?? 0;
+    if (longest + 1 > longestDraft)
+      throw new UnsupportedOptionError(
+        `chainRounds: ${longest + 1} entries that may be taken back, and the session has room for ${longestDraft} of them. Draft fewer.`,
+        { facts: { entries: longest + 1, longest: longestDraft } },
+      );
+    const ends = this.#ends.shape[1]!;
+    const held = await Promise.all([
+      ...[...new Set([0, longest])].map((depth) => verifyProgram(programs, size, { depth, ends, sampling })),
+      ...(model && longest > 0 ? [model.hold(longest, 1), model.hold(longest, longest + 1)] : []),
+    ]);
+    for (const each of held) each.release();
   }
 
-  /** Ends the rounds. Idempotent. */
+  /** Ends the rounds. What is under way is not waited for. Idempotent. */
   dispose(): void {
-    if (!this.#freed) this.#call.free();
+    if (this.#freed) return;
     this.#freed = true;
+    disposeTree([this.#rows, this.#marks, this.#settings, this.#ends, ...this.#past.map(({ told }) => told)]);
+    this.#call.model?.dispose();
   }
 
   /** As {@link ChainRounds.dispose}, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }
+
+  get #vocabSize(): number {
+    return this.#call.session.programs.graph.resolved.spec.vocabSize;
+  }
+
+  #checkAlive(): void {
+    if (this.#freed) throw new FeatureUnavailableError('chainRounds: they were disposed. Begin new ones.');
+  }
+
+  /** Depths for which the model has room; a row that it cannot follow any further it leaves. */
+  #possible(depths: readonly number[]): readonly number[] {
+    return depths.map((depth, b) => {
+      const room = this.roomOf(b);
+      if (room < 0) this.#call.model?.leave(b);
+      return Math.min(depth, room);
+    });
+  }
+
+  #depthFor(most: number): number {
+    const { depths } = this.#call;
+    if (most === 0) return 0;
+    const depth = depths.find((each) => each >= most);
+    if (depth !== undefined) return depth;
+    throw new UnsupportedOptionError(
+      `chainRounds: ${most} tokens are proposed, and rounds are compiled for ${depths.at(-1) ?? 0} at most. Propose fewer.`,
+      { facts: { proposed: most, longest: depths.at(-1) } },
+    );
+  }
+
+  /** Tokens of a row's text at most when the rounds that are under way are done. */
+  #mostTokens(row: number): number {
+    const { history, limit } = this.#call.rows[row]!;
+    const most = this.#past.reduce((sum, { n, ids }) => sum + (ids ? 0 : n), this.#lengths[row]!);
+    return Math.min(most, history.prompt.length + limit);
+  }
+
+  /** Reads back what a round tells, in the turn in which it was started. */
+  #reading(told: Tensor, n: number): StartedRound {
+    const { session, model } = this.#call;
+    const read = Promise.all([session.programs.device.read(told), session.caughtUp(), model?.caughtUp()]);
+    const rows = read.then(([data]) => this.#arrived(past, data));
+    rows.catch(() => {}); // Who asks for it is told; perhaps nobody does.
+    const past: Past = { n, told, done: rows };
+    this.#past.push(past);
+    return { rows };
+  }
+
+  #arrived(past: Past, data: ArrayLike<number>): readonly RoundOfRow[] {
+    const { session, rows } = this.#call;
+    const { n } = past;
+    const made = rows.map((_, b): RoundOfRow => {
+      const at = (index: number): number => data[b * widthOfTold(n) + index]!;
+      const [drafted, accepted, kept] = [toldOfRound.drafted, toldOfRound.accepted, toldOfRound.kept].map((column) =>
+        at(3 * n + column),
+      ) as [number, number, number];
+      const choices = Array.from({ length: kept }, (__, i) => [at(i), at(n + i), this.#steps[b]! + i + 1]);
+      const ids = chosenIds(choices.flat(), this.#vocabSize);
+      session.lengths[b]! += kept;
+      this.#steps[b]! += kept;
+      this.#lengths[b]! += kept;
+      return { ids, proposed: Array.from({ length: drafted }, (__, i) => at(2 * n + i)), accepted };
+    });
+    past.ids = made.map(({ ids }) => ids);
+    this.#tellModel(past);
+    return made;
+  }
+
+  /** Says which rows a model reads what a round gave on the device. */
+  #handOver(past: Past, handed: readonly boolean[]): void {
+    past.handed = handed;
+    this.#tellModel(past);
+  }
+
+  /** What a round gave was handed to the model, or has to be read by it. */
+  #tellModel(past: Past): void {
+    const { ids, handed } = past;
+    if (!ids || !handed) return;
+    this.#past.splice(this.#past.indexOf(past), 1);
+    const { model } = this.#call;
+    ids.forEach((tokens, b) => (handed[b] ? model?.handed(b, tokens.length) : model?.add(b, tokens)));
+  }
+}
+
+function lastOf({ history: { prompt, generated } }: SamplerRow): number {
+  return generated.length > 0 ? generated[generated.length - 1]! : prompt[prompt.length - 1]!;
+}
+
+/** Tokens that a text may still get. */
+function leftOf({ history: { generated, endIds }, limit }: ChainRow): number {
+  const last = generated.length > 0 ? generated[generated.length - 1]! : undefined;
+  return last !== undefined && endIds?.includes(last) ? 0 : Math.max(0, limit - generated.length);
 }

@@ -1,4 +1,4 @@
-import type { DeviceSampling, SamplerRow } from '@tessera/sampling';
+import type { DeviceSampling, SamplerRow, SamplingOptions } from '@tessera/sampling';
 import { deviceSampler, deviceSamplingOf } from '@tessera/sampling';
 import type { Device, HostArray, Tensor } from '@tessera/tensor-core';
 import {
@@ -14,9 +14,12 @@ import {
 } from '@tessera/tensor-core';
 import { capacityOf } from '../generation/capacity.ts';
 import { ChainRounds } from './chain-rounds.ts';
+import type { ChainRow } from './chain-rounds.ts';
 import { checkIds, checkLearnedPositions } from './check-rows.ts';
 import { Choices } from './choices.ts';
+import { DraftsOfModel } from './drafts-of-model.ts';
 import { OpenDraft, draftInputs, draftLength } from './open-draft.ts';
+import type { SessionInside } from './session-inside.ts';
 import { nextStep } from './step-lengths.ts';
 import { changing } from './step-programs.ts';
 import type { SessionSize, StepPrograms } from './step-programs.ts';
@@ -27,6 +30,27 @@ export interface FeedOptions {
   readonly signal?: AbortSignal | undefined;
   /** Awaited between the steps of a long text. */
   readonly pause?: (() => Promise<void>) | undefined;
+}
+
+/** How {@link Session.chainRounds} go. */
+export interface ChainRoundsOptions {
+  /** How many tokens a draft may have, ascending: each is a program to compile when it is needed, and a draft takes the first that holds it. */
+  readonly depths: readonly number[];
+  /** Proposes on the same device; absent: the caller proposes. */
+  readonly draft?: ChainDraft | undefined;
+}
+
+/** A model that proposes on the device of its target. */
+export interface ChainDraft {
+  /** Has read nothing; stays the caller's. */
+  readonly session: Session;
+  /** How it chooses, for each row. */
+  readonly options: readonly SamplingOptions[];
+  /**
+   * For each row tokens that stand in for those it chooses, by their number in the text, −1 for none: what a measurement with a
+   * given acceptance needs. @defaultValue none
+   */
+  readonly instead?: readonly (readonly number[])[] | undefined;
 }
 
 /** Sequences that a model reads step by step, with what it remembers of them. */
@@ -241,53 +265,37 @@ export class Session {
 
   /**
    * Rounds of speculation that the device decides by itself. The last token of each row's history must not have been read before.
-   * @param rows - history and options of each row; what a round chooses is counted from then on
-   * @throws {@link FeatureUnavailableError} for options that need logits on the host
+   * @param rows - history, options and limit of each row; what a round chooses is counted from then on
+   * @throws {@link FeatureUnavailableError} for options that need logits on the host, or a model elsewhere
+   * @throws {@link UnsupportedOptionError} when an option names an id outside the vocabulary
+   * @throws {@link ContextOverflowError} when the rows do not fit
    */
-  chainRounds(rows: readonly SamplerRow[]): ChainRounds {
+  chainRounds(rows: readonly ChainRow[], { depths, draft }: ChainRoundsOptions): ChainRounds {
     this.#checkCount(rows.length, 'chainRounds');
     this.#checkNoDraft();
-    const sampling = samplingOf(rows, 'chainRounds');
-    const { device, graph } = this.#programs;
-    const { vocabSize } = graph.resolved.spec;
-    let sampler = mapTree(deviceSampler(rows, sampling, vocabSize), (leaf) =>
-      device.upload((leaf.source as { data: HostArray }).data, leaf),
-    );
-    const steps = rows.map(({ history }) => history.generated.length);
-    const run = async (tokens: readonly (readonly number[])[]): Promise<{ data: HostArray; n: number }> => {
-      this.#checkAlive();
-      tokens.forEach((row, b) => {
-        this.#checkIds(row, `chainRounds, row ${b}`);
-        this.#checkRoom(this.#lengths[b]! + row.length, b);
-      });
-      const n = this.#draftLength(Math.max(1, ...tokens.map((row) => row.length)), 0);
-      const { program, release } = await this.#programs.chain(this.#size, n, sampling);
-      try {
-        const choice = fromHost(Int32Array.from(steps.flatMap((step) => [0, 0, step])), [rows.length, 3]);
-        const [result, ...rest] = program.run([
-          ...draftInputs(tokens, undefined, n),
-          ...treeLeaves({ ...sampler, choice }),
-          ...this.#state,
-        ]);
-        if (sampler.marks) sampler = { ...sampler, marks: rest[0] };
-        this.#state = sampler.marks ? rest.slice(1) : rest;
-        // In the turn of the run, so that both are one submit; and what went wrong in steps that read the prompt.
-        const [data] = await Promise.all([device.read(result!), this.#caughtUp()]);
-        result!.dispose();
-        tokens.forEach((row, b) => {
-          if (row.length === 0) return;
-          const made = data[b * (2 * n + 1) + 2 * n]! + 1;
-          this.#lengths[b]! += made;
-          steps[b]! += made;
-        });
-        return { data, n };
-      } finally {
-        release();
-      }
+    const { vocabSize } = this.#programs.graph.resolved.spec;
+    const drafting = (model: ChainDraft): DraftsOfModel => {
+      const { session, options, instead } = model;
+      session.#checkCount(rows.length, 'chainRounds');
+      if (session.device !== this.device || session.#programs.graph.resolved.spec.vocabSize < vocabSize)
+        throw new FeatureUnavailableError(
+          'chainRounds: a model that proposes on the device of the target has to be there, and to have its tokens. Propose from the host.',
+        );
+      const chosen = rows.map(({ history }, b) => ({ history, options: options[b]! }));
+      const sampling = samplingOf(chosen, 'chainRounds');
+      const { settings } = deviceSampler(chosen, sampling, vocabSize);
+      const unread = rows.map(({ history: { prompt, generated } }) =>
+        [...Array.from(prompt), ...Array.from(generated)].slice(0, -1),
+      );
+      return new DraftsOfModel({ session: session.#inside(), sampling, settings, vocabSize, unread, instead });
     };
-    const prepare = async (tokens: number): Promise<void> =>
-      (await this.#programs.chain(this.#size, this.#draftLength(tokens, 0), sampling)).release();
-    return new ChainRounds({ run, prepare, vocabSize, steps, free: () => disposeTree(sampler) });
+    return new ChainRounds({
+      session: this.#inside(),
+      rows,
+      sampling: samplingOf(rows, 'chainRounds'),
+      depths,
+      model: draft && drafting(draft),
+    });
   }
 
   /** Frees the state. Idempotent. */
@@ -334,6 +342,25 @@ export class Session {
     } finally {
       disposeTree(told);
     }
+  }
+
+  /** What rounds go on with. */
+  #inside(): SessionInside {
+    const state = { get: () => this.#state, set: (leaves: readonly Tensor[]) => void (this.#state = leaves) };
+    return Object.defineProperty(
+      {
+        programs: this.#programs,
+        size: this.#size,
+        state: [],
+        lengths: this.#lengths,
+        longestDraft: this.longestDraft,
+        checkAlive: () => this.#checkAlive(),
+        caughtUp: () => this.#caughtUp(),
+        read: (rows: readonly (readonly number[])[], options?: FeedOptions) => this.read(rows, options),
+      },
+      'state',
+      state,
+    );
   }
 
   get #lengthsOfSteps(): readonly number[] {

@@ -1,13 +1,12 @@
 import type { DeviceSampler, DeviceSampling } from '@tessera/sampling';
 import { chooseToken, deviceSampler } from '@tessera/sampling';
-import type { Device, Program, Tensor, TensorType } from '@tessera/tensor-core';
+import type { Device, Graph, Program, Tensor, TensorType } from '@tessera/tensor-core';
 import { broadcastTo, fillTree, fromHost, reshape, slice, trace, treeLeaves, zeros } from '@tessera/tensor-core';
 import { joinEntries, joinLinks, linksOfCommit } from './draft-links.ts';
 import type { LanguageModelGraph, ModelParams, ModelState } from './language-model.ts';
 import { ProgramCache } from './program-cache.ts';
 import type { HeldProgram } from './program-cache.ts';
 import { stepLengths } from './step-lengths.ts';
-import { verifyChain } from './verify-chain.ts';
 
 /** Which logits a step gives. */
 export type LogitsOf = 'none' | 'last' | 'all';
@@ -45,6 +44,14 @@ export interface CommitForm extends SessionSize {
   readonly steps: readonly number[];
   /** Entries of the longest path. */
   readonly depth: number;
+}
+
+/** What programs of a session are recorded from. */
+export interface ProgramParts {
+  readonly graph: LanguageModelGraph;
+  readonly params: ModelParams;
+  /** The state before the first token; only its form counts. */
+  readonly first: ModelState;
 }
 
 /** Far more than a model in use has: some sizes of sessions, times the lengths of steps. */
@@ -137,15 +144,16 @@ export class StepPrograms {
     return this.#programs.hold(choiceKey(size, sampling), this.#makeChoice(size, sampling));
   }
 
-  /**
-   * The program of rounds over chains of n tokens, see {@link verifyChain}. Inputs: tokens `[B, n]`, lengths `[B]`, the leaves of a
-   * sampler, those of the state; outputs: the result, the marks if choices are adjusted, the leaves of the state. It takes over
-   * state and marks. To be released after the last run.
-   */
-  chain(size: SessionSize, n: number, sampling: DeviceSampling): Promise<HeldProgram> {
-    const { sampled, adjusted } = sampling;
-    const key = `chain ${size.batch} ${size.capacity} ${n} ${sampled} ${adjusted}`;
-    return this.#programs.hold(key, this.#makeChain(size, n, sampling));
+  /** A program over steps that another module records, compiled once for its key. To be released after the last run. */
+  hold(
+    key: string,
+    size: SessionSize,
+    record: (parts: ProgramParts) => { readonly graph: Graph; readonly donate: readonly number[] },
+  ): Promise<HeldProgram> {
+    return this.#programs.hold(`${key} ${size.batch} ${size.capacity}`, () => {
+      const { graph, donate } = record({ graph: this.graph, params: this.#params, first: this.#firstState(size) });
+      return this.device.compile(graph, { donate });
+    });
   }
 
   /**
@@ -206,7 +214,7 @@ export class StepPrograms {
       const { batch: B } = size;
       const { vocabSize: V } = this.graph.resolved.spec;
       const first = this.#firstState(size);
-      const form = this.#samplerForm(B, sampling);
+      const form = samplerForm(B, sampling, V);
       const leaves = treeLeaves(form);
       const graph = trace(
         (...inputs) => {
@@ -227,38 +235,6 @@ export class StepPrograms {
       const all = [...leaves, ...treeLeaves(first)];
       return this.device.compile(graph, { donate: all.flatMap((leaf, index) => (taken.has(leaf) ? [index] : [])) });
     };
-  }
-
-  #makeChain(size: SessionSize, n: number, sampling: DeviceSampling): () => Promise<Program> {
-    return () => {
-      const { batch: B } = size;
-      const first = this.#firstState(size);
-      const form = this.#samplerForm(B, sampling);
-      const samplers = treeLeaves(form);
-      const graph = trace(
-        (tokens, lengths, ...inputs) => {
-          const made = verifyChain({
-            graph: this.graph,
-            params: this.#params,
-            tokens: tokens!,
-            lengths: lengths!,
-            sampler: fillTree(form, inputs),
-            sampling,
-            state: fillTree(first, inputs.slice(samplers.length)),
-          });
-          return [made.result, ...(made.marks ? [made.marks] : []), ...treeLeaves(made.state)];
-        },
-        [ids(B, n), ids(B), ...typesOf(form), ...typesOf(first)],
-      );
-      const all = [...samplers, ...treeLeaves(first)];
-      const taken = new Set([...treeLeaves(form.marks), ...treeLeaves(first)]);
-      return this.device.compile(graph, { donate: all.flatMap((leaf, index) => (taken.has(leaf) ? [index + 2] : [])) });
-    };
-  }
-
-  #samplerForm(batch: number, sampling: DeviceSampling): DeviceSampler {
-    const row = { history: { prompt: [0], generated: [] }, options: {} };
-    return deviceSampler(new Array<typeof row>(batch).fill(row), sampling, this.graph.resolved.spec.vocabSize);
   }
 
   #makeDraft({ n, tree, again, hidden, ...size }: DraftForm): () => Promise<Program> {
@@ -327,6 +303,12 @@ export class StepPrograms {
   }
 }
 
+/** A sampler of which only the form counts. */
+export function samplerForm(batch: number, sampling: DeviceSampling, vocabSize: number): DeviceSampler {
+  const row = { history: { prompt: [0], generated: [] }, options: {} };
+  return deviceSampler(new Array<typeof row>(batch).fill(row), sampling, vocabSize);
+}
+
 /** The part of a sampler that each choice gives anew. */
 export function changing({ choice, marks }: DeviceSampler): Pick<DeviceSampler, 'choice' | 'marks'> {
   return { choice, marks };
@@ -339,6 +321,8 @@ const draftKey = ({ batch, capacity, n, tree, again, hidden = false }: DraftForm
 const choiceKey = ({ batch, capacity }: SessionSize, { sampled, adjusted }: DeviceSampling): string =>
   `choice ${batch} ${capacity} ${sampled} ${adjusted}`;
 
-const ids = (...shape: number[]): TensorType => ({ shape, dtype: 'i32' });
+/** Whole numbers of a shape. */
+export const ids = (...shape: number[]): TensorType => ({ shape, dtype: 'i32' });
 const ones = (B: number): Tensor => broadcastTo(fromHost(Int32Array.of(1), []), [B]);
-const typesOf = (tree: unknown): TensorType[] => treeLeaves(tree).map(({ shape, dtype }) => ({ shape, dtype }));
+/** What a program takes for a tree of tensors. */
+export const typesOf = (tree: unknown): TensorType[] => treeLeaves(tree).map(({ shape, dtype }) => ({ shape, dtype }));

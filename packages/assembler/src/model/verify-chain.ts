@@ -2,81 +2,114 @@ import type { DeviceSampler, DeviceSampling } from '@tessera/sampling';
 import { chooseTokens } from '@tessera/sampling';
 import {
   add,
+  and,
   concat,
-  cumsum,
   equal,
   expandDims,
-  fromHost,
+  gather,
   iota,
   less,
+  maximum,
+  min,
+  minimum,
   reshape,
   slice,
   sub,
-  sum,
   where,
   zeros,
 } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
 import { linksOfCommit } from './draft-links.ts';
 import type { LanguageModelGraph, ModelParams, ModelState } from './language-model.ts';
+import { numberOf, standing } from './round-rows.ts';
 
 /** A chain that is verified. */
 export interface ChainCall {
   readonly graph: LanguageModelGraph;
   readonly params: ModelParams;
-  /** The last token of each text and what is proposed after it, `[B, n]`, i32. */
-  readonly tokens: Tensor;
-  /** How many of them count, `[B]`, i32; 0: the row rests. */
-  readonly lengths: Tensor;
-  readonly sampler: DeviceSampler;
+  /** Where rows stand, `[B, 3]`, i32, see {@link standing}. */
+  readonly rows: Tensor;
+  /** What is proposed after the last token of each row; absent: nothing, and the round is a step. */
+  readonly proposed?: {
+    /** `[B, γ]`, i32 */
+    readonly tokens: Tensor;
+    /** How many of them count, `[B]`, i32. */
+    readonly depths: Tensor;
+  };
+  /** Tokens that end a row, `[B, E]`, i32; −1: none. */
+  readonly ends: Tensor;
+  readonly sampler: Pick<DeviceSampler, 'marks' | 'settings'>;
   readonly sampling: DeviceSampling;
   readonly state: ModelState;
 }
 
 /**
- * Records a whole round over chains: the pass over them, the choice after each token, how many proposed tokens are what was
- * chosen, and the commit of those.
- * @returns what was chosen after each token, its status and the number of proposed tokens that stay, `[B, 2 n + 1]`, i32; and what
- *   goes on
+ * Records a whole round over chains: the pass over the last token of each row and what is proposed after it, the choice after each, how
+ * many proposed tokens are what was chosen, up to where a text ends, and the commit of those.
+ * @returns what the round tells `[B, 3 n + 3]`, where rows stand now, and what goes on
  */
-export function verifyChain({ graph, params, tokens, lengths, sampler, sampling, state }: ChainCall): {
+export function verifyChain({ graph, params, rows, proposed, ends, sampler, sampling, state }: ChainCall): {
   readonly result: Tensor;
+  readonly rows: Tensor;
   readonly marks: Tensor | undefined;
   readonly state: ModelState;
 } {
-  const [B, n] = tokens.shape as [number, number];
+  const B = rows.shape[0]!;
+  const last = slice(rows, 1, standing.last, standing.last + 1);
+  const [step, left] = [numberOf(rows, standing.step), numberOf(rows, standing.left)];
+  const tokens = proposed ? concat([last, proposed.tokens], 1) : last;
+  const n = tokens.shape[1]!;
+  // Of what is chosen, the last token comes without having been proposed.
+  const lengths = minimum(left, proposed ? add(proposed.depths, 1) : 1);
   const made = graph.step(params, { tokens, starts: zeros([B], 'i32'), lengths }, state, 'all');
-  const chosen = chooseTokens(made.logits, tokens, sampler, sampling);
-  // Entry i is right when it was chosen after the one before it.
+  const choice = concat([last, zeros([B, 1], 'i32'), expandDims(step, 1)], 1);
+  const chosen = chooseTokens(made.logits, tokens, { ...sampler, choice }, sampling);
   const none = zeros([B, 1], 'i32');
-  const proposed = n === 1 ? none : concat([slice(tokens, 1, 1, n), none], 1);
-  const tested = less(iota([B, n], 1), expandDims(sub(lengths, 1), 1));
-  const wrong = where(tested, where(equal(chosen.ids, proposed), 0, one([B, n])), one([B, n]));
-  const stays = where(equal(cumsum(wrong, 1), 0), 1, zeros([B, n], 'i32'));
-  const accepted = sum(stays, { axis: 1 }); // [B]
-  const count = where(less(lengths, 1), 0, add(accepted, 1));
-  const next = graph.commit(params, {
-    snapshot: state,
-    state: made.state,
-    links: linksOfCommit(graph.resolved.layers, made.links),
-    positions: made.positions,
-    path: iota([B, n], 1),
-    count,
-  });
+  const after = proposed ? concat([proposed.tokens, none], 1) : none;
+  const accepted = proposed ? acceptedOf(chosen.ids, after, lengths) : zeros([B], 'i32');
+  const end = firstEnd(chosen.ids, ends);
+  const rests = less(left, 1);
+  const stays = minimum(accepted, end);
+  const given = where(rests, 0, add(stays, 1));
+  const told = [maximum(sub(lengths, 1), 0), accepted, given].map((each) => expandDims(each, 1));
+  const stands = [
+    where(expandDims(rests, 1), last, gather(chosen.ids, expandDims(stays, 1), { batchDims: 1 })),
+    expandDims(add(step, given), 1),
+    expandDims(where(less(end, add(accepted, 1)), 0, sub(left, given)), 1),
+  ];
   return {
-    result: concat([chosen.ids, chosen.statuses, expandDims(accepted, 1)], 1),
+    result: concat([chosen.ids, chosen.statuses, after, ...told], 1),
+    rows: concat(stands, 1),
     // A row that rests has counted nothing.
-    marks: chosen.marksAfter && where(less(expandDims(lengths, 1), 1), sampler.marks!, chosen.marksAfter(accepted)),
-    state: next,
+    marks: chosen.marksAfter && where(expandDims(rests, 1), sampler.marks!, chosen.marksAfter(stays)),
+    // Without a draft there is nothing to take back.
+    state: proposed
+      ? graph.commit(params, {
+          snapshot: state,
+          state: made.state,
+          links: linksOfCommit(graph.resolved.layers, made.links),
+          positions: made.positions,
+          path: iota([B, n], 1),
+          count: given,
+        })
+      : made.state,
   };
 }
 
-function one(shape: readonly number[]): Tensor {
-  return add(
-    zeros(shape, 'i32'),
-    reshape(
-      fromHost(Int32Array.of(1), [1]),
-      shape.map(() => 1),
-    ),
-  );
+/** How many proposed tokens are what was chosen after the entry before them, each one before them being so, too: `[B]`. */
+function acceptedOf(chosen: Tensor, after: Tensor, lengths: Tensor): Tensor {
+  const [B, n] = chosen.shape as [number, number];
+  const place = iota([B, n], 1);
+  // The last entry that counts has nothing behind it that could be right.
+  const tested = less(place, expandDims(sub(lengths, 1), 1));
+  const right = and(tested, equal(chosen, after));
+  return min(where(right, n, place), { axis: 1 });
+}
+
+/** Place of the first chosen token that ends its row, `[B]`; n: none does. */
+function firstEnd(chosen: Tensor, ends: Tensor): Tensor {
+  const [B, n] = chosen.shape as [number, number];
+  const E = ends.shape[1]!;
+  const is = equal(expandDims(chosen, 2), expandDims(ends, 1)); // [B, n, E]
+  return min(reshape(where(is, iota([B, n, E], 1), n), [B, n * E]), { axis: 1 });
 }

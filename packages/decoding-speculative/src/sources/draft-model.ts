@@ -1,4 +1,4 @@
-import type { Model, Session } from '@tessera/assembler';
+import type { ChainDraft, Model, Session } from '@tessera/assembler';
 import type { SamplingOptions } from '@tessera/sampling';
 import { placeOf, processedDistribution } from '@tessera/sampling';
 import type { Draft } from '../acceptance/draft.ts';
@@ -11,7 +11,12 @@ import { checkSameTokens } from './same-tokens.ts';
 export interface DraftModelOptions {
   /** Temperature at which it draws; speed depends on it, the text does not. @defaultValue that of the target */
   readonly temperature?: number | undefined;
+  /** What it takes to propose one token, in steps of the target. @defaultValue estimated from the sizes of both */
+  readonly cost?: number | undefined;
 }
+
+/** See {@link stepBytes}. */
+const layerBytes = 32 * 2 ** 20;
 
 /** Tokens that are read together with a draft rather than before it. */
 const fewUnread = 8;
@@ -23,7 +28,7 @@ const fewUnread = 8;
 export function draftModel(model: Model, options: DraftModelOptions = {}): DraftSource {
   return {
     name: 'draft',
-    cost: (target) => model.memory.weightBytes / target.memory.weightBytes,
+    cost: (target) => options.cost ?? stepBytes(model) / stepBytes(target),
     async open(call) {
       checkSameTokens(call.target, model);
       const { rows, capacity } = call;
@@ -52,6 +57,14 @@ class DraftModelAtWork implements OpenDraftSource {
     this.#call = call;
     this.#options = options;
     this.#read = call.rows.map(() => 0);
+  }
+
+  /** Where tokens are drawn by the numbers of the target anyway, a device that has both models can do it alone. */
+  get chain(): ChainDraft | undefined {
+    const { target, rows, coupled } = this.#call;
+    const there = this.#model.device === target.device && this.#model.spec.vocabSize >= target.spec.vocabSize;
+    if (coupled !== true || !there) return undefined;
+    return { session: this.#session, options: rows.map(({ sampling }) => this.#optionsOf(sampling)) };
   }
 
   async propose(most: readonly number[]): Promise<readonly Draft[]> {
@@ -137,6 +150,14 @@ class DraftModelAtWork implements OpenDraftSource {
     const { temperature } = this.#options;
     return temperature === undefined ? sampling : { ...sampling, temperature };
   }
+}
+
+/**
+ * What a step costs, as bytes that it reads. On a GPU each layer waits for the one before it, which takes as long as reading some more: what
+ * a large GPU reads in the time of the few dispatches of a layer.
+ */
+function stepBytes({ memory, spec, device }: Model): number {
+  return memory.weightBytes + (device.onHost ? 0 : spec.layers.length * layerBytes);
 }
 
 function isGreedy({ temperature, topK, topP, minP, typicalP }: SamplingOptions): boolean {

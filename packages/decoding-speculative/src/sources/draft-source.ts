@@ -1,4 +1,4 @@
-import type { Model } from '@tessera/assembler';
+import type { ChainDraft, Model } from '@tessera/assembler';
 import type { SamplingOptions } from '@tessera/sampling';
 import type { Draft } from '../acceptance/draft.ts';
 
@@ -59,6 +59,11 @@ export interface OpenDraftSource {
    *   token of the row; undefined for rows that rest
    */
   keep?(paths: readonly (readonly number[])[], hidden?: readonly (Float32Array | undefined)[]): Promise<void>;
+  /**
+   * Of a source that is a model on the device of the target: what the device runs by itself then, so that a round is one submit.
+   * Neither `propose` nor `keep` is called in this case. Only if the call is coupled.
+   */
+  readonly chain?: ChainDraft | undefined;
   /** Frees what it holds. */
   [Symbol.dispose]?(): void;
 }

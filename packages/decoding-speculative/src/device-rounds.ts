@@ -1,0 +1,117 @@
+import type { ChainRounds, DraftCounts, NextToken, Proposal, StartedRound } from '@tessera/assembler';
+import { checkDraft } from './acceptance/draft.ts';
+import type { DraftCost } from './draft-length.ts';
+import { AdaptiveLength } from './draft-length.ts';
+import type { SpeculativeRow } from './rounds.ts';
+import { isDone } from './rounds.ts';
+import type { OpenDraftSource } from './sources/draft-source.ts';
+
+/** What {@link DeviceRounds} are made of. */
+export interface DeviceRoundsCall {
+  readonly chains: ChainRounds;
+  /** One for each row of the rounds; their `generated` is added to. */
+  readonly rows: readonly (SpeculativeRow & { readonly generated: number[] })[];
+  /** Proposes from the host. Absent: a model on the device does. */
+  readonly source?: OpenDraftSource | undefined;
+  /** For messages. */
+  readonly sourceName: string;
+  readonly vocabSize: number;
+  /** Lengths that drafts may have, ascending. */
+  readonly lengths: readonly number[];
+  /** What drafts cost; undefined: always propose as many as may be. */
+  readonly cost: DraftCost | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Speculation over rows that a device decides about by itself. Where it proposes by itself, too, it is one round ahead: while the host
+ * reads what a round gave, the next one is under way. What a round gave beyond the end of a text is nowhere: the device stops there.
+ */
+export class DeviceRounds {
+  readonly #call: DeviceRoundsCall;
+  readonly #lengths: readonly (AdaptiveLength | undefined)[];
+  readonly #underWay: StartedRound[] = [];
+  #rounds = 0;
+  #drafted = 0;
+  #accepted = 0;
+
+  constructor(call: DeviceRoundsCall) {
+    this.#call = call;
+    const { rows, cost, lengths } = call;
+    this.#lengths = rows.map(() => (cost === undefined ? undefined : new AdaptiveLength({ cost, lengths })));
+  }
+
+  /** What became of the drafts so far. */
+  get drafts(): DraftCounts {
+    return { rounds: this.#rounds, drafted: this.#drafted, accepted: this.#accepted };
+  }
+
+  /** True for a row that has its limit or was ended by one of its ids. */
+  isDone(b: number): boolean {
+    return isDone(this.#call.rows[b]!);
+  }
+
+  /** The next tokens of each row, one at least of each that is not done; none of the others, which stay as they are. */
+  async round(): Promise<readonly (readonly NextToken[])[]> {
+    const { rows, source } = this.#call;
+    const atOnce = source ? 1 : 2;
+    while (this.#underWay.length < atOnce && rows.some((_, b) => this.#goesOn(b))) await this.#start();
+    const made = await this.#underWay.shift()?.rows;
+    if (!made) return rows.map(() => []);
+    this.#rounds++;
+    made.forEach(({ ids, proposed, accepted }, b) => {
+      rows[b]!.generated.push(...ids);
+      this.#drafted += proposed.length;
+      this.#accepted += Math.min(accepted, ids.length);
+      this.#lengths[b]?.learn(proposed.length, accepted);
+    });
+    const paths = made.map(({ ids, accepted }) => Array.from({ length: Math.min(accepted, ids.length) }, (_, i) => i));
+    await source?.keep?.(paths);
+    return made.map(({ ids }) => ids.map((id) => ({ id })));
+  }
+
+  /** Ends the rounds; what is under way is not waited for. Idempotent. */
+  dispose(): void {
+    this.#call.chains.dispose();
+  }
+
+  /** As {@link DeviceRounds.dispose}, for `using`. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** True for a row to which a further round will give something, unless one that is under way ends it. */
+  #goesOn(b: number): boolean {
+    return !this.isDone(b) && this.#leftOf(b) > 0;
+  }
+
+  /** Tokens that a row may still get when each round under way has given it one. */
+  #leftOf(b: number): number {
+    const { limit, generated } = this.#call.rows[b]!;
+    return limit - generated.length - this.#underWay.length;
+  }
+
+  async #start(): Promise<void> {
+    const { rows, chains, signal, source, lengths } = this.#call;
+    signal?.throwIfAborted();
+    const depths = rows.map((_, b) => {
+      if (!this.#goesOn(b)) return 0;
+      // One token comes without a draft.
+      return Math.min(this.#lengths[b]?.next() ?? lengths.at(-1) ?? 0, this.#leftOf(b) - 1);
+    });
+    const proposal = source ? { tokens: await this.#proposed(source, depths) } : { depths };
+    signal?.throwIfAborted();
+    this.#underWay.push(await chains.start(proposal satisfies Proposal, { signal }));
+  }
+
+  async #proposed(source: OpenDraftSource, most: readonly number[]): Promise<readonly (readonly number[])[]> {
+    const { rows, sourceName, vocabSize } = this.#call;
+    if (most.every((depth) => depth === 0)) return rows.map(() => []);
+    const drafts = await source.propose(most);
+    return rows.map((_, b) => {
+      const draft = drafts[b];
+      if (draft) checkDraft(draft, vocabSize, sourceName);
+      return draft?.tokens.slice(0, most[b]) ?? [];
+    });
+  }
+}
