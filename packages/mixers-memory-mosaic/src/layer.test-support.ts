@@ -1,4 +1,4 @@
-import type { AnyMixer, AnyState, MixerUse } from '@tessera/plugin';
+import type { AnyMixer, AnyState, CachePolicy, MixerUse } from '@tessera/plugin';
 import { decodingOf, runCommit, runStep, validate } from '@tessera/plugin';
 import { CpuDevice, evaluate, fromHost, read, sizeOf, treeLeaves } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
@@ -75,8 +75,10 @@ export class Layer {
   readonly config: object;
   readonly params: Params;
   readonly dModel: number;
+  readonly #cache: { readonly cache?: CachePolicy };
 
-  constructor(use: MixerUse, dModel: number, params: Params = {}) {
+  constructor(use: MixerUse, dModel: number, params: Params = {}, cache?: CachePolicy) {
+    this.#cache = cache ? { cache } : {};
     this.mixer = use.mixer;
     this.config = validate<object>(use.mixer.config, use.config, 'config');
     this.params = { ...drawnParams(use, dModel), ...params };
@@ -99,7 +101,7 @@ export class Layer {
 
   /** A state for so many entries. */
   async start(batch: number, capacity: number): Promise<AnyState> {
-    const site = { config: this.config, dModel: this.dModel, layer: 0, layers: 1 };
+    const site = { config: this.config, dModel: this.dModel, layer: 0, layers: 1, ...this.#cache };
     const state = decodingOf(this.mixer).init({ ...site, params: this.params, batch, capacity, chunk: capacity });
     await evaluate(treeLeaves(state), device);
     return state;
@@ -121,6 +123,7 @@ export class Layer {
       starts: whole(Array.from({ length: B }, () => 0)),
       lengths: whole(Array.from({ length: B }, () => n)),
       state,
+      ...this.#cache,
       ...(parents && { parents: whole(parents, [B, n]) }),
     });
     await evaluate([made.y, ...treeLeaves(made.state)], device);
@@ -140,6 +143,7 @@ export class Layer {
       starts: whole([0]),
       path: whole(path.length > 0 ? path : [0], [1, Math.max(path.length, 1)]),
       count: whole([path.length]),
+      ...this.#cache,
     });
     await evaluate(treeLeaves(state), device);
     return state;

@@ -40,21 +40,34 @@ export function valuesOf(x: readonly Row[], { psi, nu, c }: ContextualHead): num
   return p.slice(1).map((next, t) => times(unit(plus(times(next, 1 - c), times(p[t]!, c))), Math.exp(nu)));
 }
 
+/** How {@link contextualHeadReference} differs from the plain form. */
+interface ReferenceOptions {
+  /** True: u_t comes with the factor 1 − λ that an average has. */
+  readonly average?: boolean;
+  /** Whether entry t sees the pair that entry e has completed. */
+  readonly sees?: (t: number, e: number) => boolean;
+}
+
 /**
  * Nadaraya–Watson over the pairs before each entry, with a Gaussian kernel of bandwidth e^{−κ} over unit keys:
  * y_t = Σ_{s < t} G(t, s) v_s / Σ_{s < t} G(t, s), G = e^{−‖n_t − n_s‖² / (2 e^{−2κ})}; y_0 = 0.
  */
-export function contextualHeadReference(x: readonly Row[], head: ContextualHead, average = false): number[][] {
+export function contextualHeadReference(
+  x: readonly Row[],
+  head: ContextualHead,
+  { average = false, sees = () => true }: ReferenceOptions = {},
+): number[][] {
   const keys = unitKeysOf(x, head.phi, head.beta, average);
   const values = valuesOf(x, head);
   const bandwidth = Math.exp(-head.kappa);
   return keys.map((k_t, t) => {
-    const weights = keys.slice(0, t).map((k_s) => {
+    const weights = keys.slice(0, t).map((k_s, s) => {
+      if (!sees(t, s + 1)) return 0;
       const apart = plus(k_t, times(k_s, -1));
       return Math.exp(-dot(apart, apart) / (2 * bandwidth ** 2));
     });
     const total = weights.reduce((a, b) => a + b, 0);
-    return weights.reduce<number[]>((y, w, s) => plus(y, times(values[s]!, w / total)), head.psi.map(() => 0)); // prettier-ignore
+    return weights.reduce<number[]>((y, w, s) => plus(y, times(values[s]!, w / (total || 1))), head.psi.map(() => 0)); // prettier-ignore
   });
 }
 

@@ -1,5 +1,5 @@
-import type { MixerUse } from '@tessera/plugin';
-import { add, concat, fromHost, grad, mul, slice, sum } from '@tessera/tensor-core';
+import type { CachePolicy, MixerUse } from '@tessera/plugin';
+import { add, concat, fromHost, grad, less, mul, rem, slice, sub, sum, where, zeros } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
 import { describe, expect, test } from 'vitest';
 import { contextualMemory } from './contextual/contextual-memory.ts';
@@ -172,7 +172,7 @@ describe('memory mosaic 11.3: what the norm takes away', () => {
     const layer = new Layer(use, D);
     const rows = await rowsOf(x);
     const heads = await Promise.all(
-      [0, 1].map(async (h) => contextualHeadReference(rows, await headOf(layer, h, 3), true)),
+      [0, 1].map(async (h) => contextualHeadReference(rows, await headOf(layer, h, 3), { average: true })),
     );
     expect(furthest(await rowsOf(layer.forward(x)), await output(layer, heads))).toBeLessThan(exact);
   });
@@ -303,6 +303,52 @@ describe('memory mosaic 11.10: gradients', () => {
       const measured = (4 * (await difference(1e-4)) - (await difference(2e-4))) / 3;
       expect(Math.abs(gradient[h]! - measured)).toBeLessThan(1e-6 * (1 + Math.abs(measured)));
     }
+  });
+});
+
+describe('under a policy that evicts', () => {
+  const [sinks, window, T] = [3, 4, 23];
+  /** Slots of entries that stay, and a ring beside them. */
+  const policy: CachePolicy = {
+    name: 'test',
+    slots: ({ chunk }) => sinks + window - 1 + chunk,
+    slotOf: (entry, slots) => where(less(entry, sinks), entry, add(rem(sub(entry, sinks), slots - sinks), sinks)),
+    read: ({ positions }) => ({ pinned: sinks, window, back: zeros(positions.shape, 'i32') }),
+  };
+  const use = contextualMemory({ heads: 2 });
+  const x = drawn('evicted', [1, T, D]);
+
+  test.each([[[1]], [[5, 1, 7]], [[T]]])(
+    'pairs of the first entries and of the window are read, by steps of %j',
+    async (sizes) => {
+      const layer = new Layer(use, D, {}, policy);
+      const rows = await rowsOf(x);
+      const sees = (t: number, e: number): boolean => e < sinks || t - e < window;
+      const heads = await Promise.all(
+        [0, 1].map(async (h) => contextualHeadReference(rows, await headOf(layer, h, 3), { sees })),
+      );
+      const expected = await output(layer, heads);
+      let state = await layer.start(1, T);
+      for (let from = 0, turn = 0; from < T; turn++) {
+        const to = Math.min(T, from + sizes[turn % sizes.length]!);
+        const made = await layer.step(state, entry(x, from, to), from);
+        expect(furthest(await rowsOf(made.y), expected.slice(from, to))).toBeLessThan(exact);
+        [state, from] = [made.state, to];
+      }
+    },
+  );
+
+  test('a draft that was rejected has evicted nothing', async () => {
+    const layer = new Layer(use, D, {}, policy);
+    const before = (await layer.step(await layer.start(1, T), entry(x, 0, 12), 0)).state;
+    const draft = drawn('rejected', [1, 4, D]);
+    const { state } = await layer.step(before, draft, 12);
+    const kept = await layer.commit(before, state, draft, []);
+    const [plain, again] = [
+      await layer.step(before, entry(x, 12, 17), 12),
+      await layer.step(kept, entry(x, 12, 17), 12),
+    ];
+    expect(await distance(again.y, plain.y)).toBeLessThan(exact);
   });
 });
 

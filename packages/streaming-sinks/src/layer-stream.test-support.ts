@@ -119,6 +119,40 @@ export class LayerStream {
     this.at = before + accepted;
   }
 
+  /**
+   * Reads rows of a batch in one step of n entries, each from its start on and padded with noise before it, and then one more token of
+   * each: the outputs of each row, padding left out. Has nothing to do with what the stream itself has read.
+   */
+  async padded(rows: readonly { readonly token: TokenAt; readonly start: number }[], n: number): Promise<Float64Array[][]> {
+    const [B, D] = [rows.length, this.dModel];
+    const whole = (values: readonly number[], shape: readonly number[]): Tensor => fromHost(Int32Array.from(values), shape);
+    const made: Float64Array[][] = rows.map(() => []);
+    let state = this.#first(B);
+    for (const [first, length] of [[0, n], [n, 1]] as const) {
+      const starts = rows.map(({ start }) => Math.max(0, start - first));
+      const tokenAt = ({ token, start }: { token: TokenAt; start: number }, i: number): Float64Array =>
+        first + i < start ? numbers(D, 1000 + i).map((value) => 100 * value) : token(first + i - start);
+      const x = rows.flatMap((row) => Array.from({ length }, (_, i) => [...tokenAt(row, i)]).flat());
+      const step = decodingOf(this.#mixer).step({
+        params: this.#params((values, shape) => fromHost(values, shape)),
+        config: this.#config,
+        x: fromHost(Float32Array.from(x), [B, length, D]),
+        positions: whole(rows.flatMap(({ start }) => Array.from({ length }, (_, i) => first + i - start)), [B, length]),
+        starts: whole(starts, [B]),
+        lengths: whole(starts.map((start) => length - start), [B]),
+        state,
+        ...(this.#policy && { cache: this.#policy }),
+      });
+      await evaluate([step.y, ...treeLeaves(step.state)], this.#device);
+      const values = Float64Array.from(await read(step.y, this.#device));
+      rows.forEach((_, b) => {
+        for (let i = starts[b]!; i < length; i++) made[b]!.push(values.slice((b * length + i) * D, (b * length + i + 1) * D));
+      });
+      ({ state } = step);
+    }
+    return made;
+  } // prettier-ignore
+
   /** The state, to look at. */
   get state(): Readonly<Record<string, Tensor>> {
     return fillTree(this.#first(), this.#leaves) as unknown as Readonly<Record<string, Tensor>>;
@@ -179,8 +213,8 @@ export class LayerStream {
     );
   }
 
-  #first(): AnyState {
-    const size = { batch: 1, capacity: 4096, chunk: this.#chunk, ...(this.#policy && { cache: this.#policy }) };
+  #first(batch = 1): AnyState {
+    const size = { batch, capacity: 4096, chunk: this.#chunk, ...(this.#policy && { cache: this.#policy }) };
     return decodingOf(this.#mixer).init({ ...this.#site, ...size, params: {} });
   }
 

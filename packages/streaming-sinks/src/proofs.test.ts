@@ -81,6 +81,24 @@ describe.each(uses)('%s', (_, use) => {
   });
 });
 
+describe.each(uses)('%s', (_, use) => {
+  test('rows that are padded on the left keep their own first tokens, whatever the padding holds', async () => {
+    const [sinks, window, n] = [2, 4, 13];
+    const policy = sinkCache({ sinks, window });
+    const rows = [drawnStream(8, 3), drawnStream(8, 4), drawnStream(8, 5)];
+    const starts = [0, 5, 12];
+    const made = await new LayerStream(use, policy, { chunk: n }).padded(
+      rows.map((token, b) => ({ token, start: starts[b]! })),
+      n,
+    );
+    for (const [b, row] of rows.entries()) {
+      const alone = new LayerStream(use, policy, { chunk: n });
+      const expected = await alone.through(row, single(n - starts[b]! + 1));
+      expect(distance(made[b]!, expected)).toBeLessThan(close);
+    }
+  });
+});
+
 describe('the ring', () => {
   const use = uses[0]![1];
 

@@ -75,6 +75,54 @@ describe('a stream without end', () => {
   });
 });
 
+describe('what is kept', () => {
+  const furthest = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
+    Math.max(...Array.from(a, (value, i) => Math.abs(value - b[i]!)));
+  const after = async (model: Model, text: readonly number[]): Promise<Float32Array> => {
+    using session = await model.session();
+    return await session.feed([text]);
+  };
+
+  test('streaming sinks 10.10: a needle that left the window of every layer is lost, and one in a sink or the window is not', async () => {
+    const spec = { ...hybrid, maxPositions: 96, layers: [full, hybrid.layers[3]!, hybrid.layers[2]!] };
+    await using model = await open(spec, sinkCache({ sinks: 2, window: 6 }));
+    await using whole = await open(spec);
+    const plain = ids(60);
+    // Each layer carries what it saw 5 tokens further, the local one 4.
+    for (const [at, found] of [[0, true], [1, true], [10, false], [30, false], [44, false], [55, true]] as const) {
+      const other = plain.with(at, (plain[at]! + 3) % 11);
+      expect(furthest(await after(model, other), await after(model, plain)) > 1e-6, `a needle at ${at}`).toBe(found);
+      expect(furthest(await after(whole, other), await after(whole, plain))).toBeGreaterThan(1e-6);
+    }
+  }); // prettier-ignore
+
+  test('local and recurrent layers are what they are without a policy', async () => {
+    const spec = { ...hybrid, maxPositions: 256, layers: [hybrid.layers[2]!, hybrid.layers[1]!] };
+    await using streaming = await open(spec, sinkCache({ sinks: 3, window: 4 }), () => {});
+    await using plain = await open(spec);
+    const text = ids(150);
+    expect(furthest(await after(streaming, text), await after(plain, text))).toBe(0);
+  });
+
+  test('a prompt shorter than the sinks, of one token, and longer than everything', async () => {
+    await using model = await open({ ...hybrid, layers: [full] }, sinkCache({ sinks: 4, window: 1 }));
+    await using plain = await open({ ...hybrid, layers: [full] });
+    for (const length of [1, 2, 4, 5]) expect(furthest(await after(model, ids(length)), await after(plain, ids(length)))).toBeLessThan(1e-6);
+    // With a window of 1 a token sees the sinks and itself: of one layer that is a text of five.
+    const text = ids(30);
+    const kept = [...text.slice(0, 4), text.at(-1)!];
+    expect(furthest(await after(model, text), await after(plain, kept))).toBeLessThan(1e-6);
+    await expect(after(model, [])).resolves.toEqual(new Float32Array(11));
+  }); // prettier-ignore
+
+  test('another text begins in another session, and knows nothing of the one before', async () => {
+    await using model = await open(hybrid, sinkCache({ sinks: 2, window: 6 }));
+    const expected = await after(model, ids(9, 4));
+    await after(model, ids(90));
+    expect(await after(model, ids(9, 4))).toEqual(expected);
+  });
+});
+
 describe('at assembly', () => {
   const policy = sinkCache({ sinks: 4, window: 12 });
 

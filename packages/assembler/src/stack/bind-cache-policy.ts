@@ -1,6 +1,6 @@
 import type { AnyDecoding, AnyMixer, CachePolicy, Memory } from '@tessera/plugin';
 import { decodingOf } from '@tessera/plugin';
-import { InvalidSpecError } from '@tessera/tensor-core';
+import { InvalidSpecError, UnsupportedOptionError, isTesseraError } from '@tessera/tensor-core';
 import type { Resolved, ResolvedLayer, ResolvedModel } from './resolve.ts';
 
 /** A model whose growing caches are read under a policy. */
@@ -28,7 +28,7 @@ export function bindCachePolicy(resolved: ResolvedModel, policy: CachePolicy | u
     const { mixer } = layer;
     if (!mixer || grows[index] === undefined || grows[index] === 'constant' || grows[index] === 'bounded') return layer;
     checkFollows(mixer, index, policy, grows);
-    return { ...layer, mixer: { ...mixer, part: bound(mixer.part, policy) } };
+    return { ...layer, mixer: { ...mixer, part: bound(mixer.part, policy, index) } };
   });
   const bare = layers.every((layer, index) => layer === resolved.layers[index]);
   return {
@@ -70,14 +70,24 @@ function checkFollows(
     refuse('it reads the memory of another layer', 'Leave cachePolicy out.');
 }
 
-/** The mixer with the policy in every call that has to do with its cache. */
-function bound(part: AnyMixer, cache: CachePolicy): AnyMixer {
+/** The mixer with the policy in every call that has to do with its cache. What a policy refuses in a step tells which layer it was. */
+function bound(part: AnyMixer, cache: CachePolicy, layer: number): AnyMixer {
   const { memory, init, step, commit, ...rest } = decodingOf(part);
   const decoding: AnyDecoding = {
     ...rest,
     memory: (site) => memory({ ...site, cache }),
     init: (site) => init({ ...site, cache }),
-    step: (call) => step({ ...call, cache }),
+    step(call) {
+      try {
+        return step({ ...call, cache });
+      } catch (error) {
+        if (!isTesseraError(error) || error.code !== 'UNSUPPORTED_OPTION') throw error;
+        throw new UnsupportedOptionError(`spec.layers.${layer}.mixer (${part.name}): ${error.message}`, {
+          facts: { ...error.facts, layer, mixer: part.name, policy: cache.name },
+          cause: error,
+        });
+      }
+    },
     ...(commit && { commit: (call) => commit({ ...call, cache }) }),
   };
   return { ...part, decoding };

@@ -1,6 +1,6 @@
 import { ancestors, attention, linear } from '@tessera/ops';
 import type { AttentionCall } from '@tessera/ops';
-import type { CachePolicy, Call, Entries, MixerFactory, Site } from '@tessera/plugin';
+import type { CachePolicy, CacheReading, Call, Entries, MixerFactory, Site } from '@tessera/plugin';
 import {
   chainOf,
   contiguousCache,
@@ -8,6 +8,7 @@ import {
   entriesOf,
   pickRows,
   refuseSegments,
+  seenPositions,
   slotsSeen,
   windowCache,
 } from '@tessera/plugin';
@@ -41,7 +42,8 @@ function policyOf(config: Required<ContextualMemoryConfig>, given: CachePolicy |
  * y_t = Σ_{s < t} softmax_s(k_t · k_s) v_s, y_0 = 0.
  *
  * Keys are of one norm, so the weights are those of a Gaussian kernel of bandwidth e^{−κ} over unit keys (Nadaraya–Watson). The
- * pair (k_s, v_s) is known at s + 1 and readable from then on; the last one waits in the state for the next entry.
+ * pair (k_s, v_s) is known at s + 1 and readable from then on; the last one waits in the state for the next entry. A cache policy
+ * may evict pairs: each belongs to the entry that completed it.
  * @see Zhang et al. 2024, arXiv:2405.06394, section 4.
  */
 export const contextualMemory: MixerFactory<ContextualMemoryConfig, ContextualMemoryParams, ContextualMemoryState> =
@@ -53,11 +55,12 @@ export const contextualMemory: MixerFactory<ContextualMemoryConfig, ContextualMe
     forward: (call) => ({ y: call.x.shape[1] === 0 ? call.x : wholeSequences(call) }),
     decoding: {
       trees: true,
+      followsPolicy: true,
       memory(site) {
-        const { config, dModel, batch } = site;
+        const { config, dModel, batch, cache } = site;
         const pending = Object.values(pendingShapes(config, dModel)).map((shape) => shape.reduce((a, b) => a * b, 1));
         return {
-          growth: (config.window as number | undefined) === undefined ? 'linear' : 'bounded',
+          growth: (config.window as number | undefined) === undefined && !cache?.endless ? 'linear' : 'bounded',
           bytes: cacheBytes(cacheSizes(site)) + 4 * batch * pending.reduce((a, b) => a + b, 0),
         };
       },
@@ -78,18 +81,23 @@ export const contextualMemory: MixerFactory<ContextualMemoryConfig, ContextualMe
           before: expandDims(state.pairs.count, 1),
           entries,
         });
-        const { cache, slots } = appendPairs(state.pairs, policyOf(config, call.cache), {
+        const policy = policyOf(config, call.cache);
+        const { cache, slots } = appendPairs(state.pairs, policy, {
           keys: made.pairKeys,
           values: made.pairValues,
           positions: where(made.complete, positions, -1),
           lengths: entries.lengths,
         });
+        const S = cache.keys.shape[1]!;
+        const { lengths, parents } = entries;
+        const tree = parents !== undefined;
+        const reading = policy.read?.({ positions, lengths, count: state.pairs.count, slots: S, tree });
         const y = retrieve(call, made, {
           k: cache.keys,
           v: cache.values,
           queryPositions: positions,
-          keyPositions: cache.positions,
-          ...(entries.parents && { mask: slotsSeen(ancestors(entries.parents), slots, cache.keys.shape[1]!) }),
+          ...(reading ? readUnder(reading, cache.positions, made) : { keyPositions: cache.positions }),
+          ...(parents && { mask: slotsSeen(ancestors(parents), slots, S) }),
         });
         return { y: entries.restore(y), state: { pending: made.pending, pairs: cache } };
       },
@@ -114,6 +122,20 @@ export const contextualMemory: MixerFactory<ContextualMemoryConfig, ContextualMe
       },
     },
   });
+
+/** Which pairs are seen of a cache that a policy reads. Nothing depends on positions: pairs that stay are met as they are. */
+function readUnder(
+  reading: CacheReading,
+  positions: Tensor,
+  { keys }: Pairs,
+): Pick<AttentionCall, 'keyPositions' | 'window' | 'pinned'> {
+  const { pinned, window } = reading;
+  return {
+    keyPositions: seenPositions(positions, reading),
+    window,
+    pinned: pinned > 0 ? { slots: pinned, q: keys } : undefined,
+  };
+}
 
 function cacheSizes(
   site: Site<ContextualMemoryConfig> & {
@@ -166,9 +188,9 @@ function retrieve(
   const [B, n, H, d] = keys.shape as [number, number, number, number];
   const o = attention({
     q: keys,
+    window: config.window,
     ...pairs,
     scale: 1,
-    window: config.window,
     ...(training && random && { dropout: { probability: config.dropout, key: random } }),
   });
   return linear(reshape(o, [B, n, H * d]), params.o_proj, params.o_bias);
