@@ -69,11 +69,12 @@ export async function verifyCase(directory: string, options: VerifyOptions, term
     const context = contextsOf(golden);
     const gradients = options.grads ? await readReferenceGradients(source, signal) : undefined;
     const reference = await referenceOf(golden, directory, { ...options, dtype }, terminal);
-    model = await load(directory, { ...options, dtype }, context.logits, terminal);
+    const same = sameLayers(config, context);
+    model = await load(directory, { ...options, dtype }, same ? longestOf(context) : context.logits, terminal);
     verdict = { ...verdict, device: model.device.kind, adapter: model.device.name };
     verdict = { ...verdict, ...(await compareLogits(model, golden, reference)) };
     if (gradients) verdict = await withGradients(model, golden, gradients, verdict, terminal);
-    if (golden.greedy && !sameLayers(config, context)) {
+    if (golden.greedy && !same) {
       await model.dispose();
       model = await load(directory, { ...options, dtype }, context.texts, terminal);
     }
@@ -143,6 +144,10 @@ interface Contexts {
 function contextsOf({ contextLength, inputIds, greedy = [] }: Golden): Contexts {
   const logits = contextLength ?? Math.max(...inputIds.map((ids) => ids.length));
   return { logits, texts: contextLength ?? Math.max(1, ...greedy.map(({ ids }) => ids.length)) };
+}
+
+function longestOf({ logits, texts }: Contexts): number {
+  return Math.max(logits, texts);
 }
 
 /** Whether a model computes the same in both contexts. */
