@@ -11,6 +11,7 @@ import { linearizeCommand } from './linearize/linearize-command.ts';
 import type { Terminal } from './terminal/terminal.ts';
 import { tokenizerCommand } from './tokenizer/tokenizer-command.ts';
 import { trainCommand } from './train/train-command.ts';
+import { trainHeadsCommand } from './train-heads/train-heads-command.ts';
 import { verifyCommand } from './verify/verify-command.ts';
 
 const examples = `
@@ -42,6 +43,7 @@ export function createProgram(terminal: Terminal): Command {
     .addCommand(inspectCommand(terminal))
     .addCommand(convertCommand(terminal))
     .addCommand(trainCommand(terminal))
+    .addCommand(trainHeadsCommand(terminal))
     .addCommand(linearizeCommand(terminal))
     .addCommand(tokenizerCommand(terminal))
     .addCommand(demoCommand(terminal))

@@ -34,6 +34,7 @@ Examples:
   tessera generate --model ./my-model --prompt-ids 1,2,3 --logprobs 5 --json
   tessera generate --model ./my-model --prompt "Once" --sinks 4 --window 1020 --max-new-tokens 100000
   tessera generate --model ./my-model --prompt "Once" --speculative draft=./smaller-model
+  tessera generate --model ./my-model --prompt "Once" --speculative heads=./my-heads
   cat letter.txt | tessera generate --model ./my-model --prompt-file -`;
 
 /** `tessera generate`: continues a prompt. */

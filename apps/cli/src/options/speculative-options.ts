@@ -1,12 +1,12 @@
 import type { Model, TokenDecoder } from '@tessera/assembler';
-import { draftModel, promptLookup, speculative } from '@tessera/decoding-speculative';
+import { draftModel, loadMedusaHeads, medusaHeads, promptLookup, speculative } from '@tessera/decoding-speculative';
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
 import { loadModel } from '../load-model.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
 /** What proposes tokens. */
-type SpeculativeSource = { readonly kind: 'lookup' } | { readonly kind: 'draft'; readonly directory: string };
+type SpeculativeSource = { readonly kind: 'lookup' } | { readonly kind: 'draft' | 'heads'; readonly directory: string };
 
 /** Options about drafts. */
 export interface SpeculativeOptions {
@@ -17,19 +17,19 @@ export interface SpeculativeOptions {
 export function addSpeculativeOption(command: Command): Command {
   return command.option(
     '--speculative <source>',
-    'propose several tokens at once, for speed alone: lookup (in the text itself), or draft=<dir> (a smaller model)',
+    'propose several tokens at once, for speed alone: lookup (in the text itself), draft=<dir> (a smaller model), or heads=<dir> (heads of the model itself, of train-heads)',
     sourceArgument,
   );
 }
 
 function sourceArgument(value: string): SpeculativeSource {
   if (value === 'lookup') return { kind: 'lookup' };
-  const directory = value.startsWith('draft=') ? value.slice('draft='.length) : '';
-  if (directory !== '') return { kind: 'draft', directory };
-  throw new InvalidArgumentError(`expected lookup or draft=<dir>, not ${value}.`);
+  const [, kind, directory] = /^(draft|heads)=(.+)$/s.exec(value) ?? [];
+  if (directory !== undefined) return { kind: kind as 'draft' | 'heads', directory };
+  throw new InvalidArgumentError(`expected lookup, draft=<dir> or heads=<dir>, not ${value}.`);
 }
 
-/** A decoder, with the model that it may have loaded. */
+/** A decoder, with what was loaded for it. */
 export interface LoadedDecoder {
   readonly decoder?: TokenDecoder;
   dispose(): Promise<void>;
@@ -44,6 +44,10 @@ export async function decoderOf(
   if (!source) return { dispose: () => Promise.resolve() };
   if (source.kind === 'lookup')
     return { decoder: speculative({ draft: promptLookup() }), dispose: () => Promise.resolve() };
+  if (source.kind === 'heads') {
+    const heads = await loadMedusaHeads(target, source.directory, { signal: terminal.signal });
+    return { decoder: speculative({ draft: medusaHeads(heads) }), dispose: async () => heads.dispose() };
+  }
   const draft = await loadModel(source.directory, { device: target.device }, terminal, 'draft');
   return { decoder: speculative({ draft: draftModel(draft) }), dispose: () => draft.dispose() };
 }

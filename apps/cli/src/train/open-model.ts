@@ -39,7 +39,7 @@ export interface OpenedModel {
  * @throws {@link UnsupportedOptionError} when the tokenizer has more ids than the model
  */
 export async function openModel(
-  recipe: Pick<Recipe, 'tokenizer' | 'loraRank' | 'spec' | 'seed'>,
+  recipe: Pick<Recipe, 'tokenizer' | 'loraRank' | 'heads' | 'spec' | 'seed'>,
   {
     device,
     source,
@@ -48,7 +48,7 @@ export async function openModel(
 ): Promise<OpenedModel> {
   const { signal } = terminal;
   const given = recipe.tokenizer === undefined ? undefined : await openTokenizer(recipe.tokenizer, signal);
-  const isAdapter = recipe.loraRank !== undefined;
+  const isAdapter = recipe.loraRank !== undefined || recipe.heads !== undefined;
   const model =
     source === undefined
       ? await drawModel(cliAssembler(), recipe.spec!, { device, seed: recipe.seed, signal }, given?.source)

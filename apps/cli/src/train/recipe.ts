@@ -6,11 +6,13 @@ import type { PublishedConfig } from '@tessera/plugin';
 import { ModelFormatError, UnsupportedOptionError } from '@tessera/tensor-core';
 import type { OptimizerOptions, Schedule } from '@tessera/training';
 import { readTextFile } from '../read-text-file.ts';
+import type { HeadsRecipe } from './heads-recipe.ts';
+import { completeHeads } from './heads-recipe.ts';
 import type { LoraRecipe } from './lora-recipe.ts';
 import { completeLora } from './lora-recipe.ts';
 
 /** What makes a training what it is: options of the command line, kept beside the model so that it can be continued. */
-export interface Recipe extends LoraRecipe {
+export interface Recipe extends LoraRecipe, HeadsRecipe {
   /** Directory or address of a model whose weights are trained on; absent: `spec` is. */
   readonly model?: string;
   /** A spec, or a published config.json, whose weights are drawn: as it is, or the file that holds it. */
@@ -105,6 +107,7 @@ export function completeRecipe(given: GivenRecipe): Recipe {
     ...(dtype !== undefined && { dtype: dtype as SavedDtype }),
     keep: keep as Recipe['keep'],
     ...completeLora(given),
+    ...completeHeads(given),
   };
 }
 
@@ -165,6 +168,9 @@ const names: Readonly<Record<keyof Recipe | 'tokens', true>> = {
   loraAlpha: true,
   loraTargets: true,
   rslora: true,
+  heads: true,
+  headBlocks: true,
+  ownOutput: true,
 };
 
 /** A recipe that somebody wrote: options by the names that `recipe.json` has, `about` for people. */

@@ -1,6 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Model } from '@tessera/assembler';
+import type { MedusaHeads } from '@tessera/decoding-speculative';
+import { headAccuracy } from '@tessera/decoding-speculative';
 import type { Lora } from '@tessera/lora';
 import { NumericalError } from '@tessera/tensor-core';
 import { createTrainer, resumeTraining, saveTraining } from '@tessera/training';
@@ -11,10 +13,12 @@ import { StatusLine } from '../terminal/status-line.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { writeLine } from '../terminal/write-text.ts';
 import { copyTokenizer } from './copy-tokenizer.ts';
+import { headsOf } from './heads-recipe.ts';
 import { lossCurve, smoothed, sparkline } from './loss-curve.ts';
 import { loraOf } from './lora-recipe.ts';
 import { MetricsFile } from './metrics-file.ts';
 import { openDevice, openModel } from './open-model.ts';
+import type { OpenedTexts } from './open-texts.ts';
 import { openTexts } from './open-texts.ts';
 import type { Recipe } from './recipe.ts';
 import { optimizerOf, scheduleOf, writeRecipe } from './recipe.ts';
@@ -34,19 +38,21 @@ export async function runTraining(recipe: Recipe, options: RunOptions, terminal:
   const status = new StatusLine(terminal.stderr);
   const device = await openDevice(options, terminal);
   try {
-    const source = options.resume && recipe.loraRank === undefined ? options.out : recipe.model;
+    const isAdapter = recipe.loraRank !== undefined || recipe.heads !== undefined;
+    const source = options.resume && !isAdapter ? options.out : recipe.model;
     const opened = await openModel(recipe, { device, source }, terminal);
     const { model, encoder, tokenizer } = opened;
     const texts = await openTexts(recipe, encoder, { signal, status });
     status.clear();
-    using lora = await loraOf(recipe, model);
-    await using trainer = await openTrainer(recipe, options, model, lora, texts.train);
+    using heads = await headsOf(recipe, model);
+    using adapter = heads ?? (await loraOf(recipe, model));
+    await using trainer = await openTrainer(recipe, options, model, adapter, texts.train);
     await mkdir(options.out, { recursive: true });
     await writeRecipe(options.out, recipe);
     const metrics = await MetricsFile.open(options.out, trainer.step);
     await writeLine(
       terminal.stderr,
-      `${showCount(model.memory.parameters)} parameters on ${device.name}, ${lora ? `${showCount(parametersOf(lora))} of an adapter, ` : ''}${texts.tokens === Infinity ? 'stories without end' : `${showCount(texts.tokens)} tokens of text`}, step ${trainer.step} of ${recipe.steps}`,
+      `${showCount(model.memory.parameters)} parameters on ${device.name}, ${adapter ? `${showCount(parametersOf(adapter))} of ${heads ? 'draft heads' : 'an adapter'}, ` : ''}${texts.tokens === Infinity ? 'stories without end' : `${showCount(texts.tokens)} tokens of text`}, step ${trainer.step} of ${recipe.steps}`,
     );
     const save = async (isBest: boolean): Promise<void> => {
       const { dtype, keep } = recipe;
@@ -69,6 +75,7 @@ export async function runTraining(recipe: Recipe, options: RunOptions, terminal:
       0.95,
     ).at(-1);
     const { step, tokens } = trainer.progress;
+    const accuracy = heads && texts.validation && (await accuracyOf(heads, trainer, texts.validation, signal));
     const line = options.json
       ? JSON.stringify({
           out: options.out,
@@ -79,9 +86,9 @@ export async function runTraining(recipe: Recipe, options: RunOptions, terminal:
           loss,
           validationLoss: evaluated?.loss,
           bestValidationLoss: evaluated && metrics.lowestValidationLoss,
-          perplexity: evaluated?.perplexity,
+          ...(heads ? { headAccuracy: accuracy } : { perplexity: evaluated?.perplexity }),
         })
-      : `${options.out}: step ${step}, loss ${loss?.toFixed(4)}${evaluated ? `, validation loss ${evaluated.loss.toFixed(4)}, perplexity ${evaluated.perplexity.toFixed(2)}` : ''}`;
+      : `${options.out}: step ${step}, loss ${loss?.toFixed(4)}${evaluated ? `, validation loss ${evaluated.loss.toFixed(4)}, ${accuracy ? `heads right ${accuracy.map((part) => `${(100 * part).toFixed(1)} %`).join(', ')}` : `perplexity ${evaluated.perplexity.toFixed(2)}`}` : ''}`;
     await writeLine(terminal.stdout, line);
   } finally {
     status.clear();
@@ -123,7 +130,9 @@ async function trainSteps(call: Steps): Promise<{ readonly evaluated: Evaluation
       if (step % saveEvery !== 0 && step !== until) continue;
       if (validation && !signal.aborted) {
         evaluated = await trainer.evaluate(validation);
-        await metrics.add({ step, validationLoss: evaluated.loss, perplexity: evaluated.perplexity });
+        const { loss: validationLoss, perplexity } = evaluated;
+        // The loss of heads is a sum over several tokens.
+        await metrics.add({ step, validationLoss, ...(recipe.heads === undefined && { perplexity }) });
       }
       const isBest = evaluated !== undefined && evaluated.loss < lowest;
       if (isBest) lowest = evaluated!.loss;
@@ -146,7 +155,7 @@ function openTrainer(
   recipe: Recipe,
   { out, resume }: RunOptions,
   model: Model,
-  adapter: Lora | undefined,
+  adapter: Lora | MedusaHeads | undefined,
   batches: TrainerOptions['batches'],
 ): Promise<Trainer> {
   const { accumulate, recompute, seed } = recipe;
@@ -163,6 +172,17 @@ function openTrainer(
   return resume ? resumeTraining(model, out, settings) : createTrainer(model, settings);
 }
 
-function parametersOf({ tensors }: Lora): number {
+/** How often each head is right about texts that are kept apart, with what was trained. */
+async function accuracyOf(
+  heads: MedusaHeads,
+  trainer: Trainer,
+  validation: NonNullable<OpenedTexts['validation']>,
+  signal: AbortSignal,
+): Promise<readonly number[]> {
+  await heads.take(trainer.state.params);
+  return headAccuracy(heads, validation, { signal });
+}
+
+function parametersOf({ tensors }: Lora | MedusaHeads): number {
   return Object.values(tensors).reduce((total, { size }) => total + size, 0);
 }

@@ -4,12 +4,13 @@ import { addGpuOptions } from '../devices/gpu-options.ts';
 import { integerArgument, numberArgument } from '../options/number-arguments.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { targetsArgument } from './lora-recipe.ts';
+import { recipeOf } from './recipe-of.ts';
 import type { GivenRecipe } from './recipe.ts';
-import { completeRecipe, openRecipe, readRecipe } from './recipe.ts';
 import type { ReplayOptions } from './replay/replay.ts';
 import { replay } from './replay/replay.ts';
 import type { RunOptions } from './run-training.ts';
 import { runTraining } from './run-training.ts';
+import { addTrainingOptions } from './training-options.ts';
 
 interface TrainArguments extends GivenRecipe, Omit<ReplayOptions, 'steps'>, Omit<RunOptions, 'out'> {
   readonly replay?: string;
@@ -36,32 +37,8 @@ export function trainCommand(terminal: Terminal): Command {
     .description('Train a model, or replay a training of a reference implementation.')
     .option('-m, --model <source>', 'directory or address of a checkpoint to train on')
     .option('--spec <file>', 'file with a spec or a published config.json: a new model')
-    .option('--recipe <file>', 'file of options, by the names that recipe.json has; those given here come first')
-    .option('--data <files...>', 'files of text, or of JSONL with a field "text"; or stories: generated, without end')
-    .option('--tokenizer <dir>', 'directory with tokenizer.json, or bytes (default: that of the model)')
-    .option('--steps <n>', 'steps in all', integerArgument(1))
-    .option('--tokens <n>', 'tokens in all, instead of steps', integerArgument(1))
-    .option('--batch <n>', 'rows of a batch (default: 8)', integerArgument(1))
-    .option('--context <n>', 'tokens that predict in each row (default: 128)', integerArgument(1))
-    .option('--accumulate <n>', 'batches of a step (default: 1)', integerArgument(1))
-    .option('--optimizer <name>', 'adamw, sgd or muon (default: adamw)')
-    .option('--lr <x>', 'learning rate (default: 0.001; of muon 0.02, of sgd 0.1)', numberArgument)
-    .option('--weight-decay <x>', 'of matrices (default: 0.1; of sgd 0)', numberArgument)
-    .option('--schedule <name>', 'constant, linear, cosine or warmup-stable-decay (default: cosine)')
-    .option(
-      '--warmup <n>',
-      'steps in which the learning rate rises (default: a tenth, 100 at most)',
-      integerArgument(0),
-    )
-    .option('--floor <x>', 'part of the learning rate that is left at the end (default: 0)', numberArgument)
-    .option('--clip <x>', "limit of the gradient's norm, 0 for none (default: 1)", numberArgument)
-    .option('--seed <n>', 'of first weights and of the order of texts (default: 0)', integerArgument(0))
-    .option('--validation <x>', 'part of each file that is kept apart (default: 0.05)', numberArgument)
-    .option(
-      '--save-every <n>',
-      'steps between saves, each with an evaluation (default: a tenth, 500 at most)',
-      integerArgument(1),
-    )
+    .option('--recipe <file>', 'file of options, by the names that recipe.json has; those given here come first');
+  addTrainingOptions(command)
     .option('--recompute <what>', 'none, or layers: less memory for a third more work (default: none)')
     .option('--dtype <dtype>', 'element type of the saved weights: fp32, fp16 or bf16 (default: that of the model)')
     .option('--keep <which>', 'last, or best: the weights of the lowest validation loss (default: last)')
@@ -105,29 +82,6 @@ async function train(command: Command, given: TrainArguments, terminal: Terminal
     return;
   }
   if (out === undefined) command.error('error: --out is missing, expected the directory to write.');
-  if (resume && file !== undefined)
-    command.error('error: --resume goes on with the recipe in --out, not with --recipe.');
-  await runTraining(
-    completeRecipe(
-      merged(
-        resume ? await readRecipe(out) : file === undefined ? {} : await openRecipe(file, terminal.signal),
-        recipe,
-      ),
-    ),
-    { ...options, out, ...(resume && { resume }) },
-    terminal,
-  );
-}
-
-/** What is given now comes before what stands in a file; of two ways to say one thing, that of now alone is left. */
-function merged(before: GivenRecipe, now: GivenRecipe): GivenRecipe {
-  const { model, spec, steps, tokens, ...rest } = before;
-  return {
-    ...rest,
-    ...(now.model === undefined &&
-      now.spec === undefined && { ...(model !== undefined && { model }), ...(spec !== undefined && { spec }) }),
-    ...(now.steps === undefined &&
-      now.tokens === undefined && { ...(steps !== undefined && { steps }), ...(tokens !== undefined && { tokens }) }),
-    ...now,
-  };
+  const complete = await recipeOf(command, { given: recipe, file, resume, out }, terminal);
+  await runTraining(complete, { ...options, out, ...(resume && { resume }) }, terminal);
 }
