@@ -34,13 +34,15 @@ const [models, families] = [
   ['model', 'training', 'host'],
   ['latent', 'linear'],
 ];
+/** Sections with tests of their own. */
+const tested = [...models, ...families, 'speculation', 'streaming'];
 
 test.each([
   // The second is the model, and the error of its logits.
   [models, 2, ['Models', String.raw`\| f16 \| checked, no figures .* \de-\d \|$`, 'Training', 'Roofs']],
   [families, 16, ['tied heads and latents', 'Linear attention']],
   [
-    sectionNames.filter((section) => !models.includes(section) && !families.includes(section)),
+    sectionNames.filter((section) => !tested.includes(section)),
     18,
     ['Products', 'One row', 'prompts', 'over a cache', 'Norms', 'Elementwise', 'gated delta rule'],
   ],

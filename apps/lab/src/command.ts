@@ -38,7 +38,7 @@ export async function runCommand(
   { print, progress }: Voice,
   replaced: Pick<BenchOptions, 'cases'> = {},
 ): Promise<number> {
-  const { scale, native, only, dtypes, seconds, out, commit } = options;
+  const { scale, native, only, dtypes, directories, seconds, out, commit } = options;
   const dry = scale === 'dry';
   const peers = options.peers === undefined ? undefined : readPeers(options.peers, dry);
   const on = native ? nativeOnly : [];
@@ -49,7 +49,17 @@ export async function runCommand(
   const begun = performance.now();
   const gpuBefore = gpuState();
   progress(`${device.name}${native ? ', native toggles' : ''}`);
-  const result = await bench({ device, features, scale, only, dtypes, seconds, onProgress: progress, ...replaced });
+  const result = await bench({
+    device,
+    features,
+    scale,
+    only,
+    dtypes,
+    directories,
+    seconds,
+    onProgress: progress,
+    ...replaced,
+  });
   const report: Report = {
     format: 'tessera-bench/1',
     dry,

@@ -1,8 +1,11 @@
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Section } from './bench/bench.ts';
 import { sectionNames } from './bench/bench.ts';
 import type { WeightDtype } from './bench/cases/products.ts';
 import type { Scale } from './bench/scale.ts';
+import type { Directories } from './bench/speculation/subjects.ts';
+import { modelsBeside } from './bench/speculation/subjects.ts';
 
 /** What the command was asked for. */
 export interface CommandOptions {
@@ -18,19 +21,26 @@ export interface CommandOptions {
   /** File of a peer's results. */
   readonly peers: string | undefined;
   readonly commit: string | undefined;
+  /** Checkpoints that speculate and stream. */
+  readonly directories: Directories;
 }
 
 /** How the command is used. */
 export const usage: string = `bench [--quick | --dry] [--native] [--only=SECTION,…] [--dtypes=f16,bf16,f32] [--seconds=N]
-      [--out=FOLDER] [--peers=FILE] [--commit=ID]
+      [--out=FOLDER] [--peers=FILE] [--commit=ID] [--models=DIR,…] [--draft=DIR] [--heads=DIR]
 
 --quick   the most telling rows, models in f16: two minutes on a large GPU
 --dry     everything once at tiny sizes on a software adapter: proves that it works, gives no figures
 --native  with toggles of Dawn that a page cannot set: shader-f16 on NVIDIA
 --only    ${sectionNames.join(', ')}; the roofs are always measured
+--models  checkpoints for speculation and streaming, which run only where --only names them
+--draft   a draft model with their tokenizer
+--heads   Medusa-style heads of the first of them
 --seconds nothing new begins after this time, and what is missing is told`;
 
 const dtypeNames: readonly WeightDtype[] = ['f16', 'bf16', 'f32'];
+/** Not there in a bundle. */
+const modelsOfRepository = fileURLToPath(new URL('../../models', import.meta.url));
 /** The end of a run is a minute after its last row begins, at most. */
 const secondsOf: Readonly<Record<Scale, number>> = { full: 420, quick: 90, dry: 3600 };
 
@@ -51,9 +61,12 @@ export function readOptions(args: readonly string[]): CommandOptions {
       out: { type: 'string' },
       peers: { type: 'string' },
       commit: { type: 'string' },
+      models: { type: 'string' },
+      draft: { type: 'string' },
+      heads: { type: 'string' },
     },
   });
-  const { quick, dry, native, only, dtypes, seconds, out, peers, commit } = values;
+  const { quick, dry, native, only, dtypes, seconds, out, peers, commit, models, draft, heads } = values;
   if (quick && dry) throw new Error('--quick and --dry do not go together. Give one of them.');
   if (native && dry) throw new Error('--native and --dry do not go together: a dry run is on the software adapter.');
   const scale = dry ? 'dry' : quick ? 'quick' : 'full';
@@ -68,6 +81,8 @@ export function readOptions(args: readonly string[]): CommandOptions {
     out,
     peers,
     commit,
+    // A dry run takes what is small.
+    directories: { models: models?.split(',') ?? (dry ? [] : modelsBeside(modelsOfRepository)), draft, heads },
   };
 }
 

@@ -23,6 +23,15 @@ import type { Row } from './row.ts';
 import { rowWithout } from './row.ts';
 import { runCase } from './run-case.ts';
 import type { Scale } from './scale.ts';
+import type { SpeculationContext, SpeculationReport } from './speculation/bench-speculation.ts';
+import { benchSpeculation, speculationWithout } from './speculation/bench-speculation.ts';
+import { nameOfPlan } from './speculation/draft-plan.ts';
+import type { Directories } from './speculation/subjects.ts';
+import { speculationSubjects } from './speculation/subjects.ts';
+import type { StreamingContext, StreamingReport } from './streaming/bench-streaming.ts';
+import { benchStreaming, streamingWithout } from './streaming/bench-streaming.ts';
+import { randomStream, storyStream } from './streaming/streamed-models.ts';
+import { streamingShapeOf } from './streaming/streaming-shape.ts';
 import type { TrainingReport } from './training/bench-training.ts';
 import { benchTraining, trainingWithout } from './training/bench-training.ts';
 import { trainingShapeOf } from './training/training-shape.ts';
@@ -30,10 +39,17 @@ import { trainingVariants } from './training/training-variant.ts';
 import type { Roofs } from './work.ts';
 
 /** What can be chosen by `--only`. */
-export type Section = Group | 'model' | 'training' | 'host';
+export type Section = Group | 'model' | 'training' | 'speculation' | 'streaming' | 'host';
 
 /** Every {@link Section}. */
-export const sectionNames: readonly Section[] = [...groupNames, 'model', 'training', 'host'];
+export const sectionNames: readonly Section[] = [
+  ...groupNames,
+  'model',
+  'training',
+  'speculation',
+  'streaming',
+  'host',
+];
 
 /** What is measured, and on what. */
 export interface BenchOptions {
@@ -45,6 +61,8 @@ export interface BenchOptions {
   readonly only?: ReadonlySet<Section> | undefined;
   /** Weights of the models. */
   readonly dtypes: readonly WeightDtype[];
+  /** Checkpoints that speculate and stream. */
+  readonly directories: Directories;
   /** After so many seconds nothing new begins. */
   readonly seconds: number;
   readonly onProgress?: (line: string) => void;
@@ -60,6 +78,8 @@ export interface BenchResult {
   readonly loops: readonly LoopComparison[];
   readonly models: readonly ModelReport[];
   readonly trainings: readonly TrainingReport[];
+  readonly speculations: readonly SpeculationReport[];
+  readonly streams: readonly StreamingReport[];
   readonly host: HostFigures | undefined;
 }
 
@@ -82,9 +102,19 @@ export function casesOf(scale: Scale): KernelCase[] {
 /** In a dry run nothing is computed from these. */
 const noRoofs: Roofs = { copy: 1, f32: 1 };
 
-/** Measures: the roofs, then models, training and the host, then kernels. */
+/** Measures: the roofs, then models, training, speculation, streams and the host, then kernels. */
 export async function bench(options: BenchOptions): Promise<BenchResult> {
-  const { device, features, scale, only, dtypes, seconds, onProgress = () => {}, cases = casesOf } = options;
+  const {
+    device,
+    features,
+    scale,
+    only,
+    dtypes,
+    directories,
+    seconds,
+    onProgress = () => {},
+    cases = casesOf,
+  } = options;
   const begun = performance.now();
   const passed = (): number => (performance.now() - begun) / 1000;
   const wanted = (section: Section): boolean => !only || only.has(section);
@@ -117,6 +147,10 @@ export async function bench(options: BenchOptions): Promise<BenchResult> {
     else trainings.push(await benchTraining({ ...context, shape: trained, roofs }, variant));
     progress(`training ${variant.name}`);
   }
+  const timeLeft = { ...context, inTime: () => passed() <= seconds, onProgress: progress };
+  // These take minutes, and run where they are named.
+  const speculations = only?.has('speculation') ? await speculationsOf(timeLeft, directories) : [];
+  const streams = only?.has('streaming') ? await streamsOf(timeLeft, directories) : [];
   const host = wanted('host') ? await benchHost(context, scale) : undefined;
 
   let group = '';
@@ -128,11 +162,50 @@ export async function bench(options: BenchOptions): Promise<BenchResult> {
   if (group !== '') progress(group);
   // What warmth and clocks did to the roofs meanwhile.
   for (const one of lastRoofs(scale)) rows.push(await runCase(one, context));
-  return { roofs, timestamps, rows, loops: loopComparisons(rows), models, trainings, host };
+  return {
+    roofs,
+    timestamps,
+    rows,
+    loops: loopComparisons(rows),
+    models,
+    trainings,
+    speculations,
+    streams,
+    host,
+  };
+}
+
+const noCheckpoints = 'there are no checkpoints: name some by --models=DIR,…';
+
+async function speculationsOf(context: SpeculationContext, directories: Directories): Promise<SpeculationReport[]> {
+  const reports: SpeculationReport[] = [];
+  if (directories.models.length === 0)
+    reports.push(speculationWithout({ name: 'story models', plans: [] }, 'unavailable', noCheckpoints));
+  for (const subject of speculationSubjects(context.scale, directories))
+    reports.push(
+      context.inTime() ? await benchSpeculation(context, subject) : speculationWithout(subject, 'not reached'),
+    );
+  return reports;
+}
+
+async function streamsOf(
+  context: Omit<StreamingContext, 'shape'>,
+  { models }: Directories,
+): Promise<StreamingReport[]> {
+  const shape = streamingShapeOf(context.scale);
+  const reports: StreamingReport[] = [];
+  if (models.length === 0) reports.push(streamingWithout('story models', shape, 'unavailable', noCheckpoints));
+  for (const subject of [...models.map((directory) => storyStream(directory, shape)), randomStream(shape)])
+    reports.push(
+      context.inTime()
+        ? await benchStreaming({ ...context, shape }, subject)
+        : streamingWithout(subject.name, shape, 'not reached'),
+    );
+  return reports;
 }
 
 /** Everything that was wrong or could not be run. What a device lacks, and what was not reached, is told but no failure. */
-export function failuresOf({ rows, models, trainings }: BenchResult): string[] {
+export function failuresOf({ rows, models, trainings, speculations, streams }: BenchResult): string[] {
   const failed = (outcome: string): boolean => outcome === 'wrong' || outcome === 'failed';
   return [
     ...rows
@@ -144,5 +217,13 @@ export function failuresOf({ rows, models, trainings }: BenchResult): string[] {
     ...trainings
       .filter(({ outcome }) => failed(outcome))
       .map(({ variant, outcome, reason }) => `training ${variant}: ${outcome}: ${reason ?? ''}`),
+    ...[...speculations, ...streams]
+      .filter(({ outcome }) => failed(outcome))
+      .map(({ name, outcome, reason }) => `${name}: ${outcome}: ${reason ?? ''}`),
+    ...speculations.flatMap(({ name, outcome: whole, rows: drafts }) =>
+      drafts
+        .filter(({ outcome }) => !failed(whole) && failed(outcome))
+        .map(({ plan, outcome, reason }) => `${name}, ${nameOfPlan(plan)}: ${outcome}: ${reason ?? ''}`),
+    ),
   ];
 }

@@ -5,6 +5,8 @@ import { kernelTables } from './kernel-tables.ts';
 import { loopTable } from './loop-table.ts';
 import { modelTables } from './model-tables.ts';
 import type { Peers } from './peers.ts';
+import { speculationTables } from './speculation-tables.ts';
+import { streamingTables } from './streaming-tables.ts';
 import { summaryOf } from './summary.ts';
 import { trainingTables } from './training-tables.ts';
 
@@ -25,7 +27,8 @@ const modes = {
 
 /** The run as markdown. */
 export function markdownOf(report: Report): string {
-  const { environment, dry, rows, loops, models, trainings, roofs, host, peers, timestamps, seconds } = report;
+  const { environment, dry, rows, loops, models, trainings, speculations, streams } = report;
+  const { roofs, host, peers, timestamps, seconds } = report;
   const { device, mode, toggles, node, webgpu, platform, date, commit, gpuBefore, gpuAfter } = environment;
   const facts = [
     `${device}, ${modes[mode]}`,
@@ -46,6 +49,8 @@ export function markdownOf(report: Report): string {
     ...(trainings.length > 0
       ? [`## Training\n\n${trainingTables(trainings, { roofs, gpu: gpuBefore, peers }, dry)}`]
       : []),
+    ...(speculations.length > 0 ? [`## Speculation\n\n${speculationTables(speculations)}`] : []),
+    ...(streams.length > 0 ? [`## Streams\n\n${streamingTables(streams)}`] : []),
     ...(host && !dry ? [`## Host\n\n${hostTable(host)}`] : []),
     `## Kernels\n\n${kernelTables(rows, peers)}`,
     ...(loops.length > 0 ? [`### Linear attention: chunks against a loop of tokens\n\n${loopTable(loops)}`] : []),

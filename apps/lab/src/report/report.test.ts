@@ -9,7 +9,10 @@ import type { ModelReport } from '../bench/model/bench-model.ts';
 import { waterfallOf } from '../bench/model/waterfall.ts';
 import { figuresOf, rowWithout } from '../bench/row.ts';
 import type { Row } from '../bench/row.ts';
+import type { SpeculationReport } from '../bench/speculation/bench-speculation.ts';
+import { speculationWithout } from '../bench/speculation/bench-speculation.ts';
 import { statisticsOf } from '../bench/statistics.ts';
+import type { StreamingReport } from '../bench/streaming/bench-streaming.ts';
 import type { TrainingReport } from '../bench/training/bench-training.ts';
 import { trainingWithout } from '../bench/training/bench-training.ts';
 import { trainingShapeOf } from '../bench/training/training-shape.ts';
@@ -100,6 +103,61 @@ const training: TrainingReport = {
     waterfall: { ...waterfall, title: 'Training step' },
   },
 };
+const speculation: SpeculationReport = {
+  name: '1.1 B Llama, draft of 60 M',
+  outcome: 'measured',
+  text: { tokens: 256, different: 180, prompt: 128 },
+  plain: about(400),
+  rollback: {
+    tokens: 5,
+    pass: { gpu: about(3000), wall: about(3300), host: about(500), dispatches: 250 },
+    committed: { gpu: about(3040), wall: about(3400), host: about(520), dispatches: 294 },
+    microseconds: 40,
+    clock: 'GPU',
+  },
+  rows: [0.3, 0.8].map((acceptance) => ({
+    plan: { source: 'model', acceptance, longest: 8, adaptive: true },
+    outcome: 'measured',
+    ...(acceptance === 0.8 && { turned: { token: 77, gap: 3e-6 } }),
+    figures: {
+      tokensPerSecond: about(800 * acceptance),
+      ratio: 2 * acceptance,
+      rounds: {
+        rounds: 100,
+        tested: 300,
+        acceptance,
+        ofDrafted: 0.5,
+        tokens: 3.5,
+        drafted: 5,
+        submits: 1,
+        dispatches: 900,
+        reads: 1,
+      },
+    },
+  })),
+};
+const stream: StreamingReport = {
+  name: 'story-llama',
+  sinks: 4,
+  window: 1020,
+  outcome: 'measured',
+  series: [
+    {
+      cache: 'sinks',
+      points: [512, 100_000].map((position) => ({
+        position,
+        perToken: about(500),
+        heldBytes: 2 ** 20,
+        neededBytes: 2 ** 20,
+      })),
+    },
+    {
+      cache: 'full',
+      points: [{ position: 512, perToken: about(490), heldBytes: 2 ** 27, neededBytes: 2 ** 19 }],
+      stopped: 'no time was left before 100000',
+    },
+  ],
+};
 const peers: Peers = {
   peer: 'PyTorch 2.11',
   device: 'a GPU',
@@ -151,6 +209,11 @@ const report: Report = {
   loops: loopComparisons([loop, chunks]),
   models: [model, { ...model, dtype: 'f32', outcome: 'failed', reason: 'out of memory', figures: undefined } as never],
   trainings: [training, trainingWithout(training.shape, { ...trained, name: 'Muon' }, 'failed', 'out of memory')],
+  speculations: [
+    speculation,
+    speculationWithout({ name: 'story-llama', plans: speculation.rows.map(({ plan }) => plan) }, 'failed', 'no memory'),
+  ],
+  streams: [stream],
   host: {
     encodePerDispatch: 0.8,
     encodePerRun: 9,
@@ -178,6 +241,7 @@ test('what is wrong, failed or was not reached has a reason and no figure', () =
     'matmul 4096×4096 · 4096×4096 f32: wrong: differs by 2.0e-2',
     'a Llama f32: failed: out of memory',
     'training Muon: failed: out of memory',
+    'story-llama: failed: no memory',
   ]);
 });
 
@@ -213,6 +277,28 @@ test('a training step shows its clocks, its share of the roof and of the peak th
   expect(summaryOf(report)).toContain('Training, AdamW: 100 ms a step, 81920 tokens/s, 31.4 % of the f32 roof.');
 });
 
+test('speculation shows its rounds beside plain decoding, what rollback takes, and where a text leaves the plain one', () => {
+  expect(text).toContain(
+    '256 greedy tokens after 128, of which 180 differ from each other. Plain: 400 [380–440] tokens/s.',
+  );
+  expect(text).toContain(
+    '| draft right at 0.3, adaptive up to 8 | 240 [228–264] | 0.60 × | 30.0 % | 50.0 % | 3.50 | 5.00 | 1.00 | 900 | 1.00 | the same |',
+  );
+  expect(text).toContain('| 1.00 | leaves at token 77, a near tie (3e-6) |');
+  expect(text).toContain('Rollback: **40.0 µs a round** by GPU time.');
+  expect(text).toContain('| draft right at 0.8, adaptive up to 8 | failed: no memory |');
+  expect(summaryOf(report)).toContain(
+    '400 tokens/s plain; 0.60 × (draft right at 0.3, adaptive up to 8), 1.60 × (draft right at 0.8, adaptive up to 8); rollback 40.0 µs a round.',
+  );
+});
+
+test('a stream shows the time of a token and the bytes of the state along it, with sinks and without', () => {
+  expect(text).toContain('| 512 | 500 µs [475–550] | 1.00 × | 1.00 MiB | 490 µs [466–539] | 1.00 × | 0.500 MiB |');
+  expect(text).toContain('| 100,000 | 500 µs [475–550] | 1.00 × | 1.00 MiB | — | — | — |');
+  expect(text).toContain('everything: no time was left before 100000.');
+  expect(summaryOf(report)).toContain('Stream of story-llama, sinks: 500 µs a token at 512, 500 µs at 100000.');
+});
+
 test('nothing that is missing is printed as a value', () => {
   expect(text).not.toMatch(/undefined|NaN|Infinity|\[object/);
   expect(text).toContain('| PyTorch 2.11, bf16 |  |  |  | 22.0 | 25.0 |  | 139000 |  |');
@@ -220,12 +306,24 @@ test('nothing that is missing is printed as a value', () => {
 });
 
 test('all files of a run are written, and the JSON is the whole of it', () => {
-  const files = ['bench.json', 'bench.md', 'decode-f16.svg', 'prefill-f16.svg', 'training-adamw.svg'];
-  expect(writeReport(folder, report)).toEqual(files);
+  const files = [
+    'bench.json',
+    'bench.md',
+    'decode-f16.svg',
+    'prefill-f16.svg',
+    'speculation.svg',
+    'streaming-story-llama.svg',
+    'training-adamw.svg',
+  ];
+  expect(writeReport(folder, report).toSorted()).toEqual(files);
   expect(readdirSync(folder).toSorted()).toEqual(files);
   const read = JSON.parse(readFileSync(join(folder, 'bench.json'), 'utf8')) as Report;
   expect(read.rows[0]!.figures!.gpu).toEqual(about(4400));
   expect(read.models[0]!.figures!.waterfalls[0]!.steps).toHaveLength(5);
+  for (const name of ['speculation.svg', 'streaming-story-llama.svg'])
+    expect(
+      readFileSync(join(folder, name), 'utf8').match(/<polyline[^>]*points="[\d.]+,[\d.]+ [\d., ]+"/g),
+    ).toHaveLength(1);
 });
 
 test('a picture is well-formed, in light and dark, and its bars stay inside', () => {

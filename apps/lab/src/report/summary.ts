@@ -3,11 +3,12 @@ import { failuresOf } from '../bench/bench.ts';
 import { groupNames } from '../bench/kernel-case.ts';
 import { titleOf } from '../bench/row.ts';
 import { teraflops } from '../bench/work.ts';
+import { nameOfPlan } from '../bench/speculation/draft-plan.ts';
 import { number, percent, time } from './text.ts';
 
 /** What somebody reads first: the headline, the worst row of each group, and everything that has no figure. */
 export function summaryOf(result: BenchResult): string {
-  const { rows, loops, models, trainings, roofs } = result;
+  const { rows, loops, models, trainings, speculations, streams, roofs } = result;
   const measured = rows.filter(({ figures }) => figures);
   const lines: string[] = [];
   if (roofs && measured.length > 0)
@@ -23,6 +24,19 @@ export function summaryOf(result: BenchResult): string {
       lines.push(
         `Training, ${variant}: ${time(figures.step.median)} a step, ${number((1e6 * tokens) / figures.step.median)} tokens/s, ${percent(teraflops(work.flops, figures.step.median) / roofs!.f32)} of the f32 roof.`,
       );
+  for (const { name, plain, rows: drafts, rollback } of speculations)
+    if (plain)
+      lines.push(
+        `${name}: ${number(plain.median)} tokens/s plain; ${drafts.flatMap(({ plan, figures }) => (figures ? [`${figures.ratio.toFixed(2)} × (${nameOfPlan(plan)})`] : [])).join(', ')}${rollback ? `; rollback ${time(rollback.microseconds)} a round` : ''}.`,
+      );
+  for (const { name, series } of streams)
+    for (const { cache, points } of series) {
+      const [first, last] = [points[0], points.at(-1)];
+      if (first?.perToken && last?.perToken)
+        lines.push(
+          `Stream of ${name}, ${cache}: ${time(first.perToken.median)} a token at ${first.position}, ${time(last.perToken.median)} at ${last.position}.`,
+        );
+    }
   for (const group of groupNames) {
     const own = measured.filter((row) => row.group === group && row.figures!.ofRoof !== undefined);
     if (own.length === 0) continue;
@@ -36,7 +50,13 @@ export function summaryOf(result: BenchResult): string {
     lines.push(
       `${shape}: ${number((gpu ?? wall).ratio)} × as fast as the loop by ${gpu ? 'GPU time' : 'the clock'}${gpu ? `, ${number(wall.ratio)} × by the clock` : ''}.`,
     );
-  const unreached = [...rows, ...models, ...trainings].filter(({ outcome }) => outcome === 'not reached').length;
+  const unreached = [
+    ...rows,
+    ...models,
+    ...trainings,
+    ...speculations.flatMap(({ rows: drafts }) => drafts),
+    ...streams,
+  ].filter(({ outcome }) => outcome === 'not reached').length;
   if (unreached > 0) lines.push(`**${unreached} rows were not reached in time.**`);
   const missing = rows.filter(({ outcome }) => outcome === 'unavailable');
   for (const row of missing) lines.push(`Not available: ${titleOf(row)}: ${row.reason}`);

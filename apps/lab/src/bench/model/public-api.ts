@@ -60,10 +60,10 @@ async function stream(model: Model, device: WebGpuDevice, prompt: readonly numbe
 /** A model over weights that lie on a device. It takes them over. */
 export function modelOf(
   { graph, params, device }: PlacedModel<WebGpuDevice>,
-  shape: ModelShape,
+  { maxPositions }: Pick<ModelShape, 'maxPositions'>,
   dtype: WeightDtype,
 ): Model {
-  const estimate = estimateMemory(graph, dtype, shape.maxPositions);
+  const estimate = estimateMemory(graph, dtype, maxPositions);
   return new Model({ graph, device, ownsDevice: false, params, estimate, loadMs: 0 });
 }
 

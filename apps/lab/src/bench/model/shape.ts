@@ -1,10 +1,19 @@
 import type { LanguageModelGraph } from '@tessera/assembler';
 import { LanguageModelGraph as Graph, Registry, resolveSpec } from '@tessera/assembler';
+import { linearAttention } from '@tessera/attention-linear';
 import { softmax } from '@tessera/attention-softmax';
 import { feedForward } from '@tessera/feedforward';
 import { norms } from '@tessera/norms';
-import type { ModelSpec } from '@tessera/plugin';
+import type { MixerSpec, ModelSpec } from '@tessera/plugin';
 import type { Scale } from '../scale.ts';
+
+/** Gated DeltaNet in place of attention, in all layers but every so-many-th. */
+interface HybridSizes {
+  readonly attentionEvery: number;
+  readonly heads: number;
+  /** Elements of a key, and of a value. */
+  readonly headDim: number;
+}
 
 /** Sizes of a Llama. */
 export interface LlamaSizes {
@@ -17,6 +26,8 @@ export interface LlamaSizes {
   readonly vocabSize: number;
   /** Positions that a sequence can have. */
   readonly maxPositions: number;
+  /** Absent: attention in all layers. */
+  readonly gatedDeltaNet?: HybridSizes;
 }
 
 /** Sizes of a Llama, and what is asked of it. */
@@ -77,27 +88,33 @@ export function promptBefore({ context, tokens }: ModelShape): number {
 
 /** The graph of a shape, with all of its layers or fewer of them. */
 export function graphOf(shape: LlamaSizes, layers: number = shape.layers): LanguageModelGraph {
-  return new Graph(resolveSpec(specOf(shape, layers), new Registry([softmax, feedForward, norms])));
+  return new Graph(resolveSpec(specOf(shape, layers), new Registry([softmax, linearAttention, feedForward, norms])));
 }
 
 function specOf(shape: LlamaSizes, layers: number): ModelSpec {
   const norm = { type: '@tessera/norms:rms', config: { eps: 1e-5 } };
-  const { heads, kvHeads, headDim, hidden, vocabSize, width, maxPositions } = shape;
-  const layer = {
-    mixer: {
-      type: '@tessera/attention-softmax:softmax-attention',
-      config: { heads, kvHeads, headDim, rotary: {} },
-    },
-    mixerNorm: norm,
-    feedForward: { type: '@tessera/feedforward:gated', config: { hidden } },
-    feedForwardNorm: norm,
-  };
+  const { hidden, vocabSize, width, maxPositions } = shape;
   return {
     vocabSize,
     dModel: width,
     maxPositions,
-    layers: Array.from({ length: layers }, () => layer),
+    layers: Array.from({ length: layers }, (_, layer) => ({
+      mixer: mixerOf(shape, layer),
+      mixerNorm: norm,
+      feedForward: { type: '@tessera/feedforward:gated', config: { hidden } },
+      feedForwardNorm: norm,
+    })),
     finalNorm: norm,
     head: {},
+  };
+}
+
+function mixerOf({ heads, kvHeads, headDim, gatedDeltaNet }: LlamaSizes, layer: number): MixerSpec {
+  if (!gatedDeltaNet || layer % gatedDeltaNet.attentionEvery === gatedDeltaNet.attentionEvery - 1)
+    return { type: '@tessera/attention-softmax:softmax-attention', config: { heads, kvHeads, headDim, rotary: {} } };
+  const { heads: keyHeads, headDim: size } = gatedDeltaNet;
+  return {
+    type: '@tessera/attention-linear:gated-delta-net',
+    config: { keyHeads, keyDim: size, valueDim: size },
   };
 }

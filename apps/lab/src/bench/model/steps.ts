@@ -20,7 +20,7 @@ export interface PlacedModel<D extends Device = Device> {
 }
 
 /** A device whose programs are of one kind. */
-interface DeviceOf<P extends Program> extends Device {
+export interface DeviceOf<P extends Program> extends Device {
   compile(graph: Graph, options?: CompileOptions): Promise<P>;
 }
 

@@ -1,4 +1,5 @@
 import type { LanguageModelGraph, ModelParams } from '@tessera/assembler';
+import type { Initializer } from '@tessera/plugin';
 import type { Device, Tensor, TensorType } from '@tessera/tensor-core';
 import { bytesPerElement, fromHost, sizeOf } from '@tessera/tensor-core';
 import type { WeightDtype } from '../cases/products.ts';
@@ -11,18 +12,25 @@ function seedOf(path: string): number {
   return seed;
 }
 
-/** Types and values of all weights, made one after another: matrices random, norms one. */
+/** Types and values of all weights, made one after another: matrices random, of the others what they begin with. */
 function* weightsOf(
   graph: LanguageModelGraph,
   dtype: WeightDtype,
 ): Generator<[path: string, type: TensorType, data: Float32Array | Uint16Array]> {
-  for (const [path, { shape }] of Object.entries(graph.params())) {
+  for (const [path, { shape, init, precise }] of Object.entries(graph.params())) {
     const matrix = shape.length > 1;
-    const type: TensorType = { shape, dtype: matrix ? dtype : 'f32' };
+    const type: TensorType = { shape, dtype: matrix && !precise ? dtype : 'f32' };
     // About as large as what a trained layer has: activations neither vanish nor grow.
-    const data = matrix ? filler(type, seedOf(path), 1.2 * shape.at(-1)! ** -0.5) : new Float32Array(shape[0]!).fill(1);
-    yield [path, type, data];
+    if (matrix) yield [path, type, filler(type, seedOf(path), 1.2 * shape.at(-1)! ** -0.5)];
+    else yield [path, type, firstValues(init, type, seedOf(path))];
   }
+}
+
+function firstValues(init: Initializer, type: TensorType, seed: number): Float32Array {
+  const values = new Float32Array(type.shape[0]!);
+  if (init.kind === 'constant') return values.fill(init.value);
+  const uniform = filler(type, seed, 0.5, (draw) => draw + 0.5) as Float32Array;
+  return init.kind === 'custom' ? Float32Array.from(init.values(uniform)) : uniform;
 }
 
 /** The weights on a device. */

@@ -1,0 +1,120 @@
+import type { WebGpuDevice } from '@tessera/kernels-webgpu';
+import type { Program, Tensor } from '@tessera/tensor-core';
+import { argmax, disposeTree, fillTree, iota, trace, treeLeaves, zeros } from '@tessera/tensor-core';
+import type { Clocks, TimedDevice } from '../clocks.ts';
+import { takeClocks } from '../clocks.ts';
+import { compileStart, compileStep, runStep, someIds } from '../model/steps.ts';
+import type { DeviceOf, PlacedModel, Room } from '../model/steps.ts';
+import { Runs } from '../runs.ts';
+import type { Scale } from '../scale.ts';
+
+/** What it takes to be able to take a draft back, microseconds a round. */
+export interface RollbackFigures {
+  /** Tokens of a round: the last one, and a draft. */
+  readonly tokens: number;
+  /** A pass over them that keeps all of them at once. */
+  readonly pass: Clocks;
+  /** The same pass with the state before it kept, and a commit of what stays. */
+  readonly committed: Clocks;
+  /** The difference of medians by the clock that has one. */
+  readonly microseconds: number;
+  readonly clock: 'GPU' | 'wall';
+}
+
+/** Sizes of the rounds that are compared. */
+export interface RollbackCall {
+  readonly tokens: number;
+  /** Positions before the first round. */
+  readonly context: number;
+}
+
+/** Runs of a batch, few, so that all of them stay near one position. */
+const batch = 8;
+const measurements = 12;
+
+/** Times rounds with and without a commit, over the same tokens, all of which stay, so that both remember the same. */
+export async function timeRollback(
+  timed: TimedDevice,
+  placed: PlacedModel<WebGpuDevice>,
+  scale: Scale,
+  { tokens, context }: RollbackCall,
+): Promise<RollbackFigures> {
+  const repeats = scale === 'dry' ? { measurements: 1, batchMs: 0, batch: 1 } : { measurements, batchMs: 0, batch };
+  // Before, within and after the batches each round reads its tokens.
+  const rounds = 2 + repeats.measurements * (repeats.batch + 2);
+  const room = { capacity: context + tokens * rounds, chunk: Math.max(context, tokens) };
+  const [pass, committed] = [await clocksOf(false), await clocksOf(true)];
+  const clock = pass.gpu && committed.gpu ? 'GPU' : 'wall';
+  const median = ({ gpu, wall }: Clocks): number => (clock === 'GPU' ? gpu! : wall).median;
+  return { tokens, pass, committed, microseconds: median(committed) - median(pass), clock };
+
+  async function clocksOf(commit: boolean): Promise<Clocks> {
+    const { device } = timed;
+    const state = await stateAfter(placed, room, context);
+    const ids = device.upload(someIds(tokens, placed.graph.resolved.spec.vocabSize), {
+      shape: [1, tokens],
+      dtype: 'i32',
+    });
+    const count = device.upload(Int32Array.of(tokens), { shape: [1], dtype: 'i32' });
+    const program = await compileRound(placed, room, { tokens, commit });
+    const carried = state.map((_, leaf) => ({ input: 3 + leaf, output: 1 + leaf }));
+    const runs = new Runs(program, [ids, count, count, ...state], carried);
+    try {
+      return await takeClocks(timed, runs, 1, repeats);
+    } finally {
+      runs.dispose();
+      disposeTree([ids, count]);
+    }
+  }
+}
+
+/** A state that has read so many tokens. */
+async function stateAfter(placed: PlacedModel<WebGpuDevice>, room: Room, context: number): Promise<readonly Tensor[]> {
+  const start = await compileStart(placed, room);
+  const step = await compileStep(placed, room, { n: context, gives: 'token' });
+  try {
+    const ids = someIds(context, placed.graph.resolved.spec.vocabSize);
+    const { given, state } = runStep(step, ids, context, start.run([]));
+    await placed.device.read(given);
+    given.dispose();
+    return state;
+  } finally {
+    start.dispose();
+    step.dispose();
+  }
+}
+
+/**
+ * A pass over the tokens of a round and the choice after each. Inputs: tokens `[1, n]`, how many are read `[1]` and, with a commit, how many of
+ * them stay `[1]`, the state's leaves, which are donated. Outputs: the choices `[1, n]`, the state's leaves.
+ */
+export function compileRound<P extends Program>(
+  { graph, params, device }: PlacedModel<DeviceOf<P>>,
+  room: Room,
+  { tokens: n, commit }: { readonly tokens: number; readonly commit: boolean },
+): Promise<P> {
+  const form = graph.init(params, { batch: 1, ...room });
+  const leaves = treeLeaves(form);
+  const traced = trace(
+    (tokens, lengths, count, ...inputs) => {
+      const snapshot = fillTree(form, inputs);
+      const made = graph.step(
+        params,
+        { tokens: tokens!, starts: zeros([1], 'i32'), lengths: lengths! },
+        snapshot,
+        'all',
+      );
+      const { state, links, positions } = made;
+      const path = iota([1, n], 1);
+      const next = commit ? graph.commit(params, { snapshot, state, links, positions, path, count: count! }) : state;
+      return [argmax(made.logits, { axis: -1 }), ...treeLeaves(next)];
+    },
+    [
+      { shape: [1, n], dtype: 'i32' },
+      { shape: [1], dtype: 'i32' },
+      { shape: [1], dtype: 'i32' },
+      ...leaves.map(({ shape, dtype }) => ({ shape, dtype })),
+    ],
+  );
+  return device.compile(traced, { donate: leaves.map((_, index) => index + 3) });
+}
