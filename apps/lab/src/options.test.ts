@@ -19,6 +19,16 @@ test('sections, weights and time are chosen', () => {
   expect(seconds).toBe(30);
 });
 
+test('checkpoints are those that are named, else the story models of the repository, which a dry run does without', () => {
+  const { directories } = readOptions(['--models=a,b', '--draft=c', '--heads=d']);
+  expect(directories).toEqual({ models: ['a', 'b'], draft: 'c', heads: 'd' });
+  expect(readOptions([]).directories.models).toEqual([
+    expect.stringMatching(/story-llama$/),
+    expect.stringMatching(/story-gated-delta-net$/),
+  ]);
+  expect(readOptions(['--dry']).directories).toEqual({ models: [], draft: undefined, heads: undefined });
+});
+
 test.each([
   [['--only=gemm'], "--only names 'gemm', which is none of roofs, matmul, gemv"],
   [['--dtypes=f64'], "--dtypes names 'f64', which is none of f16, bf16, f32"],

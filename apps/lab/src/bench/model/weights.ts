@@ -5,6 +5,12 @@ import { bytesPerElement, fromHost, sizeOf } from '@tessera/tensor-core';
 import type { WeightDtype } from '../cases/products.ts';
 import { filler } from '../filler.ts';
 
+/** Where weights are of another size than usual. */
+interface WeightScales {
+  /** Numbers of the embedding are in (−embedding, embedding). */
+  readonly embedding?: number;
+}
+
 /** Depends on the path alone, so that a model of fewer layers has the same ones. */
 function seedOf(path: string): number {
   let seed = 0;
@@ -16,12 +22,14 @@ function seedOf(path: string): number {
 function* weightsOf(
   graph: LanguageModelGraph,
   dtype: WeightDtype,
+  { embedding }: WeightScales = {},
 ): Generator<[path: string, type: TensorType, data: Float32Array | Uint16Array]> {
   for (const [path, { shape, init, precise }] of Object.entries(graph.params())) {
     const matrix = shape.length > 1;
     const type: TensorType = { shape, dtype: matrix && !precise ? dtype : 'f32' };
     // About as large as what a trained layer has: activations neither vanish nor grow.
-    if (matrix) yield [path, type, filler(type, seedOf(path), 1.2 * shape.at(-1)! ** -0.5)];
+    const scale = (path === 'embedding.weight' ? embedding : undefined) ?? 1.2 * shape.at(-1)! ** -0.5;
+    if (matrix) yield [path, type, filler(type, seedOf(path), scale)];
     else yield [path, type, firstValues(init, type, seedOf(path))];
   }
 }
@@ -38,8 +46,9 @@ export function uploadWeights(
   graph: LanguageModelGraph,
   dtype: WeightDtype,
   device: Device,
+  scales?: WeightScales,
 ): Readonly<Record<string, Tensor>> {
-  return Object.fromEntries(named(weightsOf(graph, dtype), (type, data) => device.upload(data, type)));
+  return Object.fromEntries(named(weightsOf(graph, dtype, scales), (type, data) => device.upload(data, type)));
 }
 
 /** The same weights on the host. */

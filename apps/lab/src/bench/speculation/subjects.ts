@@ -45,7 +45,7 @@ export interface Subject {
 
 const assembler = createAssembler({ plugins });
 const beginning = 'Once upon a time, there was a little girl who';
-const storyTokens = 256;
+const storyTokens = (scale: Scale): number => (scale === 'dry' ? 24 : 256);
 
 /** Trained targets, then those of random weights. */
 export function speculationSubjects(scale: Scale, { models, draft, heads }: Directories): readonly Subject[] {
@@ -94,7 +94,7 @@ function storySubject({ directory, draft, heads: headsFrom }: StoryFolders, scal
       return {
         target,
         prompt: target.text!.tokenizer.encode(beginning),
-        tokens: storyTokens,
+        tokens: storyTokens(scale),
         sourceOf: sourcesOf(small, heads),
         async dispose() {
           heads?.dispose();
@@ -120,10 +120,10 @@ function sourcesOf(draft: Model, heads?: MedusaHeads): OpenSubject['sourceOf'] {
     source === 'lookup' ? promptLookup() : source === 'heads' ? medusaHeads(heads!) : draftModel(draft);
 }
 
-/** A model of random weights in f16. */
+/** A model of random weights in f16. Tokens weigh as much as what is around them, so that its texts do not stand still. */
 function randomModel(sizes: LlamaSizes, device: WebGpuDevice): Model {
   const graph = graphOf(sizes);
-  return modelOf({ graph, device, params: uploadWeights(graph, 'f16', device) }, sizes, 'f16');
+  return modelOf({ graph, device, params: uploadWeights(graph, 'f16', device, { embedding: 1 }) }, sizes, 'f16');
 }
 
 /** The story models of the repository that are there. */

@@ -61,7 +61,7 @@ export function randomStream(shape: StreamingShape): StreamedSubject {
     most: { sinks, full },
     async open(device) {
       const graph = graphOf(sizes);
-      const params = uploadWeights(graph, 'f16', device);
+      const params = uploadWeights(graph, 'f16', device, { embedding: 1 });
       const modelOf = (own: LanguageModelGraph): Model =>
         new Model({
           graph: own,
