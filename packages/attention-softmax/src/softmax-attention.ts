@@ -74,7 +74,7 @@ export const softmaxAttention: MixerFactory<AttentionConfig, AttentionParams, Ke
       });
       return { y: gatedOutput(params, call.x, o), state: cache };
     },
-    commit: ({ snapshot, state, path, count, starts, inputs, config, cache }) =>
-      commitCache(snapshot, state, policyOf(config, cache), { path, count, starts, n: inputs.shape[1]! }),
+    commit: ({ snapshot, state, inputs, config, cache, ...commit }) =>
+      commitCache(snapshot, state, policyOf(config, cache), { ...commit, n: inputs.shape[1]! }),
   },
 });

@@ -111,6 +111,6 @@ test('at an acceptance of 0.6 and 0.8 drafts bring what their cost leaves', () =
   expect(mean({ ...machine, acceptance: 0.6, draft: 0.05 })).toBeGreaterThan(1.75);
   expect(mean({ ...machine, acceptance: 0.8, draft: 0.05 })).toBeGreaterThan(2.6);
   expect(mean({ ...machine, acceptance: 0.8, draft: 0.15 })).toBeGreaterThan(1.85);
-  // A hybrid, whose recurrent layers are stepped again over what stays.
+  // Layers that are stepped again over what stays.
   expect(mean({ ...machine, acceptance: 0.8, draft: 0.1, round: 0.3 })).toBeGreaterThan(1.8);
 });

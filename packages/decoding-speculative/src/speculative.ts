@@ -8,7 +8,7 @@ import { DeviceRounds } from './device-rounds.ts';
 import type { RoundsCall } from './rounds.ts';
 import { Rounds } from './rounds.ts';
 import type { DraftSource, OpenDraftSource } from './sources/draft-source.ts';
-import { deviceLengths, rereadCost, verifyCost } from './verify-cost.ts';
+import { deviceLengths, roundCost, verifyCost } from './verify-cost.ts';
 
 /** Settings of {@link speculative}. */
 export interface SpeculativeOptions {
@@ -154,7 +154,7 @@ async function roundsOnDevice(call: OpenRoundsCall): Promise<DeviceRounds> {
     sourceName: draft.name,
     vocabSize: model.spec.vocabSize,
     lengths: depths,
-    cost: adaptive ? { token: draft.cost(model) + verifyCost(model.device), round: rereadCost(model) } : undefined,
+    cost: adaptive ? { token: draft.cost(model) + verifyCost(model.device), round: roundCost } : undefined,
     signal,
   });
 }

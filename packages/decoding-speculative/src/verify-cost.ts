@@ -1,5 +1,3 @@
-import type { Model } from '@tessera/assembler';
-import { treeLeaves } from '@tessera/tensor-core';
 import type { Device } from '@tessera/tensor-core';
 
 /**
@@ -10,19 +8,8 @@ export function verifyCost({ onHost }: Pick<Device, 'onHost'>): number {
   return onHost ? 0.4 : 0.06;
 }
 
-/**
- * What a round with a draft takes beside its tokens, in steps: layers that have no way of their own to keep a part of what they read are
- * stepped again over what stays, which reads their weights a second time.
- */
-export function rereadCost({ graph, params }: Model): number {
-  const sizeOf = (prefix: string): number =>
-    Object.entries(params).reduce((sum, [path, { size }]) => sum + (path.startsWith(prefix) ? size : 0), 0);
-  const reread = graph.resolved.layers.reduce(
-    (sum, { mixer }, index) => sum + (mixer && !mixer.part.decoding?.commit ? sizeOf(`layers.${index}.mixer.`) : 0),
-    0,
-  );
-  return reread / treeLeaves(params).reduce((sum, { size }) => sum + size, 0);
-}
+/** What a round with a draft takes on a device beside its tokens, in steps: the tests, and what is taken back. */
+export const roundCost = 0.05;
 
 /** Of as many entries products still go row by row, beside the weights that they read. */
 const fewEntries = 8;

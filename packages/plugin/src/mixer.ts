@@ -95,6 +95,11 @@ export interface CommitCall<Config, Params, State> {
   readonly path: Tensor;
   /** How many nodes stay, `[B]`, i32. */
   readonly count: Tensor;
+  /**
+   * True: of a chain the first nodes stay, `path` counts from 0 and rows start at 0, so that nothing has to be moved; known when
+   * the commit is recorded. What does not look at it is as right.
+   */
+  readonly inOrder?: boolean | undefined;
   readonly cache?: CachePolicy;
 }
 

@@ -1,10 +1,12 @@
 import {
   add,
+  and,
   broadcastTo,
   cast,
   expandDims,
   full,
   gather,
+  greaterEqual,
   iota,
   less,
   or,
@@ -93,6 +95,8 @@ export interface SlotCommit {
   readonly starts: Tensor;
   /** Entries that the step was given. */
   readonly n: number;
+  /** As of a commit: what stays is where it belongs. */
+  readonly inOrder?: boolean | undefined;
 }
 
 /** What {@link commitSlots} gives. */
@@ -112,7 +116,7 @@ export function commitSlots(
   before: Pick<Slots, 'count'>,
   after: Slots,
   policy: CachePolicy,
-  { path, count, starts, n }: SlotCommit,
+  { path, count, starts, n, inOrder = false }: SlotCommit,
 ): KeptSlots {
   const capacity = after.positions.shape[1]!;
   const first = expandDims(before.count, 1);
@@ -121,9 +125,14 @@ export function commitSlots(
   const from = slotOf(sub(path, expandDims(starts, 1)));
   const to = where(less(place, expandDims(count, 1)), slotOf(place), -1);
   const node = iota([1, n], 1);
-  const written = where(less(node, expandDims(sub(after.count, before.count), 1)), slotOf(node), -1);
+  const wrote = less(node, expandDims(sub(after.count, before.count), 1));
+  const written = where(
+    inOrder ? and(wrote, greaterEqual(node, expandDims(count, 1))) : wrote, // those that go, or all
+    slotOf(node),
+    -1,
+  );
   const move = (rows: Tensor, into: Tensor = rows): Tensor =>
-    scatterSet(into, to, pickRows(rows, from), { batchDims: 1 });
+    inOrder ? into : scatterSet(into, to, pickRows(rows, from), { batchDims: 1 });
   const emptied = scatterSet(after.positions, written, cast(full(written.shape, -1), 'i32'), { batchDims: 1 });
   return {
     kept: { positions: move(after.positions, emptied), count: add(before.count, count) },

@@ -49,15 +49,17 @@ export function runCommit(mixer: AnyMixer, call: AnyCommit): AnyState {
   if (treeLeaves(call.snapshot).length === 0) return call.state;
   if (decoding.commit) return decoding.commit(call);
   const batch = call.inputs.shape[0]!;
+  // What the step made of the same rows is recorded once.
+  const pick = (rows: Tensor): Tensor => (call.inOrder ? rows : pickRows(rows, call.path));
   const { state } = decoding.step({
     params: call.params,
     config: call.config,
-    x: pickRows(call.inputs, call.path),
-    positions: pickRows(call.positions, call.path),
+    x: pick(call.inputs),
+    positions: pick(call.positions),
     starts: zeros([batch], 'i32'),
     lengths: call.count,
     state: call.snapshot,
-    ...(call.links && { links: pickLinks(mixer, call.links, (link) => pickRows(link, call.path)) }),
+    ...(call.links && { links: pickLinks(mixer, call.links, pick) }),
     ...(call.context && { context: call.context }),
     ...(call.cache && { cache: call.cache }),
   });

@@ -127,8 +127,9 @@ function takenBack(
       steps.map(({ positions }) => positions),
       order,
     ),
-    path: zeros([B, 1], 'i32'),
+    path: order,
     count: none,
+    inOrder: true,
   });
   return {
     position: snapshot.position,

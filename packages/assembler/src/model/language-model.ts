@@ -66,6 +66,8 @@ export interface DraftedSteps {
   readonly path: Tensor;
   /** How many of them, `[B]`, i32. */
   readonly count: Tensor;
+  /** True: of a chain the first entries stay, as `path` says, too; known when the commit is recorded. @defaultValue false */
+  readonly inOrder?: boolean | undefined;
 }
 
 /** What a model remembers. */

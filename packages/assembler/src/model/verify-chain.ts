@@ -91,6 +91,7 @@ export function verifyChain({ graph, params, rows, proposed, ends, sampler, samp
           positions: made.positions,
           path: iota([B, n], 1),
           count: given,
+          inOrder: true,
         })
       : made.state,
   };

@@ -111,6 +111,7 @@ export function commitRows(
   commit: SlotCommit,
 ): RowCache {
   const { kept, from, to } = commitSlots(before, after, policy, commit);
+  if (commit.inOrder) return { ...after, ...kept };
   const moved = pickRows(after.rows, placeOf(after, from));
   return { ...after, ...kept, rows: scatterSet(after.rows, placeOf(after, to), moved, { batchDims: 1 }) };
 }

@@ -67,8 +67,8 @@ export function latentMixer<Config extends LatentAttentionConfig>(): Pick<
             : attendMaterialized(params, projected, inSlots(cache), sizes, sight);
         return { y: output(params, o), state: cache };
       },
-      commit: ({ snapshot, state, path, count, starts, inputs, config, cache }) =>
-        commitRows(snapshot, state, policyOf(read(config), cache), { path, count, starts, n: inputs.shape[1]! }),
+      commit: ({ snapshot, state, inputs, config, cache, ...commit }) =>
+        commitRows(snapshot, state, policyOf(read(config), cache), { ...commit, n: inputs.shape[1]! }),
     },
   };
 }

@@ -59,8 +59,8 @@ export const groupedTiedAttention: MixerFactory<TiedAttentionConfig, TiedAttenti
       });
       return { y: output(params, o), state: cache };
     },
-    commit: ({ snapshot, state, path, count, starts, inputs, config, cache }) =>
-      commitRows(snapshot, state, policyOf(config, cache), { path, count, starts, n: inputs.shape[1]! }),
+    commit: ({ snapshot, state, inputs, config, cache, ...commit }) =>
+      commitRows(snapshot, state, policyOf(config, cache), { ...commit, n: inputs.shape[1]! }),
   },
 });
 

@@ -101,11 +101,12 @@ export const contextualMemory: MixerFactory<ContextualMemoryConfig, ContextualMe
         });
         return { y: entries.restore(y), state: { pending: made.pending, pairs: cache } };
       },
-      commit({ params, config, snapshot, state, inputs, path, count, starts, cache }) {
+      commit({ params, config, snapshot, state, inputs, path, count, starts, inOrder, cache }) {
         const pairs = commitPairs(snapshot.pairs, state.pairs, policyOf(config, cache), {
           path,
           count,
           starts,
+          inOrder,
           n: inputs.shape[1]!,
         });
         // What waits is read once more along the path, from what waited before the step.
