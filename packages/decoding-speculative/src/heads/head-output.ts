@@ -22,7 +22,7 @@ export function headShapes({ heads, blocks, ownOutput, model }: MedusaHeadsConfi
 }
 
 /** Name of the output matrix of a head. */
-export function outputName(head: number): string {
+function outputName(head: number): string {
   return `heads.${head}.output.weight`;
 }
 
