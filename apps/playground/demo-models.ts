@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -9,6 +10,8 @@ export interface DemoModel {
   readonly bytes: number;
   /** A beginning that it knows how to go on from. */
   readonly prompt: string;
+  /** The same for models that read the same tokens; undefined: it has no tokenizer. */
+  readonly tokenizer: string | undefined;
 }
 
 /** What a model without a prompt of its own is begun with. */
@@ -20,10 +23,16 @@ export function demoModelsIn(folder: string): DemoModel[] {
     .filter((name) => existsSync(join(folder, name, 'config.json')))
     .toSorted()
     .flatMap((name) => {
-      const weights = readdirSync(join(folder, name)).filter((file) => /^model.*\.safetensors$/.test(file));
-      const bytes = weights.reduce((sum, file) => sum + statSync(join(folder, name, file)).size, 0);
-      return bytes > 0 ? [{ name, bytes, prompt: promptOf(join(folder, name, 'meta.json')) }] : [];
+      const own = join(folder, name);
+      const weights = readdirSync(own).filter((file) => /^model.*\.safetensors$/.test(file));
+      const bytes = weights.reduce((sum, file) => sum + statSync(join(own, file)).size, 0);
+      const prompt = promptOf(join(own, 'meta.json'));
+      return bytes > 0 ? [{ name, bytes, prompt, tokenizer: digestOf(join(own, 'tokenizer.json')) }] : [];
     });
+}
+
+function digestOf(file: string): string | undefined {
+  return existsSync(file) ? createHash('sha256').update(readFileSync(file)).digest('hex').slice(0, 12) : undefined;
 }
 
 function promptOf(meta: string): string {

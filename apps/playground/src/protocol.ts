@@ -1,4 +1,4 @@
-import type { GenerateOptions } from '@tessera/assembler';
+import type { DraftCounts, GenerateOptions } from '@tessera/assembler';
 
 /** Where the model is to run. `auto`: on the GPU where there is one, else on the CPU. */
 export type DeviceWish = 'auto' | 'webgpu' | 'cpu';
@@ -16,22 +16,39 @@ export interface SinkWish {
   readonly window: number | undefined;
 }
 
+/** Where a model is: the address of its folder, or its files. */
+export type ModelSource = string | readonly File[];
+
+/** What proposes tokens: nothing, look-ups in the text, or a second model. */
+export type Speculation = 'off' | 'lookup' | 'draft';
+
 /** A model to load. */
 export interface LoadRequest {
   readonly type: 'load';
-  /** The address of its folder, or its files. */
-  readonly source: string | readonly File[];
+  readonly source: ModelSource;
   readonly wish: string;
   /** Undefined: a cache that grows ends with the context. */
   readonly sinks: SinkWish | undefined;
+  /** A second model, which proposes. */
+  readonly draft: ModelSource | undefined;
+}
+
+/** A text to continue. */
+export interface GenerateRequest {
+  readonly type: 'generate';
+  readonly prompt: string;
+  readonly settings: Settings;
+  /** True: until it is stopped. */
+  readonly endless: boolean;
+  readonly speculation: Speculation;
 }
 
 /** What the page asks of the worker. */
 export type Request =
   /** Loads a model. One worker has one: asked again, it brings back the one that lost its device. */
   | LoadRequest
-  /** Continues a text, until it is stopped where `endless`. One at a time. */
-  | { readonly type: 'generate'; readonly prompt: string; readonly settings: Settings; readonly endless: boolean }
+  /** Continues a text. One at a time. */
+  | GenerateRequest
   /** Ends the generation within one step. */
   | { readonly type: 'stop' }
   /** Asks what each head of the model's memories reads in a text. */
@@ -66,6 +83,8 @@ export interface ModelFacts {
   readonly tokenizer: boolean;
   /** Whether it has memories whose retrievals can be shown. */
   readonly memories: boolean;
+  /** Of the model that proposes, where one was loaded. */
+  readonly draft: { readonly parameters: number } | undefined;
 }
 
 /** How fast a generation goes. */
@@ -73,12 +92,12 @@ export interface Speed {
   /** From the request to the first token: the prompt is read, and on a GPU what is new to it compiled. */
   readonly prefillMs: number;
   readonly tokens: number;
-  /** Of the tokens after the first; undefined before the second. */
+  /** Of late, the first token aside; undefined before the second. */
   readonly tokensPerSecond: number | undefined;
 }
 
-/** Where a piece of text comes from. Rejected drafts are shown and are no part of the text. */
-export type TokenKind = 'plain' | 'drafted-accepted' | 'drafted-rejected';
+/** Where a piece of text comes from: the model chose it itself, or accepted what was proposed. */
+export type TokenKind = 'plain' | 'accepted';
 
 /** What one head reads at each position of a text: the strongest pairs, the one with the largest weight first. */
 export interface HeadRetrieval {
@@ -103,11 +122,14 @@ export type Report =
   | {
       readonly type: 'text';
       readonly text: string;
-      /** @defaultValue 'plain' */
-      readonly kind?: TokenKind;
+      readonly kind: TokenKind;
+      /** What was proposed in place of this piece, and is no part of the text; '' where nothing was rejected. */
+      readonly rejected: string;
       readonly speed: Speed;
-      /** Bytes that are held on the device. */
-      readonly memoryBytes: number;
+      /** Bytes that the device holds for this text, beside the weights. */
+      readonly stateBytes: number;
+      /** What became of drafts so far, where there are some. */
+      readonly drafts: DraftCounts | undefined;
     }
   | { readonly type: 'done'; readonly because: 'stop' | 'length' | 'stopped' }
   | { readonly type: 'retrieved'; readonly retrieval: Retrieval }

@@ -1,5 +1,6 @@
+import { readFile } from 'node:fs/promises';
 import type { Report, TokenKind } from '@tessera/playground/protocol';
-import type { Browser } from 'playwright-core';
+import type { Browser, Locator } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { launchBrowser } from '../browser/launch-browser.ts';
 import type { ServedApp } from '../browser/serve-app.ts';
@@ -50,14 +51,17 @@ const ready: Report = {
     reach: { kind: 'context', refusal: undefined },
     tokenizer: true,
     memories: true,
+    draft: undefined,
   },
 };
-const text = (piece: string, tokens: number, kind: TokenKind = 'plain'): Report => ({
+const text = (piece: string, tokens: number, kind: TokenKind = 'plain', rejected = ''): Report => ({
   type: 'text',
   text: piece,
   kind,
+  rejected,
   speed: { prefillMs: 1234, tokens, tokensPerSecond: 123.4 },
-  memoryBytes: 1_234_500_000,
+  stateBytes: 1_234_500_000,
+  drafts: { rounds: 123_456, drafted: 4 * tokens, accepted: tokens },
 });
 const failure: Report = {
   type: 'failed',
@@ -75,7 +79,8 @@ async function* states({ visit, say }: Staged): AsyncGenerator<string> {
   await visit.set({ Beginning: 'ROMEO:\n', Seed: 123_456 });
   await visit.prompt.press('Enter');
   yield 'asked';
-  for (let line = 0; line < 60; line++) await say(text(`A line of the text, number ${line}\n`, line));
+  for (let line = 0; line < 60; line++)
+    await say(text(`A line of the text, number ${line}\n`, line, 'accepted', 'a rejected draft '.repeat(20)));
   await say(text('x'.repeat(400), 61));
   await visit.tokens(61);
   yield 'writing';
@@ -127,22 +132,112 @@ test('what a model writes is text, never markup', async () => {
   await visit.close();
 });
 
-test('drafted tokens have a class, and rejected ones are seen to be none of the text', async () => {
+const lineOf = (element: Locator): Promise<string> =>
+  element.evaluate((node) => getComputedStyle(node).textDecorationLine);
+
+test('accepted drafts are underlined in the text, and rejected ones are struck out beside it, with a legend', async () => {
   const { visit, say } = await open();
   await say(ready);
   await visit.ready();
+  expect(await visit.page.locator('#drafts').isHidden()).toBe(true);
+  await visit.page.getByLabel('Speculation').selectOption('Look-ups');
+  expect(await visit.page.locator('#drafts').isVisible()).toBe(true);
   await visit.prompt.press('Enter');
   await say(text('Ah, ', 1));
-  await say(text('my lady', 2, 'drafted-rejected'));
-  await say(text('my lord', 3, 'drafted-accepted'));
+  await say(text('my', 2, 'accepted'));
+  await say(text(' lord', 3, 'plain', ' lady\n'));
   await visit.tokens(3);
+  await say({ type: 'done', because: 'length' });
+  await visit.ready();
   const spans = visit.page.locator('#continuation span');
   expect(await spans.evaluateAll((all) => all.map(({ className, textContent }) => [className, textContent]))).toEqual([
     ['plain', 'Ah, '],
-    ['drafted-rejected', 'my lady'],
-    ['drafted-accepted', 'my lord'],
+    ['accepted', 'my'],
+    ['plain', ' lord'],
   ]);
-  expect(await spans.nth(1).evaluate((span) => getComputedStyle(span).textDecorationLine)).toBe('line-through');
+  const rejected = visit.page.locator('#rejected s');
+  expect(await rejected.allTextContents()).toEqual(['lady⏎']);
+  // Not by colour alone, and the legend looks as what it explains.
+  for (const [marked, line] of [
+    [spans.nth(1), 'underline'],
+    [visit.page.locator('#draft-legend .accepted'), 'underline'],
+    [rejected, 'line-through'],
+    [visit.page.locator('#draft-legend s'), 'line-through'],
+  ] as const)
+    expect(await lineOf(marked)).toBe(line);
+  expect(await visit.text('draft-figures')).toBe('123,456 rounds · 25 % accepted · 0.00 tokens a round');
+  await visit.close();
+});
+
+test.each([false, true])('marks can be read on their ground, dark: %s', async (dark) => {
+  const { visit, say } = await open({ dark });
+  await say(ready);
+  await visit.ready();
+  await visit.prompt.press('Enter');
+  await say(text('my', 1, 'accepted', 'lady'));
+  await visit.tokens(1);
+  await say({ type: 'done', because: 'length' });
+  await visit.ready();
+  for (const id of ['#continuation .accepted', '#rejected s', '#draft-figures', '#let-go'])
+    expect({ id, contrast: await contrastOf(visit.page.locator(id).first()) }).toEqual({
+      id,
+      contrast: expect.toSatisfy((contrast: number) => contrast >= 4.5),
+    });
+  await visit.close();
+});
+
+/** Of the letters of an element on the sheet, by the rule of WCAG 2. */
+function contrastOf(letters: Locator): Promise<number> {
+  return letters.evaluate((node) => {
+    const luminance = (color: string): number => {
+      const channels = color
+        .match(/[\d.]+/g)!
+        .slice(0, 3)
+        .map((channel) => Number(channel) / 255);
+      const [r, g, b] = channels.map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+      return 0.2126 * r! + 0.7152 * g! + 0.0722 * b!;
+    };
+    const ground = luminance(getComputedStyle(document.querySelector('main')!).backgroundColor);
+    const ink = luminance(getComputedStyle(node).color);
+    return (Math.max(ground, ink) + 0.05) / (Math.min(ground, ink) + 0.05);
+  });
+}
+
+test('where motion is not wanted, rejected drafts stand for a while', async () => {
+  const { visit, say } = await open({ reducedMotion: true });
+  await say(ready);
+  await visit.ready();
+  await visit.prompt.press('Enter');
+  for (let token = 1; token <= 40; token++) await say(text('a', token, 'plain', String(token)));
+  await visit.tokens(40);
+  const rejected = visit.page.locator('#rejected s');
+  expect(await rejected.count()).toBeLessThan(8);
+  await say({ type: 'done', because: 'length' });
+  await visit.ready();
+  expect(await rejected.first().textContent()).toBe('40');
+  await visit.close();
+});
+
+test('a text is copied and downloaded as a whole, what was let go too', async () => {
+  const { visit, say } = await open();
+  await visit.page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+  await say(ready);
+  await visit.ready();
+  expect(await visit.view.getByRole('button', { name: 'Download' }).isDisabled()).toBe(true);
+  await visit.set({ Beginning: 'The beginning\n' });
+  await visit.prompt.press('Enter');
+  const lines = Array.from({ length: 1000 }, (_, line) => `A line of the text, number ${line}\n`);
+  for (let at = 0; at < lines.length; at += 100) await say(text(lines.slice(at, at + 100).join(''), at + 100));
+  await visit.tokens(1000);
+  expect(await visit.text('let-go')).toMatch(/^… [\d,]+ characters before this: Copy and Download have them$/);
+  expect((await visit.text('text')).length).toBeLessThan(13_000);
+  const whole = `The beginning\n${lines.join('')}`;
+  const download = visit.page.waitForEvent('download');
+  await visit.view.getByRole('button', { name: 'Download' }).click();
+  expect(await readFile(await (await download).path(), 'utf8')).toBe(whole);
+  await visit.view.getByRole('button', { name: 'Copy' }).click();
+  await visit.until(async () => (await visit.text('copy')) === 'Copied', 'it is copied');
+  expect(await visit.page.evaluate(() => navigator.clipboard.readText())).toBe(whole);
   await visit.close();
 });
 

@@ -65,7 +65,7 @@ test('continues a text as the reference does, piece by piece, and shows the spee
   await visit.ready();
   expect(await visit.text('text')).toBe(greedy.text);
   expect(await visit.text('figures')).toMatch(
-    new RegExp(`^prefill [\\d.]+ m?s · [\\d.]+ tokens/s · ${count} tokens · [\\d.]+ MB$`),
+    new RegExp(`^prefill [\\d.]+ m?s · [\\d.]+ tokens/s · ${count} tokens · state [\\d.]+ [kM]B$`),
   );
   const pieces = await said('continuation');
   expect(pieces.length).toBeGreaterThan(count / 2);
@@ -78,7 +78,7 @@ test('equal seeds give equal texts', async () => {
     await visit.prompt.press('Enter');
     await visit.tokens(8);
     await visit.ready();
-    expect(await visit.text('figures')).toMatch(/ 8 tokens · [\d.]+ MB · seed 7$/);
+    expect(await visit.text('figures')).toMatch(/ 8 tokens · state [\d.]+ [kM]B · seed 7$/);
     return visit.text('continuation');
   };
   expect(await write()).toBe(await write());

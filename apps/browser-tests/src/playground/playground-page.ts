@@ -10,6 +10,7 @@ export interface Visit {
   readonly query?: string;
   readonly viewport?: { readonly width: number; readonly height: number };
   readonly dark?: boolean;
+  readonly reducedMotion?: boolean;
   /** Called before the page is opened. */
   readonly prepare?: (page: Page) => Promise<void>;
 }
@@ -67,8 +68,13 @@ export class PlaygroundPage {
 
   /** Waits until so many tokens are there. */
   async tokens(count: number): Promise<void> {
-    const written = async (): Promise<number> => Number(/(\d+) tokens?\b(?!\/)/.exec(await this.text('figures'))?.[1]);
-    await this.until(async () => (await written()) >= count, `${count} tokens are written`);
+    await this.until(async () => (await this.written()) >= count, `${count} tokens are written`);
+  }
+
+  /** Tokens of the text, as the page shows them. */
+  async written(): Promise<number> {
+    const shown = /([\d,]+) tokens?\b(?!\/)/.exec(await this.text('figures'))?.[1] ?? '0';
+    return Number(shown.replaceAll(',', ''));
   }
 
   /** Asks again and again; rejects when it takes too long, with what the page showed. */
@@ -95,9 +101,13 @@ export class PlaygroundPage {
 /** A page that is as large and as dark as the visit wants it. */
 export async function newPage(
   browser: Browser,
-  { viewport = { width: 1000, height: 760 }, dark = false }: Visit,
+  { viewport = { width: 1000, height: 760 }, dark = false, reducedMotion = false }: Visit,
 ): Promise<Page> {
-  const page = await browser.newPage({ viewport, colorScheme: dark ? 'dark' : 'light' });
+  const page = await browser.newPage({
+    viewport,
+    colorScheme: dark ? 'dark' : 'light',
+    reducedMotion: reducedMotion ? 'reduce' : 'no-preference',
+  });
   page.setDefaultTimeout(patience);
   return page;
 }

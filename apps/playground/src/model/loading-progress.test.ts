@@ -14,7 +14,7 @@ const event = (type: ProgressEvent['type'], loaded: number, total: number): Prog
 
 test('on the processor the bar follows the bytes', () => {
   const told: Report[] = [];
-  const onProgress = loadingProgress(false, (report) => told.push(report));
+  const onProgress = loadingProgress('the model', false, (report) => told.push(report));
   onProgress(event('file-start', 0, 8e6));
   onProgress(event('total', 2e6, 8e6));
   onProgress(event('ready', 8e6, 8e6));
@@ -23,7 +23,7 @@ test('on the processor the bar follows the bytes', () => {
 
 test('on a GPU bytes and compiled steps take half of the bar each, in whatever order they come', () => {
   const told: Report[] = [];
-  const onProgress = loadingProgress(true, (report) => told.push(report));
+  const onProgress = loadingProgress('the model', true, (report) => told.push(report));
   onProgress(event('compile', 1, 4));
   onProgress(event('total', 8e6, 8e6));
   onProgress(event('compile', 4, 4));

@@ -6,14 +6,15 @@ const megabyte = 1e6;
 /**
  * Puts what happens while a model is loaded into one bar: bytes that are read, and where a GPU compiles meanwhile, steps that
  * are compiled. Of such a bar each takes one half.
+ * @param what - is loaded, as in “Loading the model”
  */
-export function loadingProgress(compiles: boolean, tell: (report: Report) => void): OnProgress {
-  let read = { sentence: 'Loading the model', ratio: 0 };
+export function loadingProgress(what: string, compiles: boolean, tell: (report: Report) => void): OnProgress {
+  let read = { sentence: `Loading ${what}`, ratio: 0 };
   let compiled = { sentence: '', ratio: 0 };
   return ({ type, loaded, total, ratio }) => {
     if (type === 'total')
       read = {
-        sentence: `Loading the model: ${(loaded / megabyte).toFixed(1)} of ${(total / megabyte).toFixed(1)} MB`,
+        sentence: `Loading ${what}: ${(loaded / megabyte).toFixed(1)} of ${(total / megabyte).toFixed(1)} MB`,
         ratio,
       };
     else if (type === 'compile') compiled = { sentence: `, ${loaded} of ${total} steps compiled`, ratio };

@@ -19,11 +19,9 @@ async function answer(request: Request): Promise<void> {
       case 'load':
         loaded = await loadModel(request, loaded, tell);
         return;
-      case 'generate': {
+      case 'generate':
         generation = new AbortController();
-        const { prompt, settings, endless } = request;
-        return await generate(loaded!.model, prompt, { ...settings, endless }, generation.signal, tell);
-      }
+        return await generate(loaded!, request, generation.signal, tell);
       case 'stop':
         return generation?.abort();
       case 'retrieve': {

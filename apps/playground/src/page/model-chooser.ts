@@ -1,12 +1,11 @@
-import type { ModelFacts } from '../protocol.ts';
+import type { ModelFacts, ModelSource } from '../protocol.ts';
 import { demoModels } from './demo-models.ts';
 import { element, write } from './elements.ts';
 
 /** A model that was chosen. */
 export interface ChosenModel {
   readonly name: string;
-  /** The address of its folder, or its files. */
-  readonly source: string | readonly File[];
+  readonly source: ModelSource;
   /** A beginning that it knows how to go on from, where that is known. */
   readonly prompt: string | undefined;
 }
@@ -52,7 +51,7 @@ export class ModelChooser {
     const files = this.#own.get(name);
     return {
       name,
-      source: files ?? new URL(`${encodeURIComponent(name)}/`, document.baseURI).href,
+      source: files ?? addressOf(name),
       prompt: files ? undefined : demoModels().find((model) => model.name === name)?.prompt,
     };
   }
@@ -67,6 +66,11 @@ export class ModelChooser {
     if (![...this.#list.options].some(({ value }) => value === name)) this.#list.add(new Option(name, name));
     this.#list.value = name;
   }
+}
+
+/** The address of the folder of a model beside the page. */
+export function addressOf(name: string): string {
+  return new URL(`${encodeURIComponent(name)}/`, document.baseURI).href;
 }
 
 function parametersOf({ parameters }: ModelFacts): string {

@@ -12,12 +12,21 @@ const model: ModelFacts = {
   reach: { kind: 'context', refusal: undefined },
   tokenizer: true,
   memories: true,
+  draft: undefined,
 };
 const speed: Speed = { prefillMs: 40, tokens: 2, tokensPerSecond: 30 };
 const after = (...events: PageEvent[]): PageState => events.reduce(nextState, initialState);
 const ready: PageEvent = { type: 'ready', device, model };
 const asked: PageEvent = { type: 'asked', prompt: 'ROMEO:\n', seed: 7 };
-const text = (piece: string): PageEvent => ({ type: 'text', text: piece, speed, memoryBytes: 1000 });
+const text = (piece: string, rejected = ''): PageEvent => ({
+  type: 'text',
+  text: piece,
+  kind: 'plain',
+  rejected,
+  speed,
+  stateBytes: 1000,
+  drafts: undefined,
+});
 const written = ({ continuation }: PageState): string => plainText(continuation);
 
 test('a model that loads tells how far it is, and then its device', () => {
@@ -28,11 +37,18 @@ test('a model that loads tells how far it is, and then its device', () => {
 
 test('pieces of text join, and the next request begins anew', () => {
   const first = after(ready, asked, text('Ah, '), text('my lord'), { type: 'done', because: 'length' });
-  expect(first).toMatchObject({ phase: 'idle', speed, memoryBytes: 1000, seed: 7 });
+  expect(first).toMatchObject({ phase: 'idle', speed, stateBytes: 1000, seed: 7 });
   expect(written(first)).toBe('Ah, my lord');
   const second = nextState(first, { type: 'asked', prompt: 'JULIET:', seed: undefined });
   expect(second).toMatchObject({ prompt: 'JULIET:', speed: undefined, seed: undefined });
   expect(written(second)).toBe('');
+});
+
+test('of rejected drafts the newest are kept, until the next request', () => {
+  const pieces = Array.from({ length: 20 }, (_, piece) => text('a', piece % 2 === 0 ? '' : String(piece)));
+  const rejecting = after(ready, asked, ...pieces);
+  expect(rejecting.rejected).toEqual(['19', '17', '15', '13', '11', '9', '7', '5']);
+  expect(nextState(rejecting, asked).rejected).toEqual([]);
 });
 
 test('text that is on its way when a stop is asked for still counts', () => {

@@ -1,3 +1,4 @@
+import type { DraftCounts } from '@tessera/assembler';
 import type { DeviceFacts, ModelFacts, Report, Retrieval, Speed } from '../protocol.ts';
 import { appended, noText, plainText } from './streamed-text.ts';
 import type { StreamedText } from './streamed-text.ts';
@@ -18,8 +19,12 @@ export interface PageState {
   readonly prompt: string;
   readonly continuation: StreamedText;
   readonly speed: Speed | undefined;
-  /** Bytes that were held on the device at the last token. */
-  readonly memoryBytes: number | undefined;
+  /** Bytes that the device held for the text at its last token. */
+  readonly stateBytes: number | undefined;
+  /** What became of drafts, where there were some. */
+  readonly drafts: DraftCounts | undefined;
+  /** What was proposed last and rejected, the newest first. */
+  readonly rejected: readonly string[];
   /** What chose the tokens, so that the text can be had again; undefined where chance has no part. */
   readonly seed: number | undefined;
   /** What the heads read in the text, while that is shown. */
@@ -38,6 +43,9 @@ export type PageEvent =
   /** The text is to be seen again. */
   | { readonly type: 'back' };
 
+/** Rejected drafts that are kept to be shown. */
+const mostRejected = 8;
+
 /** The page before anything happened. */
 export const initialState: PageState = {
   phase: 'loading',
@@ -48,7 +56,9 @@ export const initialState: PageState = {
   prompt: '',
   continuation: noText,
   speed: undefined,
-  memoryBytes: undefined,
+  stateBytes: undefined,
+  drafts: undefined,
+  rejected: [],
   seed: undefined,
   retrieval: undefined,
   problem: undefined,
@@ -77,7 +87,9 @@ export function nextState(state: PageState, event: PageEvent): PageState {
         prompt: event.prompt,
         continuation: noText,
         speed: undefined,
-        memoryBytes: undefined,
+        stateBytes: undefined,
+        drafts: undefined,
+        rejected: [],
         seed: event.seed,
         retrieval: undefined,
         problem: undefined,
@@ -88,9 +100,11 @@ export function nextState(state: PageState, event: PageEvent): PageState {
       return {
         ...state,
         doing: state.phase === 'generating' ? 'Writing' : state.doing,
-        continuation: appended(state.continuation, event.text, event.kind ?? 'plain'),
+        continuation: appended(state.continuation, event.text, event.kind),
         speed: event.speed,
-        memoryBytes: event.memoryBytes,
+        stateBytes: event.stateBytes,
+        drafts: event.drafts,
+        rejected: event.rejected === '' ? state.rejected : [event.rejected, ...state.rejected].slice(0, mostRejected),
       };
     case 'done':
       return { ...state, phase: 'idle', doing: endings[event.because] };

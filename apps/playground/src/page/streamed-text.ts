@@ -10,6 +10,8 @@ export interface TextBlock {
 /** The end of a text that a model writes. Its beginning is let go when it is long: hours of it take no more room than minutes. */
 export interface StreamedText {
   readonly blocks: readonly TextBlock[];
+  /** Characters of the blocks. */
+  readonly length: number;
   /** Characters that were let go. */
   readonly letGo: number;
 }
@@ -21,28 +23,29 @@ const blockLength = 1000;
 export const mostShown = 12_000;
 
 /** Before anything was written. */
-export const noText: StreamedText = { blocks: [], letGo: 0 };
+export const noText: StreamedText = { blocks: [], length: 0, letGo: 0 };
 
 /** The text with a further piece. */
-export function appended({ blocks, letGo }: StreamedText, text: string, kind: TokenKind): StreamedText {
-  if (text === '') return { blocks, letGo };
+export function appended(streamed: StreamedText, text: string, kind: TokenKind): StreamedText {
+  if (text === '') return streamed;
+  const { blocks, letGo } = streamed;
   const last = blocks.at(-1);
   const grows = last !== undefined && last.kind === kind && last.text.length < blockLength;
   const kept = [
     ...(grows ? blocks.slice(0, -1) : blocks),
     grows ? { ...last, text: last.text + text } : { number: (last?.number ?? -1) + 1, kind, text },
   ];
-  let length = kept.reduce((sum, block) => sum + block.text.length, 0);
+  let length = streamed.length + text.length;
   let gone = 0;
   while (length > mostShown && kept.length > 1) {
     const size = kept.shift()!.text.length;
     length -= size;
     gone += size;
   }
-  return { blocks: kept, letGo: letGo + gone };
+  return { blocks: kept, length, letGo: letGo + gone };
 }
 
-/** What is there of the text itself, without drafts that were rejected. */
+/** What is there of the text. */
 export function plainText({ blocks }: StreamedText): string {
-  return blocks.map(({ kind, text }) => (kind === 'drafted-rejected' ? '' : text)).join('');
+  return blocks.map(({ text }) => text).join('');
 }

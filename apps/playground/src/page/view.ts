@@ -1,5 +1,7 @@
 import type { Settings } from '../protocol.ts';
+import { counted } from './counted.ts';
 import { showDevice } from './device-line.ts';
+import { DraftsView } from './drafts-view.ts';
 import { element, keepFocus, write } from './elements.ts';
 import type { PageState } from './state.ts';
 import { StreamView } from './stream-view.ts';
@@ -23,6 +25,8 @@ export class View {
   readonly #promptShown = element('prompt-shown', HTMLElement);
   readonly #letGo = element('let-go', HTMLElement);
   readonly #continuation = new StreamView(element('continuation', HTMLElement));
+  readonly #drafts = new DraftsView();
+  readonly #foot = element('sheet-foot', HTMLElement);
   readonly #retrievalPanel = element('retrieval', HTMLElement);
   readonly #problem = element('problem', HTMLElement);
   readonly #problemSentence = element('problem-sentence', HTMLElement);
@@ -42,7 +46,8 @@ export class View {
     };
   }
 
-  show(state: PageState): void {
+  /** @param speculates - whether what is written next will be made of drafts */
+  show(state: PageState, speculates: boolean): void {
     const { phase, device, continuation, retrieval } = state;
     const busy = phase === 'generating' || phase === 'stopping';
     showDevice(device);
@@ -55,7 +60,7 @@ export class View {
     this.#text.hidden = state.prompt === '';
     write(this.#promptShown, continuation.letGo > 0 ? '' : state.prompt);
     this.#letGo.hidden = continuation.letGo === 0;
-    write(this.#letGo, `… ${continuation.letGo.toLocaleString('en-US')} characters before this`);
+    write(this.#letGo, `… ${counted(continuation.letGo, 'character')} before this: Copy and Download have them`);
     // A screen reader waits until the text stands, instead of reading every token.
     this.#text.ariaBusy = String(busy);
 
@@ -66,7 +71,8 @@ export class View {
     write(this.#doing, state.doing);
     write(this.#figures, figures(state));
     this.#showContinuation(state);
-    this.#sheet.hidden = retrieval !== undefined;
+    this.#drafts.show(state, speculates);
+    this.#sheet.hidden = this.#foot.hidden = retrieval !== undefined;
     this.#retrievalPanel.hidden = retrieval === undefined;
     this.#enable(state);
   }
@@ -90,18 +96,16 @@ export class View {
   }
 }
 
-function figures({ speed, seed, memoryBytes }: PageState): string {
+function figures({ speed, seed, stateBytes }: PageState): string {
   if (!speed) return '';
   const { prefillMs, tokens, tokensPerSecond } = speed;
   return [
     `prefill ${prefillMs < 1000 ? `${prefillMs.toFixed(0)} ms` : `${(prefillMs / 1000).toFixed(1)} s`}`,
     tokensPerSecond === undefined ? '' : `${tokensPerSecond.toFixed(1)} tokens/s`,
-    `${tokens} ${tokens === 1 ? 'token' : 'tokens'}`,
-    memoryBytes === undefined
+    counted(tokens, 'token'),
+    stateBytes === undefined
       ? ''
-      : memoryBytes < 1e6
-        ? `${(memoryBytes / 1e3).toFixed(1)} kB`
-        : `${(memoryBytes / 1e6).toFixed(1)} MB`,
+      : `state ${stateBytes < 1e6 ? `${(stateBytes / 1e3).toFixed(1)} kB` : `${(stateBytes / 1e6).toFixed(1)} MB`}`,
     seed === undefined ? '' : `seed ${seed}`,
   ]
     .filter((part) => part !== '')

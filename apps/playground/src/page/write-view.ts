@@ -3,9 +3,12 @@ import { EndlessSettings } from './endless-settings.ts';
 import { ModelChooser } from './model-chooser.ts';
 import type { OpenedView } from './opened-view.ts';
 import type { RetrievalView } from './retrieval-view.ts';
+import { SpeculationSettings } from './speculation-settings.ts';
 import { initialState, nextState, wholeText } from './state.ts';
 import type { PageEvent } from './state.ts';
+import { TextTools } from './text-tools.ts';
 import { View } from './view.ts';
+import { WholeText } from './whole-text.ts';
 
 /** Opens the view in which a model writes: what the person does goes to the worker, what the worker tells is shown. */
 export function openWriteView(): OpenedView {
@@ -15,6 +18,9 @@ export function openWriteView(): OpenedView {
   const view = new View();
   const chooser = new ModelChooser(query.get('model'), signal, loadAnother);
   const endless = new EndlessSettings(signal, loadAnother);
+  const speculation = new SpeculationSettings(query.get('speculation'), signal, loadAnother);
+  const whole = new WholeText();
+  const tools = new TextTools(whole, signal);
   let state = initialState;
   let retrievals: RetrievalView | undefined;
   let frame = 0;
@@ -44,6 +50,7 @@ export function openWriteView(): OpenedView {
 
   function happen(event: PageEvent): void {
     state = nextState(state, event);
+    if (event.type === 'text') whole.append(event.text);
     if (event.type === 'ready' && !event.model.tokenizer) suggest('1 2 3');
     // Tokens may come faster than pictures of them.
     if (event.type === 'text') frame ||= requestAnimationFrame(show);
@@ -56,7 +63,9 @@ export function openWriteView(): OpenedView {
     const idle = state.phase === 'idle' || state.phase === 'loading' || state.phase === 'gone';
     chooser.show(state.model, idle);
     endless.show(state.model, idle);
-    view.show(state);
+    speculation.show(state.model, idle);
+    tools.show(state.prompt !== '');
+    view.show(state, speculation.wish !== 'off');
     void showRetrieval(state.retrieval);
   }
 
@@ -81,17 +90,25 @@ export function openWriteView(): OpenedView {
 
   function load(): void {
     happen({ type: 'loading' });
-    const { source, prompt } = chooser.chosen;
+    const { name, source, prompt } = chooser.chosen;
     suggest(prompt);
-    ask({ type: 'load', source, wish: query.get('device') ?? 'auto', sinks: endless.wish });
+    speculation.offer(name);
+    ask({
+      type: 'load',
+      source,
+      wish: query.get('device') ?? 'auto',
+      sinks: endless.wish,
+      draft: speculation.draft,
+    });
   }
 
   function send(): void {
     if (state.phase !== 'idle') return;
     const prompt = view.prompt.value;
     const settings = view.settings();
+    whole.begin(prompt);
     happen({ type: 'asked', prompt, seed: settings.temperature > 0 ? settings.seed : undefined });
-    ask({ type: 'generate', prompt, settings, endless: endless.endless });
+    ask({ type: 'generate', prompt, settings, endless: endless.endless, speculation: speculation.wish });
   }
 
   function readHeads(): void {

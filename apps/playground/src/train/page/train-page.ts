@@ -1,8 +1,8 @@
 import './train.css';
 import { element } from '../../page/elements.ts';
 import type { OpenedView } from '../../page/opened-view.ts';
+import { saveFile } from '../../page/save-file.ts';
 import type { TrainReport, TrainRequest } from '../protocol.ts';
-import { saveFile } from './save-file.ts';
 import { TrainForm } from './train-form.ts';
 import { initialTrainState, nextTrainState } from './train-state.ts';
 import type { TrainEvent, TrainState } from './train-state.ts';
@@ -42,7 +42,7 @@ export function openTrainView(): OpenedView {
       if (event.device.kind === 'cpu') form.suggestForProcessor();
       measure();
     }
-    if (event.type === 'packed') saveFile('tessera-model.zip', event.bytes);
+    if (event.type === 'packed') saveFile('tessera-model.zip', new Blob([event.bytes], { type: 'application/zip' }));
     // Steps come faster than a screen shows them.
     drawing ||= requestAnimationFrame(draw);
   }
