@@ -106,7 +106,9 @@ export function compileRound<P extends Program>(
       );
       const { state, links, positions } = made;
       const path = iota([1, n], 1);
-      const next = commit ? graph.commit(params, { snapshot, state, links, positions, path, count: count! }) : state;
+      const next = commit
+        ? graph.commit(params, { snapshot, state, links, positions, path, count: count!, inOrder: true })
+        : state;
       return [argmax(made.logits, { axis: -1 }), ...treeLeaves(next)];
     },
     [
