@@ -3,11 +3,11 @@ import type { FieldIssue } from '@tessera/plugin';
 import { bool, fields, int, oneOf } from '@tessera/plugin';
 import { ModelFormatError, UnsupportedOptionError } from '@tessera/tensor-core';
 
-const headsKind = 'tessera-medusa-heads' as const;
+const headsKind = 'tessera-medusa-heads';
 
 /** What `config.json` of heads says: how they are made, and which model they belong to. */
 export interface MedusaHeadsConfig {
-  readonly kind: typeof headsKind;
+  readonly kind: 'tessera-medusa-heads';
   /** Number of heads: head k predicts the token k + 1 places after the next one. */
   readonly heads: number;
   /** Residual blocks of each head. */
@@ -38,7 +38,7 @@ export interface MedusaHeadsOptions {
 
 const count = int({ min: 1 });
 const schema = fields<MedusaHeadsConfig>({
-  kind: oneOf<typeof headsKind>([headsKind]),
+  kind: oneOf<'tessera-medusa-heads'>([headsKind]),
   heads: count,
   blocks: count,
   ownOutput: bool(),
