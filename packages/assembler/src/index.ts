@@ -48,6 +48,7 @@ export type { GenerationRequest } from './generation/request.ts';
 export type { Prompt } from './generation/prompt.ts';
 export { capabilityTable } from './capability-table.ts';
 export type { MixerCapabilities } from './capability-table.ts';
+export { capacityFor } from './generation/capacity.ts';
 export { pause } from './pause.ts';
 export { Registry } from './registry.ts';
 export { resolveSpec } from './stack/resolve.ts';

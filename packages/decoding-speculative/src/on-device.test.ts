@@ -1,35 +1,13 @@
 import type { GenerateOptions, Model } from '@tessera/assembler';
-import type { Program } from '@tessera/tensor-core';
-import { CpuDevice } from '@tessera/tensor-core';
+import { softmaxAttention } from '@tessera/attention-softmax';
 import { describe, expect, test } from 'vitest';
+import { BesideDevice } from './beside-device.test-support.ts';
 import { draftModel } from './sources/draft-model.ts';
 import { promptLookup } from './sources/prompt-lookup.ts';
 import { speculative } from './speculative.ts';
-import { modelOf, randomSource, stacks } from './stacks.test-support.ts';
+import { V, assembler, modelOf, randomSource, stacks } from './stacks.test-support.ts';
 
 const prompt = [3, 1, 4, 1, 5, 9, 2, 6];
-
-/** A CPU that says that it works beside the host, as a GPU does. Counts runs of programs and numbers read. */
-class BesideDevice extends CpuDevice {
-  override readonly onHost: boolean = false;
-  runs = 0;
-  readNumbers = 0;
-
-  override async compile(...call: Parameters<CpuDevice['compile']>): Promise<Program> {
-    const program = await super.compile(...call);
-    const run: Program['run'] = (inputs) => {
-      this.runs++;
-      return program.run(inputs);
-    };
-    return { ...program, run };
-  }
-
-  override async read(...call: Parameters<CpuDevice['read']>): ReturnType<CpuDevice['read']> {
-    const made = await super.read(...call);
-    this.readNumbers += made.length;
-    return made;
-  }
-}
 
 const options: readonly [string, GenerateOptions][] = [
   ['greedy', {}],
@@ -84,4 +62,71 @@ test('a round is one run, and ids are all that is read', async () => {
   expect(many.runs - few.runs).toBe(many.rounds - few.rounds);
   // Three numbers for each of five tokens, and three.
   expect(many.read - few.read).toBeLessThanOrEqual(18 * (many.rounds - few.rounds));
+});
+
+test('with a model that drafts there a round is its run and that of the target, and one reading', async () => {
+  const device = new BesideDevice();
+  await using model = await modelOf(stacks[5]![1], 3, { device });
+  await using smaller = await modelOf(stacks[3]![1], 4, { device });
+  const decoder = speculative({ draft: draftModel(smaller), longest: 4, adaptive: false });
+  const counted = async (maxNewTokens: number): Promise<Record<'runs' | 'reads' | 'rounds', number>> => {
+    const before = { runs: device.runs, reads: device.reads };
+    const { speculation } = await model.generate(prompt, { maxNewTokens, decoder });
+    return { runs: device.runs - before.runs, reads: device.reads - before.reads, rounds: speculation!.rounds };
+  };
+  const [few, many] = [await counted(10), await counted(40)];
+  expect(many.rounds).toBeGreaterThan(few.rounds);
+  expect(many.runs - few.runs).toBe(2 * (many.rounds - few.rounds));
+  expect(many.reads - few.reads).toBe(many.rounds - few.rounds);
+});
+
+test('a model that rests is not run, and what it has missed is read by one step before it is tried again', async () => {
+  const device = new BesideDevice();
+  await using model = await modelOf(stacks[0]![1], 3, { device });
+  await using other = await modelOf(stacks[3]![1], 8, { device });
+  const before = device.runs;
+  const decoder = speculative({ draft: draftModel(other, { cost: 0.2 }) });
+  const { speculation, newTokenIds } = await model.generate(prompt, { maxNewTokens: 80, decoder });
+  const { rounds, drafted } = speculation!;
+  // Beside a run of the target a round: one of the draft model for each try, and one to catch up.
+  expect(device.runs - before).toBeLessThan(rounds + 2 * drafted + 4);
+  expect(rounds).toBeGreaterThan(3 * drafted);
+  expect(newTokenIds).toEqual((await model.generate(prompt, { maxNewTokens: 80 })).newTokenIds);
+});
+
+test('a draft model with a shorter context proposes as long as it has room', async () => {
+  const device = new BesideDevice();
+  await using model = await modelOf(stacks[0]![1], 3, { device });
+  await using short = await assembler.assemble(
+    { vocabSize: V, dModel: 4, maxPositions: 20, layers: [{ mixer: softmaxAttention({ heads: 1 }) }] },
+    { device },
+  );
+  const plain = await model.generate(prompt, { maxNewTokens: 40 });
+  const decoder = speculative({ draft: draftModel(short), adaptive: false, longest: 3 });
+  const made = await model.generate(prompt, { maxNewTokens: 40, decoder });
+  expect(made.newTokenIds).toEqual(plain.newTokenIds);
+  expect(made.speculation!.drafted).toBeGreaterThan(0);
+  expect(made.speculation!.drafted).toBeLessThan(3 * 13);
+});
+
+test('leaving a text while rounds are under way gives the beginning of the plain text, and all memory back', async () => {
+  const device = new BesideDevice();
+  await using model = await modelOf(stacks[5]![1], 3, { device });
+  await using smaller = await modelOf(stacks[0]![1], 4, { device });
+  const plain = await model.generate(prompt, { maxNewTokens: 30 });
+  const held = device.allocatedBytes;
+  for (const most of [1, 4, 9]) {
+    const abort = new AbortController();
+    const ids: number[] = [];
+    const options = { maxNewTokens: 30, signal: abort.signal, decoder: speculative({ draft: draftModel(smaller) }) };
+    const leave = async (): Promise<void> => {
+      for await (const event of model.stream(prompt, options)) {
+        if (event.type === 'token') ids.push(event.tokenId);
+        if (ids.length === most) abort.abort(new Error('enough'));
+      }
+    };
+    await expect(leave()).rejects.toThrow('enough');
+    expect(ids).toEqual(plain.newTokenIds.slice(0, most));
+    expect(device.allocatedBytes).toBe(held);
+  }
 });

@@ -6,6 +6,7 @@ import { requestWebGpu } from '@tessera/kernels-webgpu';
 import { softwareGpu } from '@tessera/software-gpu';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { draftModel } from './sources/draft-model.ts';
+import type { DraftSource } from './sources/draft-source.ts';
 import { promptLookup } from './sources/prompt-lookup.ts';
 import { speculative } from './speculative.ts';
 import { modelOf, randomSource } from './stacks.test-support.ts';
@@ -16,12 +17,15 @@ const mixers = [softmaxAttention({ heads: 2, rotary: {} }), shortConvolution({})
 
 let device: WebGpuDevice;
 let model: Model;
+/** Proposes; of the same layers in another order. */
+let smaller: Model;
 beforeAll(async () => {
   device = (await requestWebGpu({ gpu: await softwareGpu() }))!;
   model = await modelOf(mixers, 3, { device });
+  smaller = await modelOf(mixers.toReversed(), 4, { device });
 });
 afterAll(async () => {
-  await model.dispose();
+  await Promise.all([model.dispose(), smaller.dispose()]);
   device.dispose();
 });
 
@@ -37,28 +41,42 @@ test.each<[string, GenerateOptions]>([
   }
 });
 
-test('and with a model that drafts', async () => {
-  await using smaller = await modelOf([softmaxAttention({ heads: 1 })], 4, { device });
-  const wanted = { maxNewTokens: 8 };
-  const decoder = speculative({ draft: draftModel(smaller), longest: 2, adaptive: false });
-  const { newTokenIds } = await model.generate(prompt, wanted);
-  expect((await model.generate(prompt, { ...wanted, decoder })).newTokenIds).toEqual(newTokenIds);
+test.each<[string, GenerateOptions]>([
+  ['greedy', {}],
+  ['of a seed, with penalties', { temperature: 0.8, repetitionPenalty: 1.3, seed: 5 }],
+])('and with models that draft on the device: %s', async (_, options) => {
+  const wanted = { maxNewTokens: 12, ...options };
+  const plain = await model.generate(prompt, wanted);
+  for (const draft of [smaller, model]) {
+    const decoder = speculative({ draft: draftModel(draft), longest: 3, adaptive: false });
+    const { newTokenIds, speculation } = await model.generate(prompt, { ...wanted, decoder });
+    expect(newTokenIds).toEqual(plain.newTokenIds);
+    // What a model proposes to itself is what it chooses: in three rounds of four tokens.
+    expect(speculation!.rounds).toBe(draft === model ? 3 : speculation!.rounds);
+  }
 });
 
-test('verification, acceptance, rollback and the reading of ids are one submit a round', async () => {
-  const decoder = speculative({ draft: randomSource, longest: 2, adaptive: false });
-  const counted = async (maxNewTokens: number): Promise<{ submits: number; reads: number; rounds: number }> => {
-    const { submits, reads } = device.counters;
+test.each<[string, () => DraftSource]>([
+  ['of the host', () => randomSource],
+  ['of a model on the device', () => draftModel(smaller)],
+])('a round with a draft %s is one submit and one reading, and makes no buffers', async (_, sourceOf) => {
+  const decoder = speculative({ draft: sourceOf(), longest: 3, adaptive: false });
+  const counted = async (maxNewTokens: number): Promise<Record<'submits' | 'reads' | 'buffers' | 'rounds', number>> => {
+    const { submits, reads, buffers } = device.counters;
     const { speculation } = await model.generate(prompt, { maxNewTokens, decoder });
     return {
       submits: device.counters.submits - submits,
       reads: device.counters.reads - reads,
+      buffers: device.counters.buffers - buffers,
       rounds: speculation!.rounds,
     };
   };
-  await counted(16);
-  const [few, many] = [await counted(6), await counted(16)];
+  await counted(24);
+  const allocated = device.allocatedBytes;
+  const [few, many] = [await counted(6), await counted(24)];
   expect(many.rounds).toBeGreaterThan(few.rounds);
   expect(many.submits - few.submits).toBe(many.rounds - few.rounds);
   expect(many.reads - few.reads).toBe(many.rounds - few.rounds);
+  expect([few.buffers, many.buffers]).toEqual([0, 0]);
+  expect(device.allocatedBytes).toBe(allocated);
 });

@@ -1,4 +1,5 @@
 import type { ChainDraft, Model, Session } from '@tessera/assembler';
+import { capacityFor } from '@tessera/assembler';
 import type { SamplingOptions } from '@tessera/sampling';
 import { placeOf, processedDistribution } from '@tessera/sampling';
 import type { Draft } from '../acceptance/draft.ts';
@@ -34,7 +35,7 @@ export function draftModel(model: Model, options: DraftModelOptions = {}): Draft
       const { rows, capacity } = call;
       const session = await model.session({
         batch: rows.length,
-        capacity: Math.min(capacity, model.contextLength),
+        capacity: capacityFor(capacity, model.contextLength, model.device),
       });
       return new DraftModelAtWork(model, session, call, options);
     },

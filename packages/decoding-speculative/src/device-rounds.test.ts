@@ -1,0 +1,143 @@
+import type { ChainRounds, Model, Session } from '@tessera/assembler';
+import { describe, expect, test } from 'vitest';
+import { BesideDevice } from './beside-device.test-support.ts';
+import { DeviceRounds } from './device-rounds.ts';
+import { expectPrefill, largestDifference, rowsOf } from './rounds.test-support.ts';
+import type { RoundsCall } from './rounds.ts';
+import { V, modelOf, stacks } from './stacks.test-support.ts';
+
+const prompts = [
+  [3, 1, 4, 1, 5, 9, 2, 6],
+  [2, 7],
+  [1, 6, 1, 8, 0, 3, 3, 9, 8, 8, 7],
+];
+const capacity = 96;
+const depths = [1, 3];
+
+interface Opened {
+  readonly session: Session;
+  readonly draft: Session;
+  readonly chains: ChainRounds;
+}
+
+/** Rounds over rows whose prompts the target has read, and the draft model has not. */
+async function open(
+  target: Model,
+  model: Model,
+  rows: RoundsCall['rows'],
+  instead?: readonly (readonly number[])[],
+): Promise<Opened> {
+  const [session, draft] = await Promise.all([target, model].map((each) => each.session({ batch: rows.length, capacity }))); // prettier-ignore
+  await session!.read(rows.map(({ prompt }) => prompt.slice(0, -1)));
+  const chains = session!.chainRounds(
+    rows.map((row) => ({ history: row, options: row.sampling, limit: row.limit })),
+    { depths, draft: { session: draft!, options: rows.map(({ sampling }) => sampling), instead } },
+  );
+  return { session: session!, draft: draft!, chains };
+}
+
+function close({ session, draft, chains }: Opened): void {
+  for (const each of [chains, session, draft]) each.dispose();
+}
+
+/** What a device that chooses by itself writes after a prompt. */
+async function plain(target: Model, row: RoundsCall['rows'][number]): Promise<number[]> {
+  using session = await target.session({ capacity });
+  await session.read([row.prompt.slice(0, -1)]);
+  using choices = await session.choices([{ history: row, options: row.sampling }], row.limit);
+  const ids: number[] = [];
+  while (ids.length < row.limit && !row.endIds?.includes(ids.at(-1) ?? -1)) ids.push((await choices.next())[0]!);
+  return ids;
+}
+
+describe.each(stacks)('%s', (_, mixers) => {
+  test('speculative 11.6: after each round both models remember what a prefill of the text gives', async () => {
+    const device = new BesideDevice();
+    await using target = await modelOf(mixers, 3, { device });
+    await using model = await modelOf(mixers, 5, { device });
+    // Without a draft, with short and long ones, and after a rest that the model has to make good.
+    const rounds = [[1, 3, 0], [3, 1, 2], [0, 0, 0], [0, 0, 0], [3, 3, 3]]; // prettier-ignore
+    for (let last = 1; last <= rounds.length; last++) {
+      const rows = rowsOf(prompts, [40, 40, 2]);
+      const opened = await open(target, model, rows);
+      let given: readonly (readonly number[])[] = [];
+      for (const wanted of rounds.slice(0, last)) {
+        const made = await (await opened.chains.start({ depths: wanted })).rows;
+        given = made.map(({ ids }) => ids);
+        rows.forEach(({ generated }, b) => (generated as number[]).push(...given[b]!));
+      }
+      expect(rows[2]!.generated.length).toBeLessThanOrEqual(2);
+      if (last !== 3 && last !== 4) await expectRead(model, opened.draft, rows, given);
+      await expectPrefill(target, opened.session, rows);
+      close(opened);
+    }
+  });
+});
+
+/** Checks that a session has read all of each row but what the last round gave. */
+async function expectRead(
+  model: Model,
+  session: Session,
+  rows: RoundsCall['rows'],
+  given: readonly (readonly number[])[],
+): Promise<void> {
+  for (const more of [given, rows.map(() => [5])]) {
+    const made = await session.feed(more);
+    for (const [b, { prompt, generated }] of rows.entries()) {
+      if (more[b]!.length === 0) continue;
+      using fresh = await model.session({ capacity });
+      const expected = await fresh.feed([[...prompt, ...generated, ...(more === given ? [] : [5])]]);
+      expect(largestDifference(made.subarray(b * V, (b + 1) * V), expected), `row ${b}`).toBeLessThan(1e-4);
+    }
+  }
+}
+
+const adaptive = [undefined, { token: 0.2 }];
+
+test.each(adaptive)(
+  'speculative 11.9: rows of a batch on a device are what each row alone is, and rest when they are done: cost %o',
+  async (cost) => {
+    const device = new BesideDevice();
+    await using target = await modelOf(stacks[5]![1], 3, { device });
+    for (const seed of [3, 4]) {
+      await using model = await modelOf(stacks[5]![1], seed, { device });
+      const limits = [12, 3, 9];
+      const rows = rowsOf(prompts, limits);
+      const alone = await Promise.all(rows.map((row) => plain(target, row)));
+      // The last row ends by a token in the middle of its text.
+      const ending = rows.map((row, b) => (b === 2 ? { ...row, endIds: [alone[2]![5]!] } : row));
+      const opened = await open(target, model, ending);
+      const rounds = new DeviceRounds({ chains: opened.chains, rows: ending, sourceName: 'draft', vocabSize: V, lengths: depths, cost }); // prettier-ignore
+      const made: number[][] = prompts.map(() => []);
+      while (!ending.every((__, b) => rounds.isDone(b)))
+        for (const [b, tokens] of (await rounds.round()).entries()) made[b]!.push(...tokens.map(({ id }) => id));
+      expect(made.slice(0, 2)).toEqual(alone.slice(0, 2));
+      const end = alone[2]!.indexOf(alone[2]![5]!) + 1;
+      expect(made[2]).toEqual(alone[2]!.slice(0, end));
+      expect(await rounds.round()).toEqual([[], [], []]);
+      // Rounds that were under way when a row ended have not touched it.
+      await expectPrefill(target, opened.session, ending);
+      close(opened);
+    }
+  },
+);
+
+test('tokens that stand in for those a model would propose are proposed at their place', async () => {
+  const device = new BesideDevice();
+  await using target = await modelOf(stacks[0]![1], 3, { device });
+  await using model = await modelOf(stacks[3]![1], 5, { device });
+  const rows = rowsOf(prompts, [12, 12, 12]);
+  const texts = await Promise.all(rows.map((row) => plain(target, row)));
+  // Right but for the third token of each text.
+  const instead = texts.map((ids) => ids.map((id, step) => (step === 2 ? (id + 1) % V : id)));
+  const opened = await open(target, model, rows, instead);
+  const accepted: number[][] = [];
+  for (let round = 0; round < 4; round++) {
+    const made = await (await opened.chains.start({ depths: [3, 3, 3] })).rows;
+    made.forEach(({ ids }, b) => (rows[b]!.generated as number[]).push(...ids));
+    accepted.push(made.map((row) => row.accepted));
+  }
+  expect(accepted).toEqual([[2, 2, 2], [3, 3, 3], [3, 3, 3], [0, 0, 0]]); // prettier-ignore
+  expect(rows.map(({ generated }) => generated)).toEqual(texts);
+  close(opened);
+});
