@@ -29,7 +29,7 @@ export interface SpeculationRow {
   readonly turned?: TextTurn;
   readonly figures?: {
     readonly tokensPerSecond: Statistics;
-    /** Of medians, to plain decoding. */
+    /** Of medians, to plain runs between those. */
     readonly ratio: number;
     readonly rounds: RoundFigures;
   };
@@ -97,31 +97,33 @@ async function reportOf(
   const { target, prompt, tokens } = subject;
   const call: TextCall = { model: target, prompt, tokens };
   const { ids } = await timePlain(call);
-  const plain = await plainRates(call, scale);
+  const plain: number[] = [];
   const rows: SpeculationRow[] = [];
   for (const plan of plans) {
-    rows.push(context.inTime() ? await rowOf(context, subject, plan, ids, plain) : { plan, outcome: 'not reached' });
+    rows.push(
+      context.inTime() ? await rowOf(context, subject, plan, { ids, plain }) : { plan, outcome: 'not reached' },
+    );
     context.onProgress?.(`${name}: ${nameOfPlan(plan)}`);
   }
   const placed = { graph: target.graph, params: target.params, device: context.device };
   const rollback = context.inTime() ? await timeRollback(context, placed, scale, rollbackOf(scale)) : undefined;
   const text = { tokens: ids.length, different: new Set(ids).size, prompt: prompt.length };
   if (scale === 'dry') return { name, outcome: 'dry', text, rows };
-  return { name, outcome: 'measured', text, plain, ...(rollback && { rollback }), rows };
-}
-
-async function plainRates(call: TextCall, scale: Scale): Promise<Statistics> {
-  const rates: number[] = [];
-  for (let i = 0; i < repeatsOf(scale); i++) rates.push((await timePlain(call)).tokensPerSecond);
-  return statisticsOf(rates);
+  return {
+    name,
+    outcome: 'measured',
+    text,
+    ...(plain.length > 0 && { plain: statisticsOf(plain) }),
+    ...(rollback && { rollback }),
+    rows,
+  };
 }
 
 async function rowOf(
   { device, scale }: SpeculationContext,
   { target: model, prompt, tokens, sourceOf }: OpenSubject,
   plan: DraftPlan,
-  text: readonly number[],
-  plain: Statistics,
+  { ids: text, plain }: { readonly ids: readonly number[]; readonly plain: number[] },
 ): Promise<SpeculationRow> {
   const { acceptance, longest, adaptive } = plan;
   const timed = (seed: number): Promise<TimedRounds> => {
@@ -133,7 +135,13 @@ async function rowOf(
     // Once for nothing: steps are compiled.
     if (scale !== 'dry') await timed(0);
     const made: TimedRounds[] = [];
-    for (let seed = 0; seed < repeatsOf(scale); seed++) made.push(await timed(seed));
+    // By turns, so that both have the same clocks and the same host.
+    const beside: number[] = [];
+    for (let seed = 0; seed < repeatsOf(scale); seed++) {
+      made.push(await timed(seed));
+      beside.push((await timePlain({ model, prompt, tokens })).tokensPerSecond);
+    }
+    plain.push(...beside);
     const turned = await firstTurn(model, prompt, text, made);
     if (turned && !(turned.gap <= nearTie))
       return { plan, outcome: 'wrong', turned, reason: `token ${turned.token} differs from that of plain decoding` };
@@ -146,7 +154,7 @@ async function rowOf(
     return {
       ...kept,
       outcome: 'measured',
-      figures: { tokensPerSecond, ratio: tokensPerSecond.median / plain.median, rounds },
+      figures: { tokensPerSecond, ratio: tokensPerSecond.median / statisticsOf(beside).median, rounds },
     };
   } catch (error) {
     return { plan, outcome: 'failed', reason: messageOf(error) };

@@ -47,13 +47,13 @@ const assembler = createAssembler({ plugins });
 const beginning = 'Once upon a time, there was a little girl who';
 const storyTokens = (scale: Scale): number => (scale === 'dry' ? 24 : 256);
 
-/** Trained targets, then those of random weights. */
+/** Targets of random weights, then trained ones. */
 export function speculationSubjects(scale: Scale, { models, draft, heads }: Directories): readonly Subject[] {
   return [
+    ...speculationShapes(scale).map((shape) => randomSubject(shape, scale)),
     ...models.map((directory, index) =>
       storySubject({ directory, draft, heads: index === 0 ? heads : undefined }, scale),
     ),
-    ...speculationShapes(scale).map((shape) => randomSubject(shape, scale)),
   ];
 }
 
