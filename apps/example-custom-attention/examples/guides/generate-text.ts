@@ -46,6 +46,20 @@ await answer.catch((reason: Error) => console.log(reason.message));
 
 console.log();
 
+// #region speculate
+import { promptLookup, speculative } from '@tessera/decoding-speculative';
+
+const prompt = 'CITIZENS:\nSpeak, speak.\n\nFirst Citizen:\nSpeak, speak.\n\nSecond Citizen:\nSpeak, speak';
+const plain = await model.generate(prompt, { maxNewTokens: 40 });
+const drafted = await model.generate(prompt, {
+  maxNewTokens: 40,
+  decoder: speculative({ draft: promptLookup() }),
+});
+console.log(drafted.text === plain.text, drafted.speculation);
+// #endregion speculate
+
+console.log();
+
 // #region errors
 import { isTesseraError } from '@tessera/tensor-core';
 
