@@ -4,6 +4,7 @@ import { BesideDevice } from './beside-device.test-support.ts';
 import { DeviceRounds } from './device-rounds.ts';
 import { expectPrefill, largestDifference, rowsOf } from './rounds.test-support.ts';
 import type { RoundsCall } from './rounds.ts';
+import type { OpenDraftSource } from './sources/draft-source.ts';
 import { V, modelOf, stacks } from './stacks.test-support.ts';
 
 const prompts = [
@@ -107,13 +108,20 @@ test.each(adaptive)(
       // The last row ends by a token in the middle of its text.
       const ending = rows.map((row, b) => (b === 2 ? { ...row, endIds: [alone[2]![5]!] } : row));
       const opened = await open(target, model, ending);
-      const rounds = new DeviceRounds({ chains: opened.chains, rows: ending, sourceName: 'draft', vocabSize: V, lengths: depths, cost }); // prettier-ignore
+      const told: number[][] = prompts.map(() => []);
+      const source: OpenDraftSource = {
+        propose: () => Promise.reject(new Error('The device proposes.')),
+        chain: { session: opened.draft, options: [] },
+        watch: (made) => made.forEach(({ ids }, b) => told[b]!.push(...ids)),
+      };
+      const rounds = new DeviceRounds({ chains: opened.chains, rows: ending, source, sourceName: 'draft', vocabSize: V, lengths: depths, cost }); // prettier-ignore
       const made: number[][] = prompts.map(() => []);
       while (!ending.every((__, b) => rounds.isDone(b)))
         for (const [b, tokens] of (await rounds.round()).entries()) made[b]!.push(...tokens.map(({ id }) => id));
       expect(made.slice(0, 2)).toEqual(alone.slice(0, 2));
       const end = alone[2]!.indexOf(alone[2]![5]!) + 1;
       expect(made[2]).toEqual(alone[2]!.slice(0, end));
+      expect(told).toEqual(made);
       expect(await rounds.round()).toEqual([[], [], []]);
       // Rounds that were under way when a row ended have not touched it.
       await expectPrefill(target, opened.session, ending);

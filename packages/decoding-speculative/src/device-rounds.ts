@@ -11,8 +11,8 @@ export interface DeviceRoundsCall {
   readonly chains: ChainRounds;
   /** One for each row of the rounds; their `generated` is added to. */
   readonly rows: readonly (SpeculativeRow & { readonly generated: number[] })[];
-  /** Proposes from the host. Absent: a model on the device does. */
-  readonly source?: OpenDraftSource | undefined;
+  /** Proposes from the host, unless it has a model that does so on the device. */
+  readonly source: OpenDraftSource;
   /** For messages. */
   readonly sourceName: string;
   readonly vocabSize: number;
@@ -54,7 +54,7 @@ export class DeviceRounds {
   /** The next tokens of each row, one at least of each that is not done; none of the others, which stay as they are. */
   async round(): Promise<readonly (readonly NextToken[])[]> {
     const { rows, source } = this.#call;
-    const atOnce = source ? 1 : 2;
+    const atOnce = source.chain ? 2 : 1;
     while (this.#underWay.length < atOnce && rows.some((_, b) => this.#goesOn(b))) await this.#start();
     const made = await this.#underWay.shift()?.rows;
     if (!made) return rows.map(() => []);
@@ -65,8 +65,11 @@ export class DeviceRounds {
       this.#accepted += Math.min(accepted, ids.length);
       this.#lengths[b]?.learn(proposed.length, accepted);
     });
-    const paths = made.map(({ ids, accepted }) => Array.from({ length: Math.min(accepted, ids.length) }, (_, i) => i));
-    await source?.keep?.(paths);
+    if (source.chain) source.watch?.(made);
+    else
+      await source.keep?.(
+        made.map(({ ids, accepted }) => Array.from({ length: Math.min(accepted, ids.length) }, (_, node) => node)),
+      );
     return made.map(({ ids }) => ids.map((id) => ({ id })));
   }
 
@@ -99,13 +102,13 @@ export class DeviceRounds {
       // One token comes without a draft.
       return Math.min(this.#lengths[b]?.next() ?? lengths.at(-1) ?? 0, this.#leftOf(b) - 1);
     });
-    const proposal = source ? { tokens: await this.#proposed(source, depths) } : { depths };
+    const proposal = source.chain ? { depths } : { tokens: await this.#proposed(depths) };
     signal?.throwIfAborted();
     this.#underWay.push(await chains.start(proposal satisfies Proposal, { signal }));
   }
 
-  async #proposed(source: OpenDraftSource, most: readonly number[]): Promise<readonly (readonly number[])[]> {
-    const { rows, sourceName, vocabSize } = this.#call;
+  async #proposed(most: readonly number[]): Promise<readonly (readonly number[])[]> {
+    const { rows, source, sourceName, vocabSize } = this.#call;
     if (most.every((depth) => depth === 0)) return rows.map(() => []);
     const drafts = await source.propose(most);
     return rows.map((_, b) => {

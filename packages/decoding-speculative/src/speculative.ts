@@ -136,10 +136,9 @@ async function roundsOnDevice(call: OpenRoundsCall): Promise<DeviceRounds> {
   const { model, session, rows, draft, source, longest, adaptive, signal } = call;
   const deepest = Math.min(longest, draft.depth ?? longest);
   const depths = adaptive ? deviceLengths(deepest) : [deepest];
-  const { chain } = source;
   const chains = session.chainRounds(
     rows.map((row) => ({ history: row, options: row.sampling, limit: row.limit })),
-    { depths, draft: chain },
+    { depths, draft: source.chain },
   );
   try {
     await chains.prepare();
@@ -150,7 +149,7 @@ async function roundsOnDevice(call: OpenRoundsCall): Promise<DeviceRounds> {
   return new DeviceRounds({
     chains,
     rows,
-    source: chain ? undefined : source,
+    source,
     sourceName: draft.name,
     vocabSize: model.spec.vocabSize,
     lengths: depths,

@@ -61,6 +61,8 @@ export class WatchedDrafts {
         proposed = [];
         length = generated.length;
       },
+      chain: opened.chain,
+      watch: ([row]) => this.#round(row!.proposed, Math.min(row!.accepted, row!.ids.length), row!.ids.length),
       [Symbol.dispose]: () => opened[Symbol.dispose]?.(),
     };
   }

@@ -1,4 +1,4 @@
-import type { ChainDraft, Model } from '@tessera/assembler';
+import type { ChainDraft, Model, RoundOfRow } from '@tessera/assembler';
 import type { SamplingOptions } from '@tessera/sampling';
 import type { Draft } from '../acceptance/draft.ts';
 
@@ -64,6 +64,8 @@ export interface OpenDraftSource {
    * Neither `propose` nor `keep` is called in this case. Only if the call is coupled.
    */
   readonly chain?: ChainDraft | undefined;
+  /** Told after each round in which {@link OpenDraftSource.chain} was there to propose, the rows having grown, what became of each row. */
+  watch?(rows: readonly RoundOfRow[]): void;
   /** Frees what it holds. */
   [Symbol.dispose]?(): void;
 }
