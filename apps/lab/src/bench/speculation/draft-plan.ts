@@ -19,14 +19,11 @@ export interface Drafts {
   readonly heads: boolean;
 }
 
-/** By adaptive length, and always as many. */
-const lengthsOf = (scale: Scale): readonly Pick<DraftPlan, 'longest' | 'adaptive'>[] =>
-  scale === 'dry'
-    ? [{ longest: 1, adaptive: true }]
-    : [
-        { longest: 8, adaptive: true },
-        { longest: 4, adaptive: false },
-      ];
+/** By adaptive length, and where all is measured always as many. */
+const lengthsOf = (scale: Scale): readonly Pick<DraftPlan, 'longest' | 'adaptive'>[] => {
+  const adaptive = { longest: scale === 'dry' ? 1 : 8, adaptive: true };
+  return scale === 'full' ? [adaptive, { longest: 4, adaptive: false }] : [adaptive];
+};
 
 /** Rows of a target whose draft is right with given probabilities. */
 export function constructedPlans(scale: Scale): readonly DraftPlan[] {
