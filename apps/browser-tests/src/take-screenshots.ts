@@ -78,6 +78,15 @@ for (const [name, options] of Object.entries({
     await write(page, 700);
   });
 for (const [name, options] of Object.entries({
+  drafts: { viewport: desktop },
+  'drafts-dark': { viewport: desktop, dark: true },
+  'drafts-phone': { viewport: phone, dark: true },
+  'drafts-phone-light': { viewport: phone },
+}))
+  await visit(name, { ...options, query: '?device=cpu&model=story-llama&speculation=story-gated-delta-net' }, (page) =>
+    write(page, 70),
+  );
+for (const [name, options] of Object.entries({
   heads: { viewport: desktop, dark: true },
   'heads-phone': { viewport: phone },
 }))

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -37,7 +38,7 @@ async function openCase(name: string): Promise<void> {
 interface Sight {
   readonly elements: number;
   readonly characters: number;
-  readonly memory: string;
+  readonly state: string;
 }
 
 /** What the page holds now, and the device. */
@@ -46,8 +47,8 @@ async function look(): Promise<Sight> {
     document.querySelectorAll('*').length,
     document.body.textContent.length,
   ]);
-  const memory = /[\d.]+ [kM]B/.exec(await visit.text('figures'))?.[0] ?? 'none';
-  return { elements: elements!, characters: characters!, memory };
+  const state = /state ([\d.]+ [kM]B)/.exec(await visit.text('figures'))?.[1] ?? 'none';
+  return { elements: elements!, characters: characters!, state };
 }
 
 test('a stream that is endless goes far past the context, and page and device hold no more than before', async () => {
@@ -61,17 +62,48 @@ test('a stream that is endless goes far past the context, and page and device ho
   // By then the beginning has been let go.
   await visit.until(() => visit.page.locator('#let-go').isVisible(), 'the page is full');
   const full = await look();
-  const tokens = Number(/(\d+) tokens\b(?!\/)/.exec(await visit.text('figures'))![1]);
-  await visit.tokens(tokens + 2000);
+  await visit.tokens((await visit.written()) + 2000);
   const later = await look();
   await visit.stop.click();
   await visit.ready();
   expect(await visit.text('doing')).toBe('Stopped');
-  expect(later.memory).toBe(full.memory);
+  expect(full.state).not.toBe('none');
+  expect(later.state).toBe(full.state);
   expect(later.elements).toBeLessThanOrEqual(full.elements + 2);
   expect(later.characters).toBeLessThan(full.characters + 1500);
-  expect(await visit.text('let-go')).toMatch(/^… [\d,]+ characters before this$/);
+  expect(await visit.text('let-go')).toMatch(/^… [\d,]+ characters before this/);
   expect(await visit.text('text')).toMatch(/( \d+){1000}$/);
+});
+
+test('so does one that is made of drafts, whose marks go with the text', async () => {
+  await visit.page.getByLabel('Speculation').selectOption('Look-ups');
+  await visit.send.click();
+  await visit.until(() => visit.page.locator('#let-go').isVisible(), 'the page is full');
+  const full = await look();
+  await visit.tokens((await visit.written()) + 2000);
+  const later = await look();
+  const marked = await visit.page.locator('#continuation .accepted').count();
+  await visit.stop.click();
+  await visit.ready();
+  expect(await visit.text('doing')).toBe('Stopped');
+  expect(later.state).toBe(full.state);
+  // A piece has a character at least, and no more of them are shown than this.
+  expect(later.elements).toBeLessThan(4000);
+  expect(later.characters).toBeLessThan(full.characters + 1500);
+  expect(marked).toBeGreaterThan(0);
+  const [, rounds, acceptance] = /^([\d,]+) rounds · (\d+) % accepted · [\d.]+ tokens\/round$/.exec(
+    await visit.text('draft-figures'),
+  )!;
+  expect(Number(rounds!.replaceAll(',', ''))).toBeGreaterThan(1000);
+  expect(Number(acceptance)).toBeGreaterThan(0);
+  await visit.page.getByLabel('Speculation').selectOption('Off');
+});
+
+test('what was streamed for long is downloaded from its first token to its last', async () => {
+  const download = visit.page.waitForEvent('download');
+  await visit.view.getByRole('button', { name: 'Download' }).click();
+  const text = await readFile(await (await download).path(), 'utf8');
+  expect(text.split(' ')).toHaveLength(3 + (await visit.written()));
 });
 
 test('other sinks and another window are taken at once', async () => {

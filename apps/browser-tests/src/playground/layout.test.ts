@@ -76,6 +76,8 @@ async function* states({ visit, say }: Staged): AsyncGenerator<string> {
   await say(ready);
   await visit.ready();
   yield 'ready';
+  await visit.page.getByLabel('Speculation').selectOption('Look-ups');
+  yield 'speculating';
   await visit.set({ Beginning: 'ROMEO:\n', Seed: 123_456 });
   await visit.prompt.press('Enter');
   yield 'asked';
@@ -107,9 +109,11 @@ describe.each([320, 390, 1000])('on a screen %i pixels wide', (width) => {
     const staged = await open({ viewport: { width, height: 900 } });
     const boxOf = async (id: string): Promise<string> =>
       JSON.stringify(await staged.visit.page.locator(id).boundingBox());
-    const form = await boxOf('#form');
+    let form = await boxOf('#form');
     const sheets: Record<string, string> = {};
     for await (const state of states(staged)) {
+      // Settings that a person chooses may bring a sentence of their own.
+      if (state === 'speculating') form = await boxOf('#form');
       expect({ state, form: await boxOf('#form') }).toEqual({ state, form });
       sheets[state] = await boxOf('#sheet');
     }
@@ -165,7 +169,7 @@ test('accepted drafts are underlined in the text, and rejected ones are struck o
     [visit.page.locator('#draft-legend s'), 'line-through'],
   ] as const)
     expect(await lineOf(marked)).toBe(line);
-  expect(await visit.text('draft-figures')).toBe('123,456 rounds · 25 % accepted · 0.00 tokens a round');
+  expect(await visit.text('draft-figures')).toBe('123,456 rounds · 25 % accepted · 0.00 tokens/round');
   await visit.close();
 });
 
@@ -245,6 +249,7 @@ test('the text is followed to its end, unless the person reads further up', asyn
   const { visit, say } = await open({ viewport: { width: 390, height: 700 } });
   await say(ready);
   await visit.ready();
+  await visit.page.getByLabel('Speculation').selectOption('Look-ups');
   await visit.prompt.press('Enter');
   const distance = (): Promise<number> =>
     visit.page.locator('#sheet').evaluate((sheet) => sheet.scrollHeight - sheet.scrollTop - sheet.clientHeight);

@@ -27,7 +27,7 @@ export class DraftsView {
     this.#rejected.replaceChildren(
       ...rejected.map((text) => {
         const item = document.createElement('s');
-        item.textContent = text.trim().replaceAll('\n', '⏎') || '␣';
+        item.textContent = text.replaceAll('\n', '⏎').trim() || '␣';
         return item;
       }),
     );
@@ -37,5 +37,5 @@ export class DraftsView {
 function figures({ rounds, drafted, accepted }: DraftCounts, tokens: number): string {
   if (rounds === 0) return '';
   const share = drafted === 0 ? 'nothing proposed' : `${Math.round((100 * accepted) / drafted)} % accepted`;
-  return `${counted(rounds, 'round')} · ${share} · ${(tokens / rounds).toFixed(2)} tokens a round`;
+  return `${counted(rounds, 'round')} · ${share} · ${(tokens / rounds).toFixed(2)} tokens/round`;
 }

@@ -7,6 +7,7 @@ export class EndlessSettings {
   readonly #endless = element('endless', HTMLInputElement);
   readonly #sinks = element('sinks', HTMLInputElement);
   readonly #window = element('window', HTMLInputElement);
+  readonly #kept = element('kept', HTMLElement);
   readonly #tokens = element('max-tokens', HTMLInputElement);
   readonly #sentence = element('reach', HTMLElement);
   #reach: Reach | undefined;
@@ -47,6 +48,7 @@ export class EndlessSettings {
     this.#endless.disabled = !enabled || refused;
     for (const input of [this.#sinks, this.#window])
       input.disabled = !enabled || !this.#endless.checked || this.#reach?.kind === 'constant';
+    this.#kept.hidden = !this.#endless.checked || this.#reach?.kind === 'constant';
     this.#tokens.disabled = this.#endless.checked;
     const sinks = Number.isNaN(this.#sinks.valueAsNumber) ? 0 : this.#sinks.valueAsNumber;
     this.#window.placeholder = model ? String(windowFor(model.positions, sinks)) : '';

@@ -19,20 +19,13 @@ export class SpeculationSettings {
 
   /**
    * @param wanted - `lookup`, or the name of a model that is to propose, whatever its size; one that is not there is left to the loader
-   * @param changed - called when another model has to be loaded
+   * @param changed - called when something else was chosen; `another` when a model that is to propose has to be loaded
    */
-  constructor(wanted: string | null, signal: AbortSignal, changed: () => void) {
+  constructor(wanted: string | null, signal: AbortSignal, changed: (another: boolean) => void) {
     if (wanted !== null && wanted !== 'off' && wanted !== 'lookup') this.#own.set(wanted, addressOf(wanted));
     this.#fill([]);
     this.#list.value = wanted === null ? 'off' : this.#own.has(wanted) ? draftPrefix + wanted : wanted;
-    this.#list.addEventListener(
-      'change',
-      () => {
-        if (this.wish === 'draft') changed();
-        else this.#tell(undefined);
-      },
-      { signal },
-    );
+    this.#list.addEventListener('change', () => changed(this.wish === 'draft'), { signal });
     this.#folder.addEventListener(
       'change',
       () => {
@@ -43,7 +36,7 @@ export class SpeculationSettings {
         this.#own.set(label, files);
         this.#fill([...this.#list.options].map(({ value }) => value));
         this.#list.value = draftPrefix + label;
-        changed();
+        changed(true);
       },
       { signal },
     );
@@ -75,10 +68,6 @@ export class SpeculationSettings {
   show(model: ModelFacts | undefined, enabled: boolean): void {
     this.#list.disabled = !enabled;
     this.#folder.disabled = !enabled;
-    this.#tell(model);
-  }
-
-  #tell(model: ModelFacts | undefined): void {
     write(this.#sentence, sentenceOf(this.wish, model));
   }
 
@@ -99,12 +88,10 @@ function labelOf(value: string): string {
 function sentenceOf(wish: Speculation, model: ModelFacts | undefined): string {
   switch (wish) {
     case 'off':
-      return 'One token after another.';
+      return '';
     case 'lookup':
-      return 'What stood after the same tokens before is proposed. The text stays as it is.';
+      return 'What followed the same tokens before is proposed.';
     case 'draft':
-      return model?.draft
-        ? `A model of ${(model.draft.parameters / 1e6).toFixed(1)} M parameters proposes. Texts are as likely as without it.`
-        : '';
+      return model?.draft ? `A model of ${(model.draft.parameters / 1e6).toFixed(1)} M parameters proposes.` : '';
   }
 }

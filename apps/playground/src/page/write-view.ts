@@ -18,7 +18,10 @@ export function openWriteView(): OpenedView {
   const view = new View();
   const chooser = new ModelChooser(query.get('model'), signal, loadAnother);
   const endless = new EndlessSettings(signal, loadAnother);
-  const speculation = new SpeculationSettings(query.get('speculation'), signal, loadAnother);
+  const speculation = new SpeculationSettings(query.get('speculation'), signal, (another) => {
+    if (another) loadAnother();
+    else show();
+  });
   const whole = new WholeText();
   const tools = new TextTools(whole, signal);
   let state = initialState;
