@@ -16,11 +16,19 @@ import {
 } from '@tessera/attention-linear';
 import { softmax, softmaxAttention } from '@tessera/attention-softmax';
 import { feedForward } from '@tessera/feedforward';
+import { contextualMemory, memoryMosaics } from '@tessera/mixers-memory-mosaic';
 import { norms } from '@tessera/norms';
 import type { MixerUse, Plugin } from '@tessera/plugin';
 
 /** The families of which experiments are made. */
-export const plugins: readonly Plugin[] = [softmax, linearAttention, latentAttentions, norms, feedForward];
+export const plugins: readonly Plugin[] = [
+  softmax,
+  linearAttention,
+  latentAttentions,
+  memoryMosaics,
+  norms,
+  feedForward,
+];
 
 /** Sizes that a mixer of an experiment is made for. */
 export interface MixerSizes {
@@ -40,6 +48,7 @@ export const mixers: Readonly<Record<string, (sizes: MixerSizes) => MixerUse>> =
   softmax: ({ heads, headDim }) => softmaxAttention({ heads, headDim, rotary }),
   'softmax-mqa': ({ heads, headDim }) => softmaxAttention({ heads, headDim, kvHeads: 1, rotary }),
   'softmax-gqa': ({ heads, headDim }) => softmaxAttention({ heads, headDim, kvHeads: half(heads), rotary }),
+  mosaic: ({ heads, headDim }) => contextualMemory({ heads, headDim }),
   mla: ({ heads, headDim }) =>
     multiHeadLatentAttention({ heads, headDim, rotaryDim: headDim / 2, latentDim: 2 * headDim, rotary }),
   'gla-latent': ({ heads, headDim }) =>

@@ -5,6 +5,7 @@ import type { StreamSetting } from './stream-run.ts';
 import { streamedPerplexityStudy } from './streamed-perplexity.ts';
 import type { Study } from './study.ts';
 import { threeMoonsSizes, threeMoonsStudy } from './three-moons.ts';
+import { trainedSinksSizes, trainedSinksStudy } from './trained-sinks.ts';
 
 /** Options of studies, as they were typed. */
 export interface StudyOptions {
@@ -34,6 +35,12 @@ export const studies: Readonly<Record<string, (options: StudyOptions) => Study>>
     secondCopyStudy({ ...secondCopySizes, steps: numberOf('steps', steps, secondCopySizes.steps) }),
   'three-moons': ({ steps }) =>
     threeMoonsStudy({ ...threeMoonsSizes, steps: numberOf('steps', steps, threeMoonsSizes.steps) }),
+  'trained-sinks': ({ steps, stream }) =>
+    trainedSinksStudy({
+      ...trainedSinksSizes,
+      steps: numberOf('steps', steps, trainedSinksSizes.steps),
+      count: numberOf('stream', stream, trainedSinksSizes.count),
+    }),
   'streamed-perplexity': (options) =>
     streamedPerplexityStudy({
       ...streamOf(options),
@@ -46,12 +53,14 @@ export const studies: Readonly<Record<string, (options: StudyOptions) => Study>>
 /** How they are used. */
 export const studyUsage = `experiment induction
 experiment second-copy|three-moons [--steps=N]
+experiment trained-sinks [--steps=N] [--stream=100000]
 experiment streamed-perplexity [STREAM] [--every=16]
 experiment sink-causes [STREAM]
 STREAM: [--model=FOLDER]… [--text=FILE]… [--held=1] [--stream=100000] [--seen=256]
 
 induction            one untrained layer over one-hot tokens, in the second copy of a random sequence
 second-copy          one layer of memories, one and two of attention learn to tell a sequence that comes again
+trained-sinks        models trained with a sink token, without, with softmax off by one and with learned sink logits: both factors crossed
 three-moons          a memory of three heads and one of one learn to tell where moons go on their orbits
 streamed-perplexity  perplexity of a long stream with 0, 1, 2, 4 and 8 sinks, and with one token in --every read afresh
 sink-causes          with and without sinks, at positions of the cache and of the stream
