@@ -63,17 +63,19 @@ export function chooseTokens(
     statuses: reshape(column(chosen, 1), [B, n]),
     ...(adjusted && {
       marksAfter: (count: Tensor) =>
-        reshape(
-          gather(
-            concat(
-              marks.map((each) => expandDims(each, 1)),
-              1,
+        n === 1
+          ? marks[0]!
+          : reshape(
+              gather(
+                concat(
+                  marks.map((each) => expandDims(each, 1)),
+                  1,
+                ),
+                expandDims(count, 1),
+                { batchDims: 1 },
+              ),
+              [B, V],
             ),
-            expandDims(count, 1),
-            { batchDims: 1 },
-          ),
-          [B, V],
-        ),
     }),
   };
 }
