@@ -79,7 +79,9 @@ export function speculationPicture(reports: readonly SpeculationReport[]): strin
   );
   const shown = lines.filter(({ points }) => points.length > 1);
   if (shown.length === 0) return undefined;
-  return linesSvg(shown, {
+  const acceptances = shown.flatMap(({ points }) => points.map(([acceptance]) => acceptance));
+  const plain = [Math.min(...acceptances), Math.max(...acceptances)].map((acceptance) => [acceptance, 1] as const);
+  return linesSvg([...shown, { name: 'plain decoding', points: plain }], {
     title: 'Speculation against plain decoding',
     x: 'probability that a proposed token is right',
     y: 'tokens a second, as a multiple of plain decoding',
