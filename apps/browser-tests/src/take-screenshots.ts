@@ -83,8 +83,15 @@ for (const [name, options] of Object.entries({
   'drafts-phone': { viewport: phone, dark: true },
   'drafts-phone-light': { viewport: phone },
 }))
-  await visit(name, { ...options, query: '?device=cpu&model=story-llama&speculation=story-gated-delta-net' }, (page) =>
-    write(page, 70),
+  await visit(
+    name,
+    { ...options, query: '?device=cpu&model=story-llama&speculation=story-gated-delta-net' },
+    async (page) => {
+      await page.ready();
+      await page.page.getByLabel('Endless').check();
+      await page.set({ Temperature: 1.4 });
+      await write(page, 120);
+    },
   );
 for (const [name, options] of Object.entries({
   heads: { viewport: desktop, dark: true },

@@ -12,6 +12,7 @@ export interface WatchedDecoder {
   readonly drafts: WatchedDrafts;
 }
 
+// #region speculate
 /**
  * A decoder for one text.
  * @param draft - the model that proposes, if one was loaded
@@ -23,3 +24,4 @@ export function speculate(wish: 'lookup' | 'draft', draft: Model | undefined): W
   const drafts = new WatchedDrafts(wish === 'draft' ? draftModel(draft!) : promptLookup({ lookBack }));
   return { decoder: speculative({ draft: drafts.source }), drafts };
 }
+// #endregion speculate
