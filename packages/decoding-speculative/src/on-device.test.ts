@@ -1,11 +1,12 @@
 import type { GenerateOptions, Model } from '@tessera/assembler';
 import { softmaxAttention } from '@tessera/attention-softmax';
+import { sinkCache } from '@tessera/streaming-sinks';
 import { describe, expect, test } from 'vitest';
 import { BesideDevice } from './beside-device.test-support.ts';
 import { draftModel } from './sources/draft-model.ts';
 import { promptLookup } from './sources/prompt-lookup.ts';
 import { speculative } from './speculative.ts';
-import { V, assembler, modelOf, randomSource, stacks } from './stacks.test-support.ts';
+import { V, allKinds, assembler, modelOf, randomSource, stacks } from './stacks.test-support.ts';
 
 const prompt = [3, 1, 4, 1, 5, 9, 2, 6];
 
@@ -128,5 +129,23 @@ test('leaving a text while rounds are under way gives the beginning of the plain
     await expect(leave()).rejects.toThrow('enough');
     expect(ids).toEqual(plain.newTokenIds.slice(0, most));
     expect(device.allocatedBytes).toBe(held);
+  }
+});
+
+test('over sinks and a window drafts are taken back on the device far past every eviction', async () => {
+  const device = new BesideDevice();
+  const cachePolicy = sinkCache({ sinks: 2, window: 12 });
+  await using model = await modelOf(allKinds, 3, { device, cachePolicy });
+  await using other = await modelOf([softmaxAttention({ heads: 2, rotary: {} })], 4, { device, cachePolicy });
+  // More than a ring holds: the window and the longest step.
+  const long = Array.from({ length: 560 }, (_, i) => (i * i + 3 * i) % V);
+  const options = { maxNewTokens: 24, temperature: 1, seed: 3 };
+  const plain = await model.generate(long, options);
+  for (const draft of [model, other]) {
+    const decoder = speculative({ draft: draftModel(draft), longest: 4, adaptive: false });
+    const { newTokenIds, speculation } = await model.generate(long, { ...options, decoder });
+    expect(newTokenIds).toEqual(plain.newTokenIds);
+    // What a model proposes to itself is what it chooses.
+    expect(speculation!.rounds).toBe(draft === model ? 5 : speculation!.rounds);
   }
 });
