@@ -16,6 +16,7 @@ import {
   where,
   zeros,
 } from '@tessera/tensor-core';
+import { isKnownZero } from './known-zero.ts';
 import type { Call } from './mixer.ts';
 import type { AlignedRows } from './rows.ts';
 import { alignRows } from './rows.ts';
@@ -42,8 +43,9 @@ export interface PackedDocuments {
 export type EntriesCall = Pick<Call<object, object>, 'starts' | 'lengths' | 'segments'> & { readonly parents?: Tensor };
 
 /**
- * The entries of a call of n. A single entry stays where it is, as it is: a decode step then moves nothing, and whoever reads what
- * does not count has to put `valid` before it.
+ * The entries of a call of n. Where nothing has to be moved, and a single entry never has, they stay as they are: a decode step then
+ * moves nothing, and what is made of entries does not depend on how many count. So whoever reads what does not count has to put `valid`
+ * before it.
  * @param mixer - for the message
  * @throws {@link FeatureUnavailableError} when nodes of a tree are said to be of several documents
  */
@@ -54,7 +56,7 @@ export function entriesOf({ starts, lengths, segments, parents }: EntriesCall, n
       `${mixer}: a step over a tree was given segments, and all nodes of a tree are of one document. Give either parents or segments.`,
       { facts: { mixer } },
     );
-  const rows = alignRows({ starts, lengths }, n);
+  const rows = rowsOf({ starts, lengths }, n);
   const documents = segments && n > 0 && documentsOf(rows.align(segments), rows.valid);
   const own = parents && rows.align(parents);
   return {
@@ -64,6 +66,11 @@ export function entriesOf({ starts, lengths, segments, parents }: EntriesCall, n
     // Parents are counted as the entries were given.
     ...(own && { parents: where(and(rows.valid, greaterEqual(own, 0)), sub(own, expandDims(starts, 1)), -1) }),
   };
+}
+
+function rowsOf(places: { readonly starts: Tensor; readonly lengths: Tensor }, n: number): AlignedRows {
+  const rows = alignRows(places, n);
+  return isKnownZero(places.starts) ? { ...rows, align: (x) => x } : rows;
 }
 
 /**

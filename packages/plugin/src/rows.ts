@@ -13,6 +13,7 @@ import {
   sub,
   where,
 } from '@tessera/tensor-core';
+import { isKnownZero } from './known-zero.ts';
 
 /** Which of n entries count: `[B, n]`, bool. */
 export function validEntries(
@@ -43,7 +44,7 @@ export function pickRows(x: Tensor, index: Tensor): Tensor {
 export interface AlignedRows {
   /** Which entries count after the move, `[B, n]`: entry i of row b when i < lengths[b]. */
   readonly valid: Tensor;
-  /** Moves `x [B, n, …]`. Entries that do not count become zero, or stay as they are where nothing has to be moved. */
+  /** Moves `x [B, n, …]`; entries that do not count become zero. */
   align(x: Tensor): Tensor;
   /** Moves `y [B, n, …]` back. */
   restore(y: Tensor): Tensor;
@@ -60,17 +61,9 @@ export function alignRows(
   const entry = expandDims(iota([n]), 0);
   const first = expandDims(starts, 1);
   const valid = less(entry, expandDims(lengths, 1));
-  // What is made of the entries does not depend on how many of them count then.
-  if (isZero(starts)) return { valid, align: (x) => x, restore: (y) => y };
+  if (isKnownZero(starts)) return { valid, align: (x) => zeroInvalid(x, valid), restore: (y) => y };
   const from = where(valid, add(entry, first), -1);
   return { valid, align: (x) => pickRows(x, from), restore: (y) => pickRows(y, sub(entry, first)) };
-}
-
-/** True if that is known when a graph is recorded. */
-function isZero({ source }: Tensor): boolean {
-  if (source.kind === 'node')
-    return source.node.op.id === '@tessera/tensor-core:broadcast' && isZero(source.node.inputs[0]!);
-  return source.kind === 'host' && Array.from(source.data).every((value) => value === 0);
 }
 
 /** The same number for each row of a batch, `[B]`, i32. */
