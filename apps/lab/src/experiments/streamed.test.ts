@@ -12,7 +12,7 @@ const { signal } = new AbortController();
 const models = [new URL('../../../models/story-llama', import.meta.url).pathname];
 const setting = { models, files: [], held: 1, count: 96, seen: 24 };
 
-test('losses of a stream are those of tokens read one by one, and its state stays as large as it was', async () => {
+test('streaming sinks 10.8: losses of a stream are those of tokens read one by one, and its state stays as large as it was', async () => {
   await using model = await createAssembler({ plugins: [softmax] }).assemble(
     {
       vocabSize: 9,
@@ -45,7 +45,7 @@ test('parts of a stream are as long as each other and leave nothing out', () => 
 });
 
 test(
-  'a stream of stories has a row for each number of sinks and one for recomputing',
+  'streaming sinks 10.9: a stream of stories has a row for each number of sinks and one for recomputing',
   { timeout: 60_000 },
   async () => {
     const told: string[] = [];

@@ -56,7 +56,7 @@ test('Adam finds the least of a square', async () => {
   expect(meanSquare(fitted['w']!.values, target)).toBeLessThan(1e-6);
 });
 
-test('both memories are fitted and go on by themselves', async () => {
+test('memory mosaic 11.7: both memories are fitted and go on by themselves', async () => {
   const study = threeMoonsStudy({
     drawn: [2, 3],
     length: 8,

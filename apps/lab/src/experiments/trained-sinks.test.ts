@@ -26,7 +26,7 @@ test('texts of a batch begin with their beginning or somewhere', async () => {
   expect(cut.tokens).toHaveLength(18);
 });
 
-test('each training is streamed with and without sinks, at both kinds of positions, and read afresh', { timeout: 60_000 }, async () => {
+test('streaming sinks 10.9: each training is streamed with and without sinks, at both kinds of positions, and read afresh', { timeout: 60_000 }, async () => {
   const sizes = { task, width: 8, layers: 1, context: 12, rows: 2, steps: 2, seen: 10, count: 60, every: 8 };
   const study = trainedSinksStudy(sizes);
   const { signal } = new AbortController();
