@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { caseDirectory, smallModel } from '../testing/checkpoints.test-support.ts';
 import { runTessera } from '../testing/run-tessera.test-support.ts';
@@ -51,6 +53,15 @@ describe.each([
       expect(made).toMatchObject({ text: plain.text, newTokenIds: plain.newTokenIds, stoppedBy: stop });
     }
   });
+});
+
+test('the draft heads of the repository propose to the story model, whose text stays as it is', async () => {
+  const models = fileURLToPath(new URL('../../../models/', import.meta.url));
+  const argv = ['--model', join(models, 'story-llama'), '--prompt', 'Once there was', '--max-new-tokens', '80'];
+  const plain = await json(...argv);
+  const made = await json(...argv, '--speculative', `heads=${join(models, 'story-llama-heads')}`);
+  expect(made.newTokenIds).toEqual(plain.newTokenIds);
+  expect(made.speculation!.accepted).toBeGreaterThan(0);
 });
 
 test('the summary counts drafts', async () => {
