@@ -89,8 +89,7 @@ for (const [name, options] of Object.entries({
     async (page) => {
       await page.ready();
       await page.page.getByLabel('Endless').check();
-      await page.set({ Temperature: 1.4 });
-      await write(page, 120);
+      await write(page, 400);
     },
   );
 for (const [name, options] of Object.entries({
