@@ -25,7 +25,7 @@ async function clairvoyant(target: Model, options: GenerateOptions): Promise<Dra
   return sourceOf('clairvoyant', (text, most) => ({ tokens: tokenIds.slice(text.length, text.length + most) }));
 }
 
-describe.each(stacks)('greedy texts of a stack of %s are those of plain decoding', (name, mixers) => {
+describe.each(stacks)('speculative 11.4: greedy texts of a stack of %s are those of plain decoding', (name, mixers) => {
   const options = { maxNewTokens: 30 };
   const target = hold(modelOf(mixers));
 
@@ -76,7 +76,7 @@ describe.each(stacks)('greedy texts of a stack of %s are those of plain decoding
   });
 });
 
-describe('texts end where plain ones do', () => {
+describe('speculative 11.8: texts end where plain ones do', () => {
   const target = hold(modelOf(stacks[0]![1]));
 
   test('at an id inside a round', async () => {

@@ -28,7 +28,7 @@ describe('a greedy target', () => {
         });
   });
 
-  test('with a tree of one branch is a chain', () => {
+  test('speculative 11.5: with a tree of one branch is a chain', () => {
     const tokens = [2, 0, 1];
     expect(acceptDraft({ draft: { tokens, parents: [-1, 0, 1] }, p, uniforms: () => always(0.5) })).toEqual(
       acceptDraft({ draft: { tokens }, p, uniforms: () => always(0.5) }),
