@@ -25,6 +25,7 @@ export interface RoundsCall {
   readonly source: OpenDraftSource;
   /** For messages. */
   readonly sourceName: string;
+  /** Decides what stays. */
   readonly accept: (call: AcceptanceCall) => Acceptance;
   /** Depth of the deepest draft. */
   readonly longest: number;

@@ -29,6 +29,7 @@ export interface TokenSource {
   next(): Promise<NextToken>;
   /** Of a source that proposes tokens: what became of them so far. */
   readonly drafts?: DraftCounts;
+  /** Frees what it holds. */
   [Symbol.dispose](): void;
 }
 

@@ -102,6 +102,7 @@ export class DraftsOfModel {
     return this.#call.session.caughtUp();
   }
 
+  /** Frees what it holds; the session stays. */
   dispose(): void {
     disposeTree(this.#settings);
     this.#instead?.dispose();
