@@ -1,5 +1,6 @@
 import { inductionStudy } from './induction.ts';
 import { oneBlockSizes, oneBlockStudy } from './one-block.ts';
+import { regularLanguagesSizes, regularLanguagesStudy } from './regular-languages.ts';
 import { secondCopySizes, secondCopyStudy } from './second-copy.ts';
 import { sinkCausesStudy } from './sink-causes.ts';
 import type { StreamSetting } from './stream-run.ts';
@@ -35,6 +36,11 @@ export const studies: Readonly<Record<string, (options: StudyOptions) => Study>>
   'second-copy': ({ steps }) =>
     secondCopyStudy({ ...secondCopySizes, steps: numberOf('steps', steps, secondCopySizes.steps) }),
   'one-block': ({ steps }) => oneBlockStudy({ ...oneBlockSizes, steps: numberOf('steps', steps, oneBlockSizes.steps) }),
+  'regular-languages': ({ steps }) =>
+    regularLanguagesStudy({
+      ...regularLanguagesSizes,
+      steps: numberOf('steps', steps, regularLanguagesSizes.steps),
+    }),
   'three-moons': ({ steps }) =>
     threeMoonsStudy({ ...threeMoonsSizes, steps: numberOf('steps', steps, threeMoonsSizes.steps) }),
   'trained-sinks': ({ steps, stream }) =>
@@ -54,7 +60,7 @@ export const studies: Readonly<Record<string, (options: StudyOptions) => Study>>
 
 /** How they are used. */
 export const studyUsage = `experiment induction
-experiment second-copy|one-block|three-moons [--steps=N]
+experiment second-copy|one-block|regular-languages|three-moons [--steps=N]
 experiment trained-sinks [--steps=N] [--stream=100000]
 experiment streamed-perplexity [STREAM] [--every=16]
 experiment sink-causes [STREAM]
@@ -64,6 +70,7 @@ induction            one untrained layer over one-hot tokens, in the second copy
 second-copy          one layer of memories, one and two of attention learn to tell a sequence that comes again
 trained-sinks        models trained with a sink token, without, with softmax off by one and with learned sink logits: both factors crossed
 one-block            loss on stories of one block of memories and of one of a transformer, at equal parameters
+regular-languages    languages of random automata, learned in context
 three-moons          a memory of three heads and one of one learn to tell where moons go on their orbits
 streamed-perplexity  perplexity of a long stream with 0, 1, 2, 4 and 8 sinks, and with one token in --every read afresh
 sink-causes          with and without sinks, at positions of the cache and of the stream
