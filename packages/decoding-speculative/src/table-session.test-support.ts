@@ -63,6 +63,7 @@ export function tableTarget(logitsAfter: TableModel): Model {
     spec: { vocabSize: V },
     contextLength: Infinity,
     memory: { weightBytes: 1 },
+    device: { onHost: true },
     session: ({ batch = 1 } = {}) => Promise.resolve(tableSession(logitsAfter, batch)),
   } as unknown as Model;
 }
