@@ -45,7 +45,7 @@ export const trainedSinksSizes: TrainedSinksSizes = {
 };
 
 /** A stream through a model. */
-export interface TrainedSinksRow {
+interface TrainedSinksRow {
   readonly seed: number;
   /** What it was trained with. */
   readonly trained: string;
