@@ -77,6 +77,7 @@ export type {
   GroupedLinearAttentionParams,
   GroupedLinearAttentionState,
 } from './grouped/grouped-linear-attention.ts';
+export type { GroupWeights } from './grouped/weigh-scores.ts';
 export { groupedLinearEncoder } from './grouped/grouped-linear-encoder.ts';
 export type { GroupedLinearEncoderConfig } from './grouped/grouped-linear-encoder.ts';
 export { groupedCrossAttention } from './grouped/grouped-cross-attention.ts';
