@@ -20,7 +20,7 @@ const usualPrompt = 'Once there was';
 /** The models in the folders of a folder, by name: what has a config and weights. */
 export function demoModelsIn(folder: string): DemoModel[] {
   return readdirSync(folder)
-    .filter((name) => existsSync(join(folder, name, 'config.json')))
+    .filter((name) => writes(join(folder, name, 'config.json')))
     .toSorted()
     .flatMap((name) => {
       const own = join(folder, name);
@@ -29,6 +29,13 @@ export function demoModelsIn(folder: string): DemoModel[] {
       const prompt = promptOf(join(own, 'meta.json'));
       return bytes > 0 ? [{ name, bytes, prompt, tokenizer: digestOf(join(own, 'tokenizer.json')) }] : [];
     });
+}
+
+/** Whether a config is that of a model, and not of heads that propose to one. */
+function writes(config: string): boolean {
+  if (!existsSync(config)) return false;
+  const { kind } = JSON.parse(readFileSync(config, 'utf8')) as { readonly kind?: string };
+  return kind === undefined;
 }
 
 function digestOf(file: string): string | undefined {

@@ -10,8 +10,9 @@ import { servePlayground } from './serve-playground.ts';
 // One page through models of every family, on the processor. Those of the conformance cases have a few thousand parameters and no tokenizer.
 
 const folder = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
+// Heads that propose to a model are none themselves.
 const demos = readdirSync(folder('models'), { withFileTypes: true }).flatMap((entry) =>
-  entry.isDirectory() ? [entry.name] : [],
+  entry.isDirectory() && !entry.name.endsWith('-heads') ? [entry.name] : [],
 );
 const first = 'llama-4m';
 
