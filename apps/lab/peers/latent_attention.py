@@ -90,14 +90,17 @@ def measure(size, how, dtype, device, repeats):
     return seconds_of([lambda cache=cache: how(size, given, cache, mask) for cache in caches], device, repeats)
 
 
-def latent_rows(sizes, device, repeats):
-    """Rows and failures."""
+def latent_rows(sizes, device, repeats, late):
+    """Rows and failures; what is not begun before it is `late()` is told."""
     rows, failures = [], []
     for size in sizes:
         ways = (('SDPA', by_sdpa), ('products', by_products)) if size['mechanism'] == 'GQA' else (('products', by_products),)
         for name, how in ways:
             for dtype, precision in VARIANTS.items():
                 variant = f'{name}, {precision}'
+                if late():
+                    failures.append(f"latent {size['shape']} {variant}: not reached in time")
+                    continue
                 try:
                     with torch.inference_mode():
                         seconds = measure(tiny(size) if device == 'cpu' else size, how, dtype, device, repeats)

@@ -123,12 +123,15 @@ def measure(size, dtype, device, repeats):
         return seconds, False
 
 
-def linear_rows(sizes, device, repeats):
-    """Rows and failures."""
+def linear_rows(sizes, device, repeats, late):
+    """Rows and failures; what is not begun before it is `late()` is told."""
     rows, failures = [], []
     for size in sizes:
         for dtype in ('f32', 'bf16'):
             variant = f'flash-linear-attention, {precision_of(dtype)}'
+            if late():
+                failures.append(f"linear {size['shape']} {variant}: not reached in time")
+                continue
             try:
                 seconds, pure = measure(size, dtype, device, repeats)
             except Exception as error:  # what one row cannot do is told, and the others go on

@@ -241,6 +241,8 @@ def main():
     parser.add_argument('--json', required=True, help='file for the figures')
     parser.add_argument('--dry', action='store_true', help='tiny sizes on the CPU')
     parser.add_argument('--only', default=','.join(PARTS), help=f'what is measured, of {", ".join(PARTS)} (default: all)')
+    parser.add_argument('--shapes', default='', help='latent and linear: only shapes with this in their names')
+    parser.add_argument('--seconds', type=float, default=1e9, help='latent and linear: after that time no row begins')
     parser.add_argument('--no-models', action='store_true', help='kernels only')
     options = parser.parse_args()
     only = {'kernels'} if options.no_models else set(options.only.split(','))
@@ -256,9 +258,11 @@ def main():
         with torch.inference_mode():
             rows, failures = kernels(tiny(shapes) if options.dry else shapes, device, 1 if options.dry else 20)
     repeats = 1 if options.dry else 20
+    end = time.monotonic() + options.seconds
     for part, measure in (('latent', latent_rows), ('linear', linear_rows)):
         if part in only:
-            more, missing = measure(shapes[part], device, repeats)
+            sizes = [size for size in shapes[part] if options.shapes in size['shape']]
+            more, missing = measure(sizes, device, repeats, lambda: time.monotonic() > end)
             rows += more
             failures += missing
     models = []

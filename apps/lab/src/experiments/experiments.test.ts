@@ -26,6 +26,19 @@ test('each key of a row of recall comes twice, and only its second value is aske
   });
 });
 
+test('rows that teach ask for each key once, and for some of them again', () => {
+  const asked = Array.from({ length: 12 }, (_, row) => {
+    const { tokens, targets } = recallRow({ vocabSize: 64, length: 40, pairs: 6, often: true }, [1, row]);
+    const told = new Map(Array.from({ length: 6 }, (__, pair) => [tokens[2 * pair]!, tokens[2 * pair + 1]!]));
+    const places = targets.flatMap((target, at) => (target === 1 ? [at] : []));
+    for (const at of places) expect(tokens[at]).toBe(told.get(tokens[at - 1]!));
+    expect(new Set(places.map((at) => tokens[at - 1])).size).toBe(6);
+    return places.length;
+  });
+  expect(Math.min(...asked)).toBeLessThan(10);
+  expect(Math.max(...asked)).toBeGreaterThan(10);
+});
+
 test.each(Object.keys(mixers))('a model of %s has about as many parameters as it should', async (mixer) => {
   const shape = { vocabSize: 32, width: 16, layers: 1, heads: 2, context: 32, parameters: 12_000 };
   await using model = await modelOf(mixer, shape, new CpuDevice(), 0);
@@ -34,7 +47,7 @@ test.each(Object.keys(mixers))('a model of %s has about as many parameters as it
 });
 
 test('an experiment is trained and measured, and its table has every run', async () => {
-  const plan = { ...recallPlan('softmax', 8, 0, 1), measure: async () => ({ accuracy: 0.5 }) };
+  const plan = { ...recallPlan('softmax', 8, 0, { steps: 1 }), measure: async () => ({ accuracy: 0.5 }) };
   const result = await runPlan(plan, new CpuDevice(), new AbortController().signal);
   expect(result).toMatchObject({ mixer: 'softmax', steps: 1, tokens: 64 * 128, measured: { accuracy: 0.5 } });
   expect(tableOf([result, { ...result, seed: 1, measured: { accuracy: 0.7 } }])).toContain(

@@ -23,7 +23,7 @@ import { gatherResults, resultsText, writeResults, writeText } from './write-res
 Object.assign(globalThis, globals);
 const gpus: GPU[] = [];
 
-const usage = `experiment stories|recall [--mixers=NAME,…] [--seeds=0,1,2] [--widths=32,64] [--steps=N] [--device=webgpu|software|cpu] [--seconds=N] [--out=FOLDER]
+const usage = `experiment stories|recall [--mixers=NAME,…] [--seeds=0,1,2] [--widths=32,64] [--steps=N] [--rows=64] [--rate=0.003] [--device=webgpu|software|cpu] [--seconds=N] [--out=FOLDER]
 experiment bytes [--tokens=10,10000] [--device=webgpu|software|cpu] [--out=FOLDER]
 experiment gather FILE.json … --out=FOLDER
 
@@ -31,6 +31,7 @@ stories   loss on generated stories at equal parameters and tokens
 recall    multi-query associative recall: 8 pairs among 128 tokens
 bytes     what the state of one layer of each mixer takes after so many tokens, as the device counts its buffers
 gather    one table and picture of the JSON that several processes wrote
+rows      of recall: those of a batch; --rate its learning rate
 mixers    ${Object.keys(mixers).join(', ')}
 seconds   nothing new begins after this time
 
@@ -44,6 +45,8 @@ const { values, positionals } = parseArgs({
     seeds: { type: 'string', default: '0' },
     widths: { type: 'string', default: '32,64' },
     steps: { type: 'string' },
+    rows: { type: 'string' },
+    rate: { type: 'string' },
     device: { type: 'string', default: 'webgpu' },
     seconds: { type: 'string' },
     tokens: { type: 'string', default: '10,10000' },
@@ -134,11 +137,13 @@ async function run(experiment: ExperimentName): Promise<void> {
 
 async function plansOf(experiment: ExperimentName): Promise<readonly RunPlan[]> {
   const chosen = values.mixers?.split(',') ?? Object.keys(mixers);
-  const steps = values.steps === undefined ? undefined : Number(values.steps);
+  const [steps, rows, learningRate] = [values.steps, values.rows, values.rate].map((each) =>
+    each === undefined ? undefined : Number(each),
+  );
   const seeds = numbers(values.seeds);
   if (experiment === 'recall')
     return numbers(values.widths).flatMap((width) =>
-      chosen.flatMap((mixer) => seeds.map((seed) => recallPlan(mixer, width, seed, steps))),
+      chosen.flatMap((mixer) => seeds.map((seed) => recallPlan(mixer, width, seed, { steps, rows, learningRate }))),
     );
   const pieces = storyTexts(20_000, { seed: 1 }).pieces();
   const { tokenizerJson, tokenizerConfigJson: tokenizerConfig } = await trainTokenizer(pieces, { vocabSize: 1024 });

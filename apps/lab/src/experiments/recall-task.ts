@@ -9,6 +9,8 @@ export interface RecallTask {
   readonly length: number;
   /** Pairs of a key and its value at the beginning; each key comes once more later, and its value is to be told. */
   readonly pairs: number;
+  /** True: beyond that, keys come again at as many further places as are drawn, so that a row teaches more. @defaultValue false */
+  readonly often?: boolean | undefined;
 }
 
 /** A row: tokens, and 1 for those that are to be told. */
@@ -22,12 +24,15 @@ interface RecallRow {
  * by its value.
  * @see Arora et al. 2023, arXiv:2312.04927, section 4.
  */
-export function recallRow({ vocabSize, length, pairs }: RecallTask, key: readonly [number, number]): RecallRow {
-  let count = 0;
-  const below = (n: number): number => threefry(key[0], key[1], count++, 0)[0] % n;
-  const some = (from: number, n: number): number[] => {
+export function recallRow(
+  { vocabSize, length, pairs, often = false }: RecallTask,
+  key: readonly [number, number],
+): RecallRow {
+  let drawn = 0;
+  const below = (n: number): number => threefry(key[0], key[1], drawn++, 0)[0] % n;
+  const some = (from: number, n: number, count = pairs): number[] => {
     const left = Array.from({ length: n }, (_, index) => from + index);
-    return Array.from({ length: pairs }, () => left.splice(below(left.length), 1)[0]!);
+    return Array.from({ length: count }, () => left.splice(below(left.length), 1)[0]!);
   };
   const half = Math.floor(vocabSize / 2);
   const keys = some(1, half - 1);
@@ -39,12 +44,13 @@ export function recallRow({ vocabSize, length, pairs }: RecallTask, key: readonl
     tokens[2 * index + 1] = values[index]!;
   });
   // Places in pairs of tokens after the beginning, drawn without those that are taken.
-  const places = some(pairs, Math.floor((length + 1) / 2) - pairs);
-  keys.forEach((each, index) => {
-    const at = 2 * places[index]!;
-    tokens[at] = each;
-    tokens[at + 1] = values[index]!;
-    targets[at + 1] = 1;
+  const room = Math.floor((length + 1) / 2) - pairs;
+  const places = some(pairs, room, often ? pairs + below(room - pairs + 1) : pairs);
+  places.forEach((place, index) => {
+    const pair = index < pairs ? index : below(pairs);
+    tokens[2 * place] = keys[pair]!;
+    tokens[2 * place + 1] = values[pair]!;
+    targets[2 * place + 1] = 1;
   });
   return { tokens, targets };
 }

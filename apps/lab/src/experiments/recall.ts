@@ -6,7 +6,16 @@ import { recallBatch, recallBatches } from './recall-task.ts';
 /** 8 pairs among 128 tokens. */
 const task: RecallTask = { vocabSize: 256, length: 128, pairs: 8 };
 
+/** Rows of a batch that is measured. */
 const rows = 64;
+
+/** How a model is taught. */
+export interface RecallTeaching {
+  readonly steps?: number | undefined;
+  /** Rows of a batch. */
+  readonly rows?: number | undefined;
+  readonly learningRate?: number | undefined;
+}
 
 /** How many of the values that are asked for are told, over 512 rows that no training sees. */
 async function accuracyOf(trainer: Trainer): Promise<Readonly<Record<string, number>>> {
@@ -33,14 +42,19 @@ async function accuracyOf(trainer: Trainer): Promise<Readonly<Record<string, num
 }
 
 /** Multi-query associative recall with models of two layers. */
-export function recallPlan(mixer: string, width: number, seed: number, steps = 1500): RunPlan {
+export function recallPlan(
+  mixer: string,
+  width: number,
+  seed: number,
+  { steps = 1500, rows: taught = rows, learningRate = 0.003 }: RecallTeaching = {},
+): RunPlan {
   return {
     mixer,
     seed,
     steps,
-    learningRate: 0.003,
+    learningRate,
     shape: { vocabSize: task.vocabSize, width, layers: 2, heads: 2, context: task.length },
-    batches: () => recallBatches(task, rows, seed + 1),
+    batches: () => recallBatches({ ...task, often: true }, taught, seed + 1),
     measure: accuracyOf,
   };
 }
