@@ -1,6 +1,6 @@
 import { requestWebGpu } from '@tessera/kernels-webgpu';
 import { describeMixer } from '@tessera/plugin-testing';
-import { softwareGpu } from '@tessera/software-gpu';
+import { softwareGpu, takesAll } from '@tessera/software-gpu';
 import { CpuDevice } from '@tessera/tensor-core';
 import { describe, test } from 'vitest';
 import { successorMemory } from './successor-memory.ts';
@@ -9,7 +9,7 @@ import { successorMemory } from './successor-memory.ts';
 const device = await requestWebGpu({ gpu: await softwareGpu() });
 const options = { test, segments: false, devices: [device!], reference: new CpuDevice() };
 
-describe('one memory', () => {
+describe.runIf(takesAll('the laws of a single successor memory'))('one memory', () => {
   describeMixer(successorMemory, { heads: 1, headDim: 4 }, 12, options);
 });
 

@@ -121,7 +121,8 @@ test('what a model writes is text, never markup', async () => {
   const written = '<img src=x onerror="alert(1)"><b>bold</b>&amp;';
   await say({ type: 'writing', step: 3, prompt: '<i>not slanted</i>' });
   await say({ type: 'text', text: written, speed: { prefillMs: 1, tokens: 1, tokensPerSecond: undefined } });
-  await visit.samples(1);
+  // The sample is there before its text is.
+  await visit.until(async () => (await visit.sample()).includes(written), 'the text is shown');
   expect(await visit.sample()).toBe(`After step 3 · 1 token<i>not slanted</i>${written}`);
   expect(await visit.page.locator('#train-samples li :not(span)').count()).toBe(0);
   await visit.close();

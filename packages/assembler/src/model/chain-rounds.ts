@@ -16,8 +16,7 @@ import type { DraftsOfModel } from './drafts-of-model.ts';
 import type { HeldProgram } from './program-cache.ts';
 import { verifyProgram } from './round-programs.ts';
 import { toldOfRound, widthOfTold } from './round-rows.ts';
-import type { FeedOptions } from './session.ts';
-import type { SessionInside } from './session-inside.ts';
+import type { FeedOptions, SessionState } from './session-state.ts';
 
 /** A text that goes on in rounds. */
 export interface ChainRow extends SamplerRow {
@@ -27,7 +26,7 @@ export interface ChainRow extends SamplerRow {
 
 /** What {@link ChainRounds} are made of. */
 export interface ChainRoundsCall {
-  readonly session: SessionInside;
+  readonly session: SessionState;
   readonly rows: readonly ChainRow[];
   readonly sampling: DeviceSampling;
   /** Depths that rounds are compiled for, ascending; a draft takes the first that holds it. */
@@ -85,6 +84,7 @@ export class ChainRounds {
   readonly #past: Past[];
   #freed = false;
 
+  /** @internal Made by `Session.chainRounds`. */
   constructor(call: ChainRoundsCall) {
     this.#call = call;
     const { session, rows, sampling } = call;
@@ -165,14 +165,14 @@ export class ChainRounds {
         ...(proposed ? [proposed.tokens, proposed.depths] : []),
         ...treeLeaves(this.#marks),
         ...treeLeaves(this.#settings),
-        ...session.state,
+        ...session.leaves,
       ]);
       disposeTree([counts, proposed, before.told]);
       before.told = undefined;
       const marked = this.#marks ? 1 : 0;
       this.#rows = outputs[1]!;
       this.#marks = marked ? outputs[2] : undefined;
-      session.state = outputs.slice(2 + marked);
+      session.leaves = outputs.slice(2 + marked);
       return this.#reading(outputs[0]!, depth + 1);
     } finally {
       held.forEach((each: HeldProgram | undefined) => each?.release());

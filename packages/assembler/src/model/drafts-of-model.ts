@@ -3,13 +3,12 @@ import type { Device, HostArray, Tensor } from '@tessera/tensor-core';
 import { disposeTree, fromHost, mapTree, treeLeaves } from '@tessera/tensor-core';
 import type { HeldProgram } from './program-cache.ts';
 import { draftProgram } from './round-programs.ts';
-import type { FeedOptions } from './session.ts';
-import type { SessionInside } from './session-inside.ts';
+import type { FeedOptions, SessionState } from './session-state.ts';
 
 /** What {@link DraftsOfModel} are made of. */
 export interface DraftsOfModelCall {
   /** Of the model that proposes, on the device of the target. */
-  readonly session: SessionInside;
+  readonly session: SessionState;
   readonly sampling: DeviceSampling;
   /** Where they are data: how it chooses. */
   readonly settings: SamplerSettings | undefined;
@@ -92,8 +91,8 @@ export class DraftsOfModel {
   run({ program }: HeldProgram, { before, rows, depths, marks }: DraftRun): { tokens: Tensor; depths: Tensor } {
     const { session } = this.#call;
     const given = [before, rows, depths, ...treeLeaves(this.#instead), ...treeLeaves(marks)];
-    const [tokens, counted, ...state] = program.run([...given, ...treeLeaves(this.#settings), ...session.state]);
-    session.state = state;
+    const [tokens, counted, ...state] = program.run([...given, ...treeLeaves(this.#settings), ...session.leaves]);
+    session.leaves = state;
     return { tokens: tokens!, depths: counted! };
   }
 
