@@ -23,7 +23,7 @@ import { gatherResults, resultsText, writeResults, writeText } from './write-res
 Object.assign(globalThis, globals);
 const gpus: GPU[] = [];
 
-const usage = `experiment stories|recall [--mixers=NAME,…] [--seeds=0,1,2] [--widths=32,64] [--steps=N] [--rows=64] [--rate=0.003] [--device=webgpu|software|cpu] [--seconds=N] [--out=FOLDER]
+const usage = `experiment stories|recall [--mixers=NAME,…] [--seeds=0,1,2] [--widths=32,64] [--steps=N] [--rows=64] [--rate=0.004] [--device=webgpu|software|cpu] [--seconds=N] [--out=FOLDER]
 experiment bytes [--tokens=10,10000] [--device=webgpu|software|cpu] [--out=FOLDER]
 experiment gather FILE.json … --out=FOLDER
 

@@ -2,6 +2,7 @@ import type { LanguageModelGraph } from '@tessera/assembler';
 import { createAssembler } from '@tessera/assembler';
 import type { Assembler, Model, ModelSpecInput } from '@tessera/assembler';
 import type { Device } from '@tessera/tensor-core';
+import type { MixerUse } from '@tessera/plugin';
 import { mixers, plugins } from './mixers.ts';
 
 /** What a model of an experiment is like, but for its mixer. */
@@ -11,6 +12,8 @@ export interface ModelShape {
   readonly layers: number;
   readonly heads: number;
   readonly context: number;
+  /** What the first layer has instead of the mixer that is compared. */
+  readonly first?: MixerUse | undefined;
   /** Parameters that the feed-forwards fill up to, so that mixers of different sizes compare; absent: of the width given. */
   readonly parameters?: number | undefined;
 }
@@ -44,7 +47,7 @@ function parametersOf(graph: LanguageModelGraph): number {
 
 function specOf(
   mixer: string,
-  { vocabSize, width, layers, heads, context }: ModelShape,
+  { vocabSize, width, layers, heads, context, first }: ModelShape,
   hidden: number,
 ): ModelSpecInput {
   const make = mixers[mixer];
@@ -54,9 +57,9 @@ function specOf(
     vocabSize,
     dModel: width,
     maxPositions: context,
-    layers: Array.from({ length: layers }, () => ({
+    layers: Array.from({ length: layers }, (_, layer) => ({
       mixerNorm: norm,
-      mixer: make({ heads, headDim: width / heads }),
+      mixer: layer === 0 && first ? first : make({ heads, headDim: width / heads }),
       feedForwardNorm: norm,
       feedForward: { type: '@tessera/feedforward:gated', config: { hidden } },
     })),

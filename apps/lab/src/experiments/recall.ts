@@ -1,3 +1,4 @@
+import { shortConvolution } from '@tessera/attention-linear';
 import type { Trainer } from '@tessera/training';
 import type { RunPlan } from './experiment.ts';
 import type { RecallTask } from './recall-task.ts';
@@ -41,19 +42,29 @@ async function accuracyOf(trainer: Trainer): Promise<Readonly<Record<string, num
   return { accuracy: right / asked };
 }
 
-/** Multi-query associative recall with models of two layers. */
+/**
+ * Multi-query associative recall with models of two layers: a gated short convolution, which brings a key and its value together, and then
+ * the mixer that is compared. The experiments of the paper put such a convolution before every mixer too.
+ */
 export function recallPlan(
   mixer: string,
   width: number,
   seed: number,
-  { steps = 1500, rows: taught = rows, learningRate = 0.003 }: RecallTeaching = {},
+  { steps = 1500, rows: taught = rows, learningRate = 0.004 }: RecallTeaching = {},
 ): RunPlan {
   return {
     mixer,
     seed,
     steps,
     learningRate,
-    shape: { vocabSize: task.vocabSize, width, layers: 2, heads: 2, context: task.length },
+    shape: {
+      vocabSize: task.vocabSize,
+      width,
+      layers: 2,
+      heads: 2,
+      context: task.length,
+      first: shortConvolution({}),
+    },
     batches: () => recallBatches({ ...task, often: true }, taught, seed + 1),
     measure: accuracyOf,
   };
