@@ -87,13 +87,24 @@ function unrolled(loads: number, operands: number): number {
   return Math.min(most, each);
 }
 
+/** Subgroups that together keep a large GPU's memory busy. */
+const busy = 512;
+
+/**
+ * Columns of each product that a subgroup computes at once. For one row few: the more subgroups, the more weights are under way. For
+ * several rows what is read of those for each load of weights is more than the weights, and is shared by columns.
+ */
+function columnsOf({ M, N, batches, bs }: MatmulPlan): number {
+  if (M === 1) return N >= 8192 && bs.length === 1 ? 2 : 1;
+  return [4, 2].find((columns) => columns * bs.length <= 4 && N * batches >= columns * busy) ?? 1;
+}
+
 /** Sixteen bytes a load. With subgroups each has its own columns and no memory is shared. */
 function wideRows(plan: MatmulPlan, perLoad: number): Shader {
   const { M, N, K, batches, bs, a, capabilities } = plan;
   const { dtype } = bs[0]!;
   const subgroups = capabilities.features.has('subgroups');
-  // Enough rows of weights under way to hide memory, however few columns there are.
-  const columns = N * bs.length >= 8192 && bs.length === 1 ? 2 : 1;
+  const columns = columnsOf(plan);
   const threads = subgroups ? 128 : lanes;
   const loads = K / perLoad;
   const unroll = unrolled(loads, bs.length * columns);

@@ -118,6 +118,7 @@ export const primitiveCases: readonly GraphCase[] = [
       [3, 63, 1],
       [8, 64, 9],
       [65, 63, 65],
+      [5, 64, 2050],
     ] as const
   ).map(([M, K, N]): GraphCase => ({
     name: `products of ${M} × ${K} by ${N}, both ways round and over 16 bits`,
@@ -144,6 +145,7 @@ export const primitiveCases: readonly GraphCase[] = [
       [1, 64, 65],
       [2, 63, 5],
       [7, 20, 70],
+      [3, 64, 1027],
     ] as const
   ).map(([M, K, N]): GraphCase => ({
     name: `a gate and what it gates, ${M} × ${K} by ${N}`,
