@@ -1,4 +1,4 @@
-import { zeros } from '@tessera/tensor-core';
+import { cast, zeros } from '@tessera/tensor-core';
 import { describe, expect, test } from 'vitest';
 import { bool, dense, differences, randomDense, real, whole } from './array.reference.ts';
 import type { Dense } from './array.reference.ts';
@@ -186,6 +186,27 @@ describe('attention is the sum over visible keys', () => {
     expect(await differences(build, [dense([1, 2, 1, 1], () => call.v.data[0]!)])).toEqual([]);
   });
 });
+
+// Read by 1 query in loops and by 40 in products of matrices. Memories that learn their keys and values keep them so.
+test.each([1, 3, 40])(
+  'keys and values kept in 16 bits are read as the numbers that they are, by %i queries',
+  async (n) => {
+    const quarters = (shape: readonly number[]): Dense => dense(shape, (place) => ((place * 37) % 19) / 4 - 2);
+    const call = { ...inputs({ n, S: 40 }), k: quarters([2, 40, 2, 4]), v: quarters([2, 40, 2, 3]) };
+    for (const dtype of ['f16', 'bf16'] as const) {
+      const build = () => [
+        attention({
+          q: real(call.q),
+          k: cast(real(call.k), dtype),
+          v: cast(real(call.v), dtype),
+          queryPositions: whole(call.queryPositions),
+          keyPositions: whole(call.keyPositions),
+        }),
+      ];
+      expect(await differences(build, [attentionReference(call)], { single: 2e-5 })).toEqual([]);
+    }
+  },
+);
 
 test('operands that do not fit are named with what was expected', () => {
   const [q, k, v] = [zeros([2, 3, 4, 8]), zeros([2, 5, 2, 8]), zeros([2, 5, 2, 6])];
