@@ -130,6 +130,42 @@ test.each(adaptive)(
   },
 );
 
+test('a round of which the host knows the draft is one ahead; one that it has to propose in waits for the text', async () => {
+  const device = new BesideDevice();
+  await using target = await modelOf(stacks[0]![1], 3, { device });
+  const rows = rowsOf(prompts.slice(0, 1), [40]);
+  const text = await plain(target, rows[0]!);
+  using session = await target.session({ batch: 1, capacity });
+  await session.read([prompts[0]!.slice(0, -1)]);
+  const chains = session.chainRounds([{ history: rows[0]!, options: {}, limit: 40 }], { depths });
+  let taken = 0;
+  // Rounds before it of which nothing was known when one was started, and the tokens proposed in it.
+  const started: (readonly [number, number])[] = [];
+  const watched: Pick<ChainRounds, 'start' | 'dispose'> = {
+    start(proposal, options) {
+      started.push([started.length - taken, 'tokens' in proposal ? proposal.tokens[0]!.length : -1]);
+      return chains.start(proposal, options);
+    },
+    dispose: () => chains.dispose(),
+  };
+  const seen: number[] = [];
+  const source: OpenDraftSource = {
+    // Right between the tenth and the twentieth token, else there is nothing to propose.
+    propose: ([most]) => {
+      const { length } = rows[0]!.generated;
+      seen.push(length);
+      return Promise.resolve([{ tokens: length >= 10 && length < 20 ? text.slice(length, length + most!) : [] }]);
+    },
+  };
+  using rounds = new DeviceRounds({ chains: watched as ChainRounds, rows, source, sourceName: 'some', vocabSize: V, lengths: depths, cost: { token: 0.05 } }); // prettier-ignore
+  for (; !rounds.isDone(0); taken++) await rounds.round();
+  expect(rows[0]!.generated).toEqual(text);
+  expect(rounds.drafts.accepted).toBeGreaterThan(0);
+  expect(started.filter(([before, tokens]) => tokens > 0 && before > 0)).toEqual([]);
+  expect(started.filter(([before, tokens]) => tokens === 0 && before === 1).length).toBeGreaterThan(10);
+  expect(seen.length).toBeLessThan(started.length / 2);
+});
+
 test('tokens that stand in for those a model would propose are proposed at their place', async () => {
   const device = new BesideDevice();
   await using target = await modelOf(stacks[0]![1], 3, { device });

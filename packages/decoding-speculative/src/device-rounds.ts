@@ -23,14 +23,19 @@ export interface DeviceRoundsCall {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** One that the host reads, and one that runs meanwhile. */
+const roundsAtOnce = 2;
+
 /**
- * Speculation over rows that a device decides about by itself. Where it proposes by itself, too, it is one round ahead: while the host
- * reads what a round gave, the next one is under way. What a round gave beyond the end of a text is nowhere: the device stops there.
+ * Speculation over rows that a device decides about by itself. It is one round ahead: while the host reads what a round gave, the next one
+ * is under way, unless the host has to propose something in it. What a round gave beyond the end of a text is nowhere: the device stops there.
  */
 export class DeviceRounds {
   readonly #call: DeviceRoundsCall;
   readonly #lengths: readonly (AdaptiveLength | undefined)[];
   readonly #underWay: StartedRound[] = [];
+  /** How many tokens to propose in the next round. */
+  #wanted: readonly number[] | undefined;
   #rounds = 0;
   #drafted = 0;
   #accepted = 0;
@@ -54,8 +59,7 @@ export class DeviceRounds {
   /** The next tokens of each row, one at least of each that is not done; none of the others, which stay as they are. */
   async round(): Promise<readonly (readonly NextToken[])[]> {
     const { rows, source } = this.#call;
-    const atOnce = source.chain ? 2 : 1;
-    while (this.#underWay.length < atOnce && rows.some((_, b) => this.#goesOn(b))) await this.#start();
+    while (this.#underWay.length < roundsAtOnce && rows.some((_, b) => this.#goesOn(b)) && (await this.#start()));
     const made = await this.#underWay.shift()?.rows;
     if (!made) return rows.map(() => []);
     this.#rounds++;
@@ -94,17 +98,21 @@ export class DeviceRounds {
     return limit - generated.length - this.#underWay.length;
   }
 
-  async #start(): Promise<void> {
+  /** Starts a round; false: the host has to know what the one under way gives before it proposes. */
+  async #start(): Promise<boolean> {
     const { rows, chains, signal, source, lengths } = this.#call;
     signal?.throwIfAborted();
-    const depths = rows.map((_, b) => {
-      if (!this.#goesOn(b)) return 0;
-      // One token comes without a draft.
-      return Math.min(this.#lengths[b]?.next() ?? lengths.at(-1) ?? 0, this.#leftOf(b) - 1);
-    });
+    const wanted = (this.#wanted ??= rows.map((_, b) =>
+      this.#goesOn(b) ? (this.#lengths[b]?.next() ?? lengths.at(-1) ?? 0) : 0,
+    ));
+    if (!source.chain && this.#underWay.length > 0 && wanted.some((depth) => depth > 0)) return false;
+    this.#wanted = undefined;
+    // One token comes without a draft.
+    const depths = wanted.map((depth, b) => (this.#goesOn(b) ? Math.min(depth, this.#leftOf(b) - 1) : 0));
     const proposal = source.chain ? { depths } : { tokens: await this.#proposed(depths) };
     signal?.throwIfAborted();
     this.#underWay.push(await chains.start(proposal satisfies Proposal, { signal }));
+    return true;
   }
 
   async #proposed(most: readonly number[]): Promise<readonly (readonly number[])[]> {
@@ -114,7 +122,9 @@ export class DeviceRounds {
     return rows.map((_, b) => {
       const draft = drafts[b];
       if (draft) checkDraft(draft, vocabSize, sourceName);
-      return draft?.tokens.slice(0, most[b]) ?? [];
+      const tokens = draft?.tokens.slice(0, most[b]) ?? [];
+      if (most[b]! > 0 && tokens.length === 0) this.#lengths[b]?.missed();
+      return tokens;
     });
   }
 }

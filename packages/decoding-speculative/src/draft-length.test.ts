@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { deviceLengths } from './costs.ts';
 import { AdaptiveLength, bestDraftLength } from './draft-length.ts';
 import { testNumbers } from './random-streams.ts';
 
@@ -56,6 +57,20 @@ test('tokens behind a rejected one say nothing', () => {
   expect(long).toBe(short);
 });
 
+test('where nothing is found it is looked for less and less, and again at once when something was', () => {
+  const length = new AdaptiveLength({ cost: { token: 0.1 }, lengths: [1, 3] });
+  const asked: number[] = [];
+  for (let round = 0; round < 32; round++)
+    if (length.next() > 0) {
+      asked.push(round);
+      length.missed();
+    }
+  expect(asked).toEqual([0, 2, 5, 10, 19, 28]);
+  while (length.next() === 0);
+  length.learn(3, 3);
+  expect(length.next()).toBe(3);
+});
+
 interface Machine {
   readonly acceptance: number;
   /** What a drafted token, a verified one and a round take, in steps. */
@@ -71,7 +86,7 @@ interface Machine {
 /** Tokens per step of a machine on which a token stays with a given probability, whatever came before; steps alone make 1. */
 function speedOn({ acceptance, draft, verify, round, believed = 1, ahead = 1 }: Machine, seed: number): number {
   const cost = { token: believed * (draft + verify), round: believed * round };
-  const length = new AdaptiveLength({ cost, lengths: [1, 2, 3, 5, 7] });
+  const length = new AdaptiveLength({ cost, lengths: deviceLengths(8) });
   const known: (readonly [number, number])[] = [];
   let [tokens, time, missed] = [0, 0, 0];
   while (tokens < 1000) {

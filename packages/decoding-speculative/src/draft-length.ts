@@ -46,6 +46,9 @@ export class AdaptiveLength {
   #accepted = 2;
   #tested = 3;
   readonly #shortestRest: number;
+  /** Rounds until something is looked for again, and how many that were after the last time that nothing was found. */
+  #pausing = 0;
+  #pause = 0;
   /** Rounds until the next try, and from that one to the one after it. */
   #resting: number;
   #rest: number;
@@ -59,6 +62,10 @@ export class AdaptiveLength {
 
   /** Tokens to propose now. */
   next(): number {
+    if (this.#pausing > 0) {
+      this.#pausing--;
+      return 0;
+    }
     const { length } = this;
     if (length > 0 || this.#lengths.length === 0) return length;
     if (--this.#resting > 0) return 0;
@@ -78,6 +85,7 @@ export class AdaptiveLength {
   /** Learns from a round in which so many tokens were proposed on the accepted path, and so many stayed. */
   learn(proposed: number, accepted: number): void {
     if (proposed === 0) return;
+    this.#pause = 0;
     // A rejected token ends the test; those behind it say nothing.
     const tested = Math.min(proposed, accepted + 1);
     const kept = memory ** tested;
@@ -86,5 +94,9 @@ export class AdaptiveLength {
     const longest = this.#shortestRest * 2 ** rests.doublings;
     this.#rest = accepted > 0 ? this.#shortestRest : Math.min(2 * this.#rest, longest);
     this.#resting = accepted > 0 ? 1 : this.#rest;
+  }
+  /** Nothing was found to propose, which was waited for: after each time in a row it is not looked for in twice as many rounds. */
+  missed(): void {
+    this.#pausing = this.#pause = Math.min(Math.max(1, 2 * this.#pause), this.#shortestRest);
   }
 }

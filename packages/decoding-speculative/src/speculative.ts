@@ -8,7 +8,7 @@ import { DeviceRounds } from './device-rounds.ts';
 import type { RoundsCall } from './rounds.ts';
 import { Rounds } from './rounds.ts';
 import type { DraftSource, OpenDraftSource } from './sources/draft-source.ts';
-import { deviceLengths, roundCost, verifyCost } from './verify-cost.ts';
+import { deviceLengths, roundCost, verifyCost } from './costs.ts';
 
 /** Settings of {@link speculative}. */
 export interface SpeculativeOptions {
@@ -153,7 +153,9 @@ async function roundsOnDevice(call: OpenRoundsCall): Promise<DeviceRounds> {
     sourceName: draft.name,
     vocabSize: model.spec.vocabSize,
     lengths: depths,
-    cost: adaptive ? { token: draft.cost(model) + verifyCost(model.device), round: roundCost } : undefined,
+    cost: adaptive
+      ? { token: draft.cost(model) + verifyCost(model.device), round: roundCost(model, source.chain !== undefined) }
+      : undefined,
     signal,
   });
 }

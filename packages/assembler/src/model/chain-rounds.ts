@@ -110,11 +110,12 @@ export class ChainRounds {
     this.#rows = uploaded(device, fromHost(Int32Array.from(standing), [rows.length, 3]));
     this.#ends = uploaded(device, tableOf(rows.map(({ history }) => history.endIds ?? [])));
     // As if a round had given the last token of each row.
-    const told = rows.flatMap((row) => [lastOf(row), 0, 0, 0, 0, 1]);
+    const places = this.#places;
+    const told = rows.flatMap((row) => [lastOf(row), ...new Array<number>(widthOfTold(places) - 2).fill(0), 1]);
     this.#past = [
       {
         n: 1,
-        told: uploaded(device, fromHost(Int32Array.from(told), [rows.length, widthOfTold(1)])),
+        told: uploaded(device, fromHost(Int32Array.from(told), [rows.length, widthOfTold(places)])),
         ids: rows.map((row) => [lastOf(row)]),
         done: Promise.resolve(),
       },
@@ -138,14 +139,15 @@ export class ChainRounds {
     if ('tokens' in proposal)
       proposal.tokens.forEach((row, b) => checkIds(row, this.#vocabSize, `chainRounds, row ${b}`));
     const depth = this.#depthFor(Math.max(0, ...depths));
-    const form = { depth, ends: this.#ends.shape[1]!, sampling };
+    const places = this.#places;
+    const form = { depth, ends: this.#ends.shape[1]!, places, sampling };
     const proposing = depth > 0 && 'depths' in proposal ? model : undefined;
     if (proposing) {
       // What the round before the last gave is read by the model; the last one hands over what it gives on the device.
       while (this.#past.length > 1) await this.#past[0]!.done;
       await proposing.catchUp(options);
     }
-    const held = await Promise.all([verifyProgram(programs, size, form), proposing?.hold(depth, this.#past.at(-1)!.n)]);
+    const held = await Promise.all([verifyProgram(programs, size, form), proposing?.hold(depth, places)]);
     try {
       this.#checkAlive();
       session.checkAlive();
@@ -180,7 +182,7 @@ export class ChainRounds {
   }
 
   /**
-   * Compiles rounds without a draft and with the longest, so that what cannot be is refused before anything is read.
+   * Compiles all rounds, so that what cannot be is refused before anything is read, and no text waits for it later.
    * @throws {@link UnsupportedOptionError} when there is no room to take so many back
    */
   async prepare(): Promise<void> {
@@ -192,10 +194,10 @@ export class ChainRounds {
         `chainRounds: ${longest + 1} entries that may be taken back, and the session has room for ${longestDraft} of them. Draft fewer.`,
         { facts: { entries: longest + 1, longest: longestDraft } },
       );
-    const ends = this.#ends.shape[1]!;
+    const [ends, places] = [this.#ends.shape[1]!, this.#places];
     const held = await Promise.all([
-      ...[...new Set([0, longest])].map((depth) => verifyProgram(programs, size, { depth, ends, sampling })),
-      ...(model && longest > 0 ? [model.hold(longest, 1), model.hold(longest, longest + 1)] : []),
+      ...[0, ...depths].map((depth) => verifyProgram(programs, size, { depth, ends, places, sampling })),
+      ...(model ? depths.map((depth) => model.hold(depth, places)) : []),
     ]);
     for (const each of held) each.release();
   }
@@ -211,6 +213,11 @@ export class ChainRounds {
   /** As {@link ChainRounds.dispose}, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  /** Places for what rounds tell of their entries. */
+  get #places(): number {
+    return (this.#call.depths.at(-1) ?? 0) + 1;
   }
 
   get #vocabSize(): number {
@@ -261,7 +268,7 @@ export class ChainRounds {
 
   #arrived(past: Past, data: ArrayLike<number>): readonly RoundOfRow[] {
     const { session, rows } = this.#call;
-    const { n } = past;
+    const n = this.#places;
     const made = rows.map((_, b): RoundOfRow => {
       const at = (index: number): number => data[b * widthOfTold(n) + index]!;
       const [drafted, accepted, kept] = [toldOfRound.drafted, toldOfRound.accepted, toldOfRound.kept].map((column) =>

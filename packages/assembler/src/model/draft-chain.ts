@@ -19,7 +19,7 @@ import {
 import type { Tensor } from '@tessera/tensor-core';
 import { joinEntries, joinLinks, linksOfCommit } from './draft-links.ts';
 import type { LanguageModelGraph, ModelParams, ModelState } from './language-model.ts';
-import { entriesOfRound, numberOf, standing, toldOfRound } from './round-rows.ts';
+import { numberOf, placesOfTold, standing, toldOfRound } from './round-rows.ts';
 
 /** A chain that a model proposes. */
 export interface DraftChainCall {
@@ -30,7 +30,7 @@ export interface DraftChainCall {
   readonly depth: number;
   /** Ids of the target, of which there may be fewer. */
   readonly vocabSize: number;
-  /** What the round before told, `[B, 3 n + 3]`, i32, see `toldOfRound`: the model reads what it gave. */
+  /** What the round before told, `[B, 3 N + 3]`, i32, see `toldOfRound`: the model reads what it gave. */
   readonly before: Tensor;
   /** Where rows stand, `[B, 3]`, i32. */
   readonly rows: Tensor;
@@ -56,7 +56,7 @@ export function draftChain(call: DraftChainCall): {
 } {
   const { graph, params, depth, before, rows, sampling } = call;
   const B = rows.shape[0]!;
-  const n = entriesOfRound(before.shape[1]!);
+  const n = placesOfTold(before.shape[1]!);
   const left = numberOf(rows, standing.left);
   const reads = greater(call.depths, -1);
   // The last token of a text is never a proposed one.

@@ -80,11 +80,11 @@ export class DraftsOfModel {
     if (rows.some((tokens) => tokens.length > 0)) await this.#call.session.read(rows, options);
   }
 
-  /** The program that proposes so many tokens after a round of so many entries. To be released after its run. */
-  hold(depth: number, before: number): Promise<HeldProgram> {
+  /** The program that proposes so many tokens after a round that told of so many places. To be released after its run. */
+  hold(depth: number, places: number): Promise<HeldProgram> {
     const { session, sampling, vocabSize } = this.#call;
     const instead = this.#instead?.shape[1] ?? 0;
-    return draftProgram(session.programs, session.size, { depth, before, vocabSize, sampling, instead });
+    return draftProgram(session.programs, session.size, { depth, places, vocabSize, sampling, instead });
   }
 
   /** Runs it. */

@@ -14,14 +14,16 @@ export interface VerifyForm {
   readonly depth: number;
   /** Tokens that end a row at most. */
   readonly ends: number;
+  /** Places for what is told of the entries of a round. */
+  readonly places: number;
   readonly sampling: DeviceSampling;
 }
 
 /** What differs between programs that propose. */
 export interface DraftChainForm {
   readonly depth: number;
-  /** Entries of the round before. */
-  readonly before: number;
+  /** Places for what the round before told of its entries. */
+  readonly places: number;
   /** Of the target. */
   readonly vocabSize: number;
   readonly sampling: DeviceSampling;
@@ -36,8 +38,8 @@ export interface DraftChainForm {
  */
 export function verifyProgram(programs: StepPrograms, size: SessionSize, form: VerifyForm): Promise<HeldProgram> {
   const { batch: B } = size;
-  const { depth, ends, sampling } = form;
-  return programs.hold(`verify ${depth} ${ends} ${keyOf(sampling)}`, size, ({ graph, params, first }) => {
+  const { depth, ends, places, sampling } = form;
+  return programs.hold(`verify ${depth} ${ends} ${places} ${keyOf(sampling)}`, size, ({ graph, params, first }) => {
     const { marks, settings } = samplerForm(B, sampling, graph.resolved.spec.vocabSize);
     const proposal = depth > 0 ? [ids(B, depth), ids(B)] : [];
     const types = [ids(B, 3), ids(B, ends), ...proposal, ...typesOf(marks), ...typesOf(settings), ...typesOf(first)];
@@ -51,6 +53,7 @@ export function verifyProgram(programs: StepPrograms, size: SessionSize, form: V
         ...(depth > 0 && { proposed: { tokens: take.one(), depths: take.one() } }),
         sampler: { marks: take.tree(marks), settings: take.tree(settings) },
         sampling,
+        places,
         state: take.tree(first),
       });
       return [made.result, made.rows, ...treeLeaves(made.marks), ...treeLeaves(made.state)];
@@ -68,18 +71,18 @@ export function verifyProgram(programs: StepPrograms, size: SessionSize, form: V
 }
 
 /**
- * The program of a model that proposes, see {@link draftChain}. Inputs: what the round before told `[B, 3 n + 3]`, rows `[B, 3]`, depths
+ * The program of a model that proposes, see {@link draftChain}. Inputs: what the round before told `[B, 3 N + 3]`, rows `[B, 3]`, depths
  * `[B]`, if they are given tokens that stand in `[B, N]`, the marks and settings of a sampler, the leaves of the state. Outputs:
  * tokens `[B, γ]`, depths `[B]`, the leaves of the state, which it takes over.
  */
 export function draftProgram(programs: StepPrograms, size: SessionSize, form: DraftChainForm): Promise<HeldProgram> {
   const { batch: B } = size;
-  const { depth, before, vocabSize, sampling, instead } = form;
-  const key = `propose ${depth} ${before} ${vocabSize} ${keyOf(sampling)} ${instead}`;
+  const { depth, places, vocabSize, sampling, instead } = form;
+  const key = `propose ${depth} ${places} ${vocabSize} ${keyOf(sampling)} ${instead}`;
   return programs.hold(key, size, ({ graph, params, first }) => {
     const { marks, settings } = samplerForm(B, sampling, vocabSize);
     const types = [
-      ids(B, widthOfTold(before)),
+      ids(B, widthOfTold(places)),
       ids(B, 3),
       ids(B),
       ...(instead > 0 ? [ids(B, instead)] : []),

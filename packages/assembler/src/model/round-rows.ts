@@ -8,22 +8,22 @@ import { reshape, slice } from '@tessera/tensor-core';
 export const standing = { last: 0, step: 1, left: 2 } as const;
 
 /**
- * What a round over n entries tells, `[B, 3 n + 3]`, i32: the n tokens chosen after its entries, their n statuses, what was proposed after
- * each of them, and these: how many tokens were proposed, how many of them were what was chosen, and how many of the chosen ones the
- * text got.
+ * What a round tells, `[B, 3 N + 3]`, i32: the tokens chosen after its entries, their statuses, what was proposed after each of them, N
+ * places for each, and these: how many tokens were proposed, how many of them were what was chosen, and how many of the chosen ones the
+ * text got. N is the same for all rounds of a text, so that what reads it does not depend on how long a round was.
  */
 export const toldOfRound = { drafted: 0, accepted: 1, kept: 2 } as const;
 
 /** Numbers of {@link toldOfRound} behind tokens and statuses. */
 const toldNumbers = 3;
 
-/** How many numbers a row a round over n entries tells. */
+/** How many numbers a row a round tells that has n places. */
 export function widthOfTold(n: number): number {
   return 3 * n + toldNumbers;
 }
 
-/** Entries of a round that tells so many numbers a row. */
-export function entriesOfRound(numbers: number): number {
+/** Places of a round that tells so many numbers a row. */
+export function placesOfTold(numbers: number): number {
   return (numbers - toldNumbers) / 3;
 }
 

@@ -40,15 +40,17 @@ export interface ChainCall {
   readonly ends: Tensor;
   readonly sampler: Pick<DeviceSampler, 'marks' | 'settings'>;
   readonly sampling: DeviceSampling;
+  /** Places for what the round tells of its entries, see `toldOfRound`; as many as there are entries at least. */
+  readonly places: number;
   readonly state: ModelState;
 }
 
 /**
  * Records a whole round over chains: the pass over the last token of each row and what is proposed after it, the choice after each, how
  * many proposed tokens are what was chosen, up to where a text ends, and the commit of those.
- * @returns what the round tells `[B, 3 n + 3]`, where rows stand now, and what goes on
+ * @returns what the round tells `[B, 3 N + 3]`, where rows stand now, and what goes on
  */
-export function verifyChain({ graph, params, rows, proposed, ends, sampler, sampling, state }: ChainCall): {
+export function verifyChain({ graph, params, rows, proposed, ends, sampler, sampling, places, state }: ChainCall): {
   readonly result: Tensor;
   readonly rows: Tensor;
   readonly marks: Tensor | undefined;
@@ -72,13 +74,14 @@ export function verifyChain({ graph, params, rows, proposed, ends, sampler, samp
   const stays = minimum(accepted, end);
   const given = where(rests, 0, add(stays, 1));
   const told = [maximum(sub(lengths, 1), 0), accepted, given].map((each) => expandDims(each, 1));
+  const padding = places > n ? [zeros([B, places - n], 'i32')] : [];
   const stands = [
     where(expandDims(rests, 1), last, gather(chosen.ids, expandDims(stays, 1), { batchDims: 1 })),
     expandDims(add(step, given), 1),
     expandDims(where(less(end, add(accepted, 1)), 0, sub(left, given)), 1),
   ];
   return {
-    result: concat([chosen.ids, chosen.statuses, after, ...told], 1),
+    result: concat([...[chosen.ids, chosen.statuses, after].flatMap((each) => [each, ...padding]), ...told], 1),
     rows: concat(stands, 1),
     // A row that rests has counted nothing.
     marks: chosen.marksAfter && where(expandDims(rests, 1), sampler.marks!, chosen.marksAfter(stays)),

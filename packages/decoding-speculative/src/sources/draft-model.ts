@@ -4,6 +4,7 @@ import type { SamplingOptions } from '@tessera/sampling';
 import { placeOf, processedDistribution } from '@tessera/sampling';
 import type { Draft } from '../acceptance/draft.ts';
 import { noDraft } from '../acceptance/draft.ts';
+import { stepBytes } from '../costs.ts';
 import { draftNumbers, testNumbers } from '../random-streams.ts';
 import type { DraftSource, DraftSourceCall, DraftedRow, OpenDraftSource } from './draft-source.ts';
 import { checkSameTokens } from './same-tokens.ts';
@@ -15,9 +16,6 @@ export interface DraftModelOptions {
   /** What it takes to propose one token, in steps of the target. @defaultValue estimated from the sizes of both */
   readonly cost?: number | undefined;
 }
-
-/** See {@link stepBytes}. */
-const layerBytes = 32 * 2 ** 20;
 
 /** Tokens that are read together with a draft rather than before it. */
 const fewUnread = 8;
@@ -151,14 +149,6 @@ class DraftModelAtWork implements OpenDraftSource {
     const { temperature } = this.#options;
     return temperature === undefined ? sampling : { ...sampling, temperature };
   }
-}
-
-/**
- * What a step costs, as bytes that it reads. On a GPU each layer waits for the one before it, which takes as long as reading some more: what
- * a large GPU reads in the time of the few dispatches of a layer.
- */
-function stepBytes({ memory, spec, device }: Model): number {
-  return memory.weightBytes + (device.onHost ? 0 : spec.layers.length * layerBytes);
 }
 
 function isGreedy({ temperature, topK, topP, minP, typicalP }: SamplingOptions): boolean {

@@ -1,0 +1,42 @@
+import type { Model } from '@tessera/assembler';
+import type { Device } from '@tessera/tensor-core';
+
+/** What a large GPU reads while the dispatches of a layer wait for each other: 45 µs a layer on an H100. */
+const layerBytes = 128 * 2 ** 20;
+/** What it reads until a token is on the host and what follows from it is back: 0.3 ms. */
+const hostBytes = 768 * 2 ** 20;
+
+/** What a step costs, as bytes that it reads. On a GPU each layer waits for the one before it, which takes as long as reading some more. */
+export function stepBytes({ memory, spec, device }: Model): number {
+  return memory.weightBytes + (device.onHost ? 0 : spec.layers.length * layerBytes);
+}
+
+/**
+ * What one more token takes in the pass that verifies, in steps: on the CPU it is arithmetic, on a GPU the weights are read anyway, and
+ * only arithmetic and activations come on top.
+ */
+export function verifyCost({ onHost }: Pick<Device, 'onHost'>): number {
+  return onHost ? 0.4 : 0.08;
+}
+
+/**
+ * What a round with a draft takes on a device beside its tokens, in steps: what is taken back, most of all by layers that are stepped again,
+ * and where the host proposes, that the device waits for it.
+ */
+export function roundCost(target: Model, onDevice: boolean): number {
+  const { layers } = target.graph.resolved;
+  const again = layers.filter(({ mixer }) => mixer && !mixer.part.decoding?.commit).length;
+  return 0.1 + (0.3 * again) / Math.max(1, layers.length) + (onDevice ? 0 : hostBytes / stepBytes(target));
+}
+
+/** Of as many entries products still go row by row, beside the weights that they read. */
+const fewEntries = 8;
+
+/**
+ * Lengths of drafts, ascending: few, since each is programs to compile; and with the token before them no longer than what a GPU takes
+ * at once, as long as nobody asks for more.
+ */
+export function deviceLengths(longest: number): number[] {
+  const few = [1, 3, fewEntries - 1].filter((length) => length < longest);
+  return longest <= fewEntries ? [...few, longest].filter((length) => length < fewEntries) : [...few, longest];
+}
