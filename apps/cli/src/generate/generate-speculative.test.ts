@@ -55,11 +55,15 @@ describe.each([
   });
 });
 
-test('the draft heads of the repository propose to the story model, whose text stays as it is', async () => {
+test.each([
+  ['heads', 'story-llama-heads', 'story-llama'],
+  ['draft', 'story-draft', 'story-llama'],
+  ['draft', 'story-draft', 'story-gated-delta-net'],
+])('%s=%s of the repository proposes to %s, whose text stays as it is', async (kind, drafts, name) => {
   const models = fileURLToPath(new URL('../../../models/', import.meta.url));
-  const argv = ['--model', join(models, 'story-llama'), '--prompt', 'Once there was', '--max-new-tokens', '80'];
+  const argv = ['--model', join(models, name), '--prompt', 'Once there was', '--max-new-tokens', '80'];
   const plain = await json(...argv);
-  const made = await json(...argv, '--speculative', `heads=${join(models, 'story-llama-heads')}`);
+  const made = await json(...argv, '--speculative', `${kind}=${join(models, drafts)}`);
   expect(made.newTokenIds).toEqual(plain.newTokenIds);
   expect(made.speculation!.accepted).toBeGreaterThan(0);
 });
