@@ -26,6 +26,8 @@ export interface LlamaSizes {
   readonly vocabSize: number;
   /** Positions that a sequence can have. */
   readonly maxPositions: number;
+  /** The output matrix is that of the embedding. @defaultValue false */
+  readonly tied?: boolean | undefined;
   /** Absent: attention in all layers. */
   readonly gatedDeltaNet?: HybridSizes;
 }
@@ -93,7 +95,7 @@ export function graphOf(shape: LlamaSizes, layers: number = shape.layers): Langu
 
 function specOf(shape: LlamaSizes, layers: number): ModelSpec {
   const norm = { type: '@tessera/norms:rms', config: { eps: 1e-5 } };
-  const { hidden, vocabSize, width, maxPositions } = shape;
+  const { hidden, vocabSize, width, maxPositions, tied = false } = shape;
   return {
     vocabSize,
     dModel: width,
@@ -105,7 +107,7 @@ function specOf(shape: LlamaSizes, layers: number): ModelSpec {
       feedForwardNorm: norm,
     })),
     finalNorm: norm,
-    head: {},
+    head: { tied },
   };
 }
 

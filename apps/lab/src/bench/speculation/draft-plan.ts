@@ -27,8 +27,11 @@ const lengthsOf = (scale: Scale): readonly Pick<DraftPlan, 'longest' | 'adaptive
 
 /** Rows of a target whose draft is right with given probabilities. */
 export function constructedPlans(scale: Scale): readonly DraftPlan[] {
-  return (scale === 'dry' ? [0.6] : [0.3, 0.6, 0.8]).flatMap((acceptance) =>
-    lengthsOf(scale).map((length): DraftPlan => ({ source: 'model', acceptance, ...length })),
+  // Never right: what remains is what it costs to ask.
+  return (scale === 'dry' ? [0.6] : [0, 0.3, 0.6, 0.8]).flatMap((acceptance) =>
+    lengthsOf(scale)
+      .filter(({ adaptive }) => adaptive || acceptance > 0)
+      .map((length): DraftPlan => ({ source: 'model', acceptance, ...length })),
   );
 }
 

@@ -12,15 +12,17 @@ export interface SpeculationShape {
   readonly tokens: number;
 }
 
+/** Wide rather than deep: each layer waits for the one before it, and a draft is nothing but steps. */
 const llama60: LlamaSizes = {
-  layers: 8,
-  width: 512,
-  heads: 8,
-  kvHeads: 8,
+  layers: 2,
+  width: 1024,
+  heads: 16,
+  kvHeads: 4,
   headDim: 64,
-  hidden: 1408,
+  hidden: 3584,
   vocabSize: 32_000,
   maxPositions: 4096,
+  tied: true,
 };
 
 /** Targets of random weights: attention everywhere, and in one layer of four. */
@@ -41,9 +43,9 @@ export function speculationShapes(scale: Scale): readonly SpeculationShape[] {
   }
   const call = { draft: llama60, prompt: 128, tokens: 256 };
   return [
-    { name: '1.1 B Llama, draft of 60 M', target, ...call },
+    { name: '1.1 B Llama, draft of 60 M in two layers', target, ...call },
     {
-      name: '1.1 B hybrid (three layers of Gated DeltaNet to one of attention), draft of 60 M',
+      name: '1.1 B hybrid (three layers of Gated DeltaNet to one of attention), draft of 60 M in two layers',
       target: { ...target, gatedDeltaNet: { attentionEvery: 4, heads: 8, headDim: 128 } },
       ...call,
     },
