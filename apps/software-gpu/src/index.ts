@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import type * as Dawn from 'webgpu';
+import { pollGently } from './poll-gently.ts';
 import { unpackSwiftShader } from './unpack-swiftshader.ts';
 
 export { takesAll } from './takes-all.ts';
@@ -13,6 +14,7 @@ const entries = new Map<string, Promise<GPU>>();
  * @param toggles - of Dawn, to switch on
  */
 export function softwareGpu(toggles: readonly string[] = []): Promise<GPU> {
+  if (entries.size === 0) pollGently();
   const key = toggles.join();
   let entry = entries.get(key);
   if (!entry) entries.set(key, (entry = open(toggles)));
