@@ -12,7 +12,7 @@ export { Model } from './model/model.ts';
 export type { ForwardResult, ModelParts, ModelText, Origin, ReloadOptions, Residence } from './model/model.ts';
 export { LanguageModelGraph } from './model/language-model.ts';
 export type { DraftedSteps, ModelParams, ModelState, StepBatch, TokenBatch } from './model/language-model.ts';
-export type { ChainRounds, ChainRow, Proposal, RoundOfRow, StartedRound } from './model/chain-rounds.ts';
+export type { ChainRounds, ChainRow, HiddenDraft, Proposal, RoundOfRow, StartedRound } from './model/chain-rounds.ts';
 export { Choices } from './model/choices.ts';
 export type { ChoicesCall } from './model/choices.ts';
 export { Session } from './model/session.ts';

@@ -8,7 +8,12 @@ const hostBytes = 768 * 2 ** 20;
 
 /** What a step costs, as bytes that it reads. On a GPU each layer waits for the one before it, which takes as long as reading some more. */
 export function stepBytes({ memory, spec, device }: Model): number {
-  return memory.weightBytes + (device.onHost ? 0 : spec.layers.length * layerBytes);
+  return memory.weightBytes + spec.layers.length * waitingBytes(device);
+}
+
+/** What a layer waits, as bytes that are read meanwhile. */
+export function waitingBytes({ onHost }: Pick<Device, 'onHost'>): number {
+  return onHost ? 0 : layerBytes;
 }
 
 /**

@@ -11,7 +11,7 @@ export interface DeviceRoundsCall {
   readonly chains: ChainRounds;
   /** One for each row of the rounds; their `generated` is added to. */
   readonly rows: readonly (SpeculativeRow & { readonly generated: number[] })[];
-  /** Proposes from the host, unless it has a model that does so on the device. */
+  /** Proposes from the host, unless it has something that does so on the device. */
   readonly source: OpenDraftSource;
   /** For messages. */
   readonly sourceName: string;
@@ -69,7 +69,7 @@ export class DeviceRounds {
       this.#accepted += Math.min(accepted, ids.length);
       this.#lengths[b]?.learn(proposed.length, accepted);
     });
-    if (source.chain) source.watch?.(made);
+    if (this.#there) source.watch?.(made);
     else
       await source.keep?.(
         made.map(({ ids, accepted }) => Array.from({ length: Math.min(accepted, ids.length) }, (_, node) => node)),
@@ -87,6 +87,12 @@ export class DeviceRounds {
     this.dispose();
   }
 
+  /** True where the device proposes by itself. */
+  get #there(): boolean {
+    const { chain, guess } = this.#call.source;
+    return chain !== undefined || guess !== undefined;
+  }
+
   /** True for a row to which a further round will give something, unless one that is under way ends it. */
   #goesOn(b: number): boolean {
     return !this.isDone(b) && this.#leftOf(b) > 0;
@@ -100,16 +106,16 @@ export class DeviceRounds {
 
   /** Starts a round; false: the host has to know what the one under way gives before it proposes. */
   async #start(): Promise<boolean> {
-    const { rows, chains, signal, source, lengths } = this.#call;
+    const { rows, chains, signal, lengths } = this.#call;
     signal?.throwIfAborted();
     const wanted = (this.#wanted ??= rows.map((_, b) =>
       this.#goesOn(b) ? (this.#lengths[b]?.next() ?? lengths.at(-1) ?? 0) : 0,
     ));
-    if (!source.chain && this.#underWay.length > 0 && wanted.some((depth) => depth > 0)) return false;
+    if (!this.#there && this.#underWay.length > 0 && wanted.some((depth) => depth > 0)) return false;
     this.#wanted = undefined;
     // One token comes without a draft.
     const depths = wanted.map((depth, b) => (this.#goesOn(b) ? Math.min(depth, this.#leftOf(b) - 1) : 0));
-    const proposal = source.chain ? { depths } : { tokens: await this.#proposed(depths) };
+    const proposal = this.#there ? { depths } : { tokens: await this.#proposed(depths) };
     signal?.throwIfAborted();
     this.#underWay.push(await chains.start(proposal satisfies Proposal, { signal }));
     return true;

@@ -10,6 +10,7 @@ export { DeviceRounds } from './device-rounds.ts';
 export type { DraftCost, DraftLengthCall } from './draft-length.ts';
 export { AdaptiveLength, bestDraftLength } from './draft-length.ts';
 export type { CandidateTree } from './heads/candidate-tree.ts';
+export { usualTree } from './heads/candidate-tree.ts';
 export { createMedusaHeads } from './heads/create-heads.ts';
 export type { TextRows } from './heads/head-accuracy.ts';
 export { headAccuracy } from './heads/head-accuracy.ts';

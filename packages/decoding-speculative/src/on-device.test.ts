@@ -3,7 +3,10 @@ import { softmaxAttention } from '@tessera/attention-softmax';
 import { sinkCache } from '@tessera/streaming-sinks';
 import { describe, expect, test } from 'vitest';
 import { BesideDevice } from './beside-device.test-support.ts';
+import { createMedusaHeads } from './heads/create-heads.ts';
+import { randomHeads } from './heads/heads.test-support.ts';
 import { draftModel } from './sources/draft-model.ts';
+import { medusaHeads } from './sources/medusa-heads.ts';
 import { promptLookup } from './sources/prompt-lookup.ts';
 import { speculative } from './speculative.ts';
 import { V, allKinds, assembler, modelOf, randomSource, stacks } from './stacks.test-support.ts';
@@ -31,7 +34,10 @@ describe.each([stacks[0]!, stacks[4]!, stacks[5]!])(
       await using smaller = await modelOf(stacks[0]![1], 4, { device });
       const wanted = { maxNewTokens: 24, ...given };
       const plain = await model.generate(prompt, wanted);
-      for (const draft of [promptLookup(), randomSource, draftModel(model), draftModel(smaller)])
+      using first = await createMedusaHeads(model);
+      using second = await randomHeads(model, { ownOutput: true });
+      const heads = [first, second].map((each) => medusaHeads(each));
+      for (const draft of [promptLookup(), randomSource, draftModel(model), draftModel(smaller), ...heads])
         for (const adaptive of [true, false]) {
           const made = await model.generate(prompt, {
             ...wanted,
@@ -77,6 +83,23 @@ test('with a model that drafts there a round is its run and that of the target, 
   };
   const [few, many] = [await counted(10), await counted(40)];
   expect(many.rounds).toBeGreaterThan(few.rounds);
+  expect(many.runs - few.runs).toBe(2 * (many.rounds - few.rounds));
+  expect(many.reads - few.reads).toBe(many.rounds - few.rounds);
+});
+
+test('with heads a round is their run and that of the target, and one reading; the first one is without', async () => {
+  const device = new BesideDevice();
+  await using model = await modelOf(stacks[5]![1], 3, { device });
+  using heads = await randomHeads(model);
+  const decoder = speculative({ draft: medusaHeads(heads), adaptive: false });
+  const counted = async (maxNewTokens: number): Promise<Record<'runs' | 'reads' | 'rounds' | 'drafted', number>> => {
+    const before = { runs: device.runs, reads: device.reads };
+    const { speculation } = await model.generate(prompt, { maxNewTokens, decoder });
+    const { rounds, drafted } = speculation!;
+    return { runs: device.runs - before.runs, reads: device.reads - before.reads, rounds, drafted };
+  };
+  const [few, many] = [await counted(10), await counted(40)];
+  expect(few.drafted).toBeGreaterThan(0);
   expect(many.runs - few.runs).toBe(2 * (many.rounds - few.rounds));
   expect(many.reads - few.reads).toBe(many.rounds - few.rounds);
 });

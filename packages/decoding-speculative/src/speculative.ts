@@ -57,7 +57,7 @@ export function speculative({
       const there =
         !model.device.onHost &&
         !draft.trees &&
-        !draft.hidden &&
+        (!draft.hidden || draft.hidden === 'device') &&
         accept === acceptDraft &&
         logprobs === undefined &&
         deviceSamplingOf(sampling) !== undefined;
@@ -116,7 +116,8 @@ async function roundsOnHost({
   ...call
 }: OpenRoundsCall & Pick<RoundsCall, 'accept'>): Promise<Rounds> {
   const nodes = Math.min(longest, draft.nodes ?? longest);
-  await call.session.prepareDraft(nodes + 1, draft.trees, draft.hidden);
+  const hidden = draft.hidden !== undefined && draft.hidden !== false;
+  await call.session.prepareDraft(nodes + 1, draft.trees, hidden);
   const deepest = Math.min(longest, draft.depth ?? longest);
   // Where drafts are trees, each token of depth takes several nodes.
   const width = Math.min(longest, draft.nodes ?? deepest) / deepest;
@@ -127,7 +128,7 @@ async function roundsOnHost({
     sourceName: draft.name,
     longest: deepest,
     nodes: longest,
-    hidden: draft.hidden,
+    hidden,
     cost: adaptive ? draft.cost(model) + verified : undefined,
   });
 }
@@ -138,7 +139,7 @@ async function roundsOnDevice(call: OpenRoundsCall): Promise<DeviceRounds> {
   const depths = adaptive ? deviceLengths(deepest) : [deepest];
   const chains = session.chainRounds(
     rows.map((row) => ({ history: row, options: row.sampling, limit: row.limit })),
-    { depths, draft: source.chain },
+    { depths, draft: source.chain, guess: source.guess },
   );
   try {
     await chains.prepare();
@@ -154,7 +155,10 @@ async function roundsOnDevice(call: OpenRoundsCall): Promise<DeviceRounds> {
     vocabSize: model.spec.vocabSize,
     lengths: depths,
     cost: adaptive
-      ? { token: draft.cost(model) + verifyCost(model.device), round: roundCost(model, source.chain !== undefined) }
+      ? {
+          token: draft.cost(model) + verifyCost(model.device),
+          round: roundCost(model, (source.chain ?? source.guess) !== undefined),
+        }
       : undefined,
     signal,
   });

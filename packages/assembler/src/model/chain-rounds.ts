@@ -1,6 +1,6 @@
 import type { DeviceSampler, DeviceSampling, SamplerRow } from '@tessera/sampling';
 import { chosenIds, deviceSampler } from '@tessera/sampling';
-import type { Tensor } from '@tessera/tensor-core';
+import type { Program, Tensor } from '@tessera/tensor-core';
 import {
   ContextOverflowError,
   FeatureUnavailableError,
@@ -15,6 +15,7 @@ import { tableOf, uploaded } from './drafts-of-model.ts';
 import type { DraftsOfModel } from './drafts-of-model.ts';
 import type { HeldProgram } from './program-cache.ts';
 import { verifyProgram } from './round-programs.ts';
+import type { VerifyForm } from './round-programs.ts';
 import { toldOfRound, widthOfTold } from './round-rows.ts';
 import type { FeedOptions, SessionState } from './session-state.ts';
 
@@ -22,6 +23,14 @@ import type { FeedOptions, SessionState } from './session-state.ts';
 export interface ChainRow extends SamplerRow {
   /** Tokens that are generated at most, those of the history among them. */
   readonly limit: number;
+}
+
+/** Proposes on the device of the target from what its output matrix read before it chose the last token of each row. */
+export interface HiddenDraft {
+  /** Tokens of its longest draft. */
+  readonly depth: number;
+  /** The program of so many tokens: from what was read `[B, D]`, f32, to tokens `[B, γ]`, i32. It stays the caller's. */
+  program(depth: number): Promise<Program>;
 }
 
 /** What {@link ChainRounds} are made of. */
@@ -33,9 +42,11 @@ export interface ChainRoundsCall {
   readonly depths: readonly number[];
   /** Proposes on the same device. Absent: the host brings what is proposed. */
   readonly model?: DraftsOfModel | undefined;
+  /** Proposes there, too, without having read anything. */
+  readonly guess?: HiddenDraft | undefined;
 }
 
-/** What is proposed in a round: tokens of the host, or how many a model on the device proposes to each row. */
+/** What is proposed in a round: tokens of the host, or how many are proposed to each row on the device. */
 export type Proposal = { readonly tokens: readonly (readonly number[])[] } | { readonly depths: readonly number[] };
 
 /** What a round gave to a row. */
@@ -77,6 +88,8 @@ export class ChainRounds {
   readonly #ends: Tensor;
   #rows: Tensor;
   #marks: Tensor | undefined;
+  /** What the output matrix read before the last token of each row, `[B, D]`, once there was a round. */
+  #hidden: Tensor | undefined;
   /** Tokens of each text, and of those generated ones, as far as the host knows. */
   readonly #lengths: number[];
   readonly #steps: number[];
@@ -122,8 +135,10 @@ export class ChainRounds {
     ];
   }
 
-  /** How many tokens the model may propose to a row in the next round; below 1: none. */
+  /** How many tokens may be proposed on the device to a row in the next round; below 1: none. */
   roomOf(row: number): number {
+    const { guess } = this.#call;
+    if (guess) return this.#hidden ? guess.depth : 0;
     return this.#call.model?.roomOf(row, this.#mostTokens(row)) ?? 0;
   }
 
@@ -132,7 +147,7 @@ export class ChainRounds {
    * @throws {@link ShapeError} for a proposed id outside the vocabulary
    */
   async start(proposal: Proposal, options: FeedOptions = {}): Promise<StartedRound> {
-    const { session, rows, sampling, model } = this.#call;
+    const { session, rows, model, guess } = this.#call;
     const { programs, size } = session;
     this.#checkAlive();
     const depths = 'tokens' in proposal ? proposal.tokens.map(({ length }) => length) : this.#possible(proposal.depths);
@@ -140,15 +155,19 @@ export class ChainRounds {
       proposal.tokens.forEach((row, b) => checkIds(row, this.#vocabSize, `chainRounds, row ${b}`));
     const depth = this.#depthFor(Math.max(0, ...depths));
     const places = this.#places;
-    const form = { depth, ends: this.#ends.shape[1]!, places, sampling };
-    const proposing = depth > 0 && 'depths' in proposal ? model : undefined;
+    const there = depth > 0 && 'depths' in proposal;
+    const proposing = there ? model : undefined;
     if (proposing) {
       // What the round before the last gave is read by the model; the last one hands over what it gives on the device.
       while (this.#past.length > 1) await this.#past[0]!.done;
       await proposing.catchUp(options);
     }
-    const held = await Promise.all([verifyProgram(programs, size, form), proposing?.hold(depth, places)]);
+    const held = await Promise.all([
+      verifyProgram(programs, size, this.#formOf(depth)),
+      proposing?.hold(depth, places),
+    ]);
     try {
+      const guessing = there ? await guess?.program(depth) : undefined;
       this.#checkAlive();
       session.checkAlive();
       // From here on in one turn, so that all of it is one submit.
@@ -159,7 +178,9 @@ export class ChainRounds {
         counts &&
         ('tokens' in proposal
           ? { tokens: tableOf(proposal.tokens, depth), depths: counts }
-          : model!.run(held[1]!, { before: before.told!, rows: this.#rows, depths: counts, marks: this.#marks }));
+          : guessing
+            ? { tokens: guessing.run([this.#hidden!])[0]!, depths: counts }
+            : model!.run(held[1]!, { before: before.told!, rows: this.#rows, depths: counts, marks: this.#marks }));
       this.#handOver(before, proposing ? depths.map((count) => count >= 0) : rows.map(() => false));
       const outputs = held[0].program.run([
         this.#rows,
@@ -169,13 +190,14 @@ export class ChainRounds {
         ...treeLeaves(this.#settings),
         ...session.leaves,
       ]);
-      disposeTree([counts, proposed, before.told]);
+      disposeTree([counts, proposed, before.told, this.#hidden]);
       before.told = undefined;
-      const marked = this.#marks ? 1 : 0;
-      this.#rows = outputs[1]!;
-      this.#marks = marked ? outputs[2] : undefined;
-      session.leaves = outputs.slice(2 + marked);
-      return this.#reading(outputs[0]!, depth + 1);
+      const [told, standing, ...rest] = outputs;
+      this.#rows = standing!;
+      if (guess) this.#hidden = rest.shift();
+      if (this.#marks) this.#marks = rest.shift();
+      session.leaves = rest;
+      return this.#reading(told!, depth + 1);
     } finally {
       held.forEach((each: HeldProgram | undefined) => each?.release());
     }
@@ -186,7 +208,7 @@ export class ChainRounds {
    * @throws {@link UnsupportedOptionError} when there is no room to take so many back
    */
   async prepare(): Promise<void> {
-    const { session, sampling, depths, model } = this.#call;
+    const { session, depths, model, guess } = this.#call;
     const { programs, size, longestDraft } = session;
     const longest = depths.at(-1) ?? 0;
     if (longest + 1 > longestDraft)
@@ -194,11 +216,11 @@ export class ChainRounds {
         `chainRounds: ${longest + 1} entries that may be taken back, and the session has room for ${longestDraft} of them. Draft fewer.`,
         { facts: { entries: longest + 1, longest: longestDraft } },
       );
-    const [ends, places] = [this.#ends.shape[1]!, this.#places];
     const held = await Promise.all([
-      ...[0, ...depths].map((depth) => verifyProgram(programs, size, { depth, ends, places, sampling })),
-      ...(model ? depths.map((depth) => model.hold(depth, places)) : []),
+      ...[0, ...depths].map((depth) => verifyProgram(programs, size, this.#formOf(depth))),
+      ...(model ? depths.map((depth) => model.hold(depth, this.#places)) : []),
     ]);
+    await Promise.all(guess ? depths.map((depth) => guess.program(depth)) : []);
     for (const each of held) each.release();
   }
 
@@ -206,7 +228,14 @@ export class ChainRounds {
   dispose(): void {
     if (this.#freed) return;
     this.#freed = true;
-    disposeTree([this.#rows, this.#marks, this.#settings, this.#ends, ...this.#past.map(({ told }) => told)]);
+    disposeTree([
+      this.#rows,
+      this.#marks,
+      this.#hidden,
+      this.#settings,
+      this.#ends,
+      ...this.#past.map(({ told }) => told),
+    ]);
     this.#call.model?.dispose();
   }
 
@@ -218,6 +247,11 @@ export class ChainRounds {
   /** Places for what rounds tell of their entries. */
   get #places(): number {
     return (this.#call.depths.at(-1) ?? 0) + 1;
+  }
+
+  #formOf(depth: number): VerifyForm {
+    const { sampling, guess } = this.#call;
+    return { depth, ends: this.#ends.shape[1]!, places: this.#places, hidden: guess !== undefined, sampling };
   }
 
   get #vocabSize(): number {

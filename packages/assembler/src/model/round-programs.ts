@@ -16,6 +16,8 @@ export interface VerifyForm {
   readonly ends: number;
   /** Places for what is told of the entries of a round. */
   readonly places: number;
+  /** True: it gives what the output matrix read last. */
+  readonly hidden: boolean;
   readonly sampling: DeviceSampling;
 }
 
@@ -34,40 +36,51 @@ export interface DraftChainForm {
 /**
  * The program of a round, see {@link verifyChain}. Inputs: rows `[B, 3]`, ends `[B, E]`; with a draft its tokens `[B, γ]` and depths
  * `[B]`; the marks and settings of a sampler, as far as there are any; the leaves of the state. Outputs: what the round tells, rows,
- * the marks if choices are adjusted, the leaves of the state. It takes over rows, marks and state.
+ * what the output matrix read last if that is asked for, the marks if choices are adjusted, the leaves of the state. It takes over rows, marks and state.
  */
 export function verifyProgram(programs: StepPrograms, size: SessionSize, form: VerifyForm): Promise<HeldProgram> {
   const { batch: B } = size;
-  const { depth, ends, places, sampling } = form;
-  return programs.hold(`verify ${depth} ${ends} ${places} ${keyOf(sampling)}`, size, ({ graph, params, first }) => {
-    const { marks, settings } = samplerForm(B, sampling, graph.resolved.spec.vocabSize);
-    const proposal = depth > 0 ? [ids(B, depth), ids(B)] : [];
-    const types = [ids(B, 3), ids(B, ends), ...proposal, ...typesOf(marks), ...typesOf(settings), ...typesOf(first)];
-    const traced = trace((...inputs) => {
-      const take = takerOf(inputs);
-      const made = verifyChain({
-        graph,
-        params,
-        rows: take.one(),
-        ends: take.one(),
-        ...(depth > 0 && { proposed: { tokens: take.one(), depths: take.one() } }),
-        sampler: { marks: take.tree(marks), settings: take.tree(settings) },
-        sampling,
-        places,
-        state: take.tree(first),
-      });
-      return [made.result, made.rows, ...treeLeaves(made.marks), ...treeLeaves(made.state)];
-    }, types);
-    const givenMarks = 2 + proposal.length;
-    return {
-      graph: traced,
-      donate: [
-        0,
-        ...treeLeaves(marks).map((_, index) => givenMarks + index),
-        ...lastOf(types, treeLeaves(first).length),
-      ],
-    };
-  });
+  const { depth, ends, places, hidden, sampling } = form;
+  return programs.hold(
+    `verify ${depth} ${ends} ${places} ${hidden} ${keyOf(sampling)}`,
+    size,
+    ({ graph, params, first }) => {
+      const { marks, settings } = samplerForm(B, sampling, graph.resolved.spec.vocabSize);
+      const proposal = depth > 0 ? [ids(B, depth), ids(B)] : [];
+      const types = [ids(B, 3), ids(B, ends), ...proposal, ...typesOf(marks), ...typesOf(settings), ...typesOf(first)];
+      const traced = trace((...inputs) => {
+        const take = takerOf(inputs);
+        const made = verifyChain({
+          graph,
+          params,
+          rows: take.one(),
+          ends: take.one(),
+          ...(depth > 0 && { proposed: { tokens: take.one(), depths: take.one() } }),
+          sampler: { marks: take.tree(marks), settings: take.tree(settings) },
+          sampling,
+          places,
+          hidden,
+          state: take.tree(first),
+        });
+        return [
+          made.result,
+          made.rows,
+          ...treeLeaves(made.hidden),
+          ...treeLeaves(made.marks),
+          ...treeLeaves(made.state),
+        ];
+      }, types);
+      const givenMarks = 2 + proposal.length;
+      return {
+        graph: traced,
+        donate: [
+          0,
+          ...treeLeaves(marks).map((_, index) => givenMarks + index),
+          ...lastOf(types, treeLeaves(first).length),
+        ],
+      };
+    },
+  );
 }
 
 /**

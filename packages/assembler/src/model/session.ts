@@ -3,7 +3,7 @@ import { deviceSampler, deviceSamplingOf } from '@tessera/sampling';
 import type { Device, HostArray, Tensor } from '@tessera/tensor-core';
 import { FeatureUnavailableError, disposeTree, fillTree, mapTree, treeLeaves } from '@tessera/tensor-core';
 import { ChainRounds } from './chain-rounds.ts';
-import type { ChainRow } from './chain-rounds.ts';
+import type { ChainRow, HiddenDraft } from './chain-rounds.ts';
 import { Choices } from './choices.ts';
 import { DraftsOfModel } from './drafts-of-model.ts';
 import { OpenDraft, draftInputs, draftLength } from './open-draft.ts';
@@ -14,10 +14,12 @@ import type { SessionSize, StepPrograms } from './step-programs.ts';
 
 /** How {@link Session.chainRounds} go. */
 export interface ChainRoundsOptions {
-  /** How many tokens a draft may have, ascending: each is a program to compile when it is needed, and a draft takes the first that holds it. */
+  /** How many tokens a draft may have, ascending: each is a program to compile, and a draft takes the first that holds it. */
   readonly depths: readonly number[];
   /** Proposes on the same device; absent: the caller proposes. */
   readonly draft?: ChainDraft | undefined;
+  /** Proposes there from what the output matrix read, in place of a model. */
+  readonly guess?: HiddenDraft | undefined;
 }
 
 /** A model that proposes on the device of its target. */
@@ -230,7 +232,7 @@ export class Session {
    * @throws {@link UnsupportedOptionError} when an option names an id outside the vocabulary
    * @throws {@link ContextOverflowError} when the rows do not fit
    */
-  chainRounds(rows: readonly ChainRow[], { depths, draft }: ChainRoundsOptions): ChainRounds {
+  chainRounds(rows: readonly ChainRow[], { depths, draft, guess }: ChainRoundsOptions): ChainRounds {
     const state = this.#state;
     state.checkCount(rows.length, 'chainRounds');
     state.checkNoDraft();
@@ -258,6 +260,7 @@ export class Session {
       sampling: samplingOf(rows, 'chainRounds'),
       depths,
       model: draft && drafting(draft),
+      guess,
     });
   }
 

@@ -42,6 +42,8 @@ export interface ChainCall {
   readonly sampling: DeviceSampling;
   /** Places for what the round tells of its entries, see `toldOfRound`; as many as there are entries at least. */
   readonly places: number;
+  /** True: what the output matrix read before it chose the last token of each row is given, too. @defaultValue false */
+  readonly hidden?: boolean | undefined;
   readonly state: ModelState;
 }
 
@@ -50,12 +52,15 @@ export interface ChainCall {
  * many proposed tokens are what was chosen, up to where a text ends, and the commit of those.
  * @returns what the round tells `[B, 3 N + 3]`, where rows stand now, and what goes on
  */
-export function verifyChain({ graph, params, rows, proposed, ends, sampler, sampling, places, state }: ChainCall): {
+export function verifyChain(call: ChainCall): {
   readonly result: Tensor;
   readonly rows: Tensor;
+  /** `[B, D]` */
+  readonly hidden: Tensor | undefined;
   readonly marks: Tensor | undefined;
   readonly state: ModelState;
 } {
+  const { graph, params, rows, proposed, ends, sampler, sampling, places, state } = call;
   const B = rows.shape[0]!;
   const last = slice(rows, 1, standing.last, standing.last + 1);
   const [step, left] = [numberOf(rows, standing.step), numberOf(rows, standing.left)];
@@ -83,6 +88,7 @@ export function verifyChain({ graph, params, rows, proposed, ends, sampler, samp
   return {
     result: concat([...[chosen.ids, chosen.statuses, after].flatMap((each) => [each, ...padding]), ...told], 1),
     rows: concat(stands, 1),
+    hidden: call.hidden ? atPlace(made.hidden, stays) : undefined,
     // A row that rests has counted nothing.
     marks: chosen.marksAfter && where(expandDims(rests, 1), sampler.marks!, chosen.marksAfter(stays)),
     // Without a draft there is nothing to take back.
@@ -98,6 +104,12 @@ export function verifyChain({ graph, params, rows, proposed, ends, sampler, samp
         })
       : made.state,
   };
+}
+
+/** Of `[B, n, D]` what stands at a place of each row, `[B, D]`. */
+function atPlace(entries: Tensor, place: Tensor): Tensor {
+  const [B, , D] = entries.shape as [number, number, number];
+  return reshape(gather(entries, expandDims(place, 1), { batchDims: 1 }), [B, D]);
 }
 
 /** How many proposed tokens are what was chosen after the entry before them, each one before them being so, too: `[B]`. */

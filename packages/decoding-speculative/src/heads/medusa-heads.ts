@@ -1,10 +1,11 @@
 import type { Model, ModelParams, SaveOptions } from '@tessera/assembler';
 import type { FileSink } from '@tessera/checkpoints';
 import { directorySink } from '@tessera/checkpoints';
-import type { Program } from '@tessera/tensor-core';
+import type { Program, Tensor } from '@tessera/tensor-core';
 import {
   FeatureUnavailableError,
   ShapeError,
+  argmax,
   disposeTree,
   sameShape,
   showShape,
@@ -92,21 +93,15 @@ export class MedusaHeads {
    * caller's to dispose.
    */
   compile(batch: number): Promise<Program> {
-    this.#checkAlive();
-    const { model, config, tensors } = this.#parts;
-    const { graph, params, device } = model;
-    const graphOf = trace(
-      (h) => [
-        stack(
-          Array.from({ length: config.heads }, (_, head) =>
-            graph.output(outputParams(graph, params, tensors, head), headHidden(tensors, config, head, h!)),
-          ),
-          1,
-        ),
-      ],
-      [{ shape: [batch, model.spec.dModel], dtype: 'f32' }],
-    );
-    return device.compile(graphOf);
+    return this.#compile(batch, this.config.heads, (logits) => logits);
+  }
+
+  /**
+   * The program that guesses the likeliest token of each of the first `depth` heads: from what the output matrix read last of each row
+   * `[B, D]` to `[B, depth]`, i32. The caller's to dispose.
+   */
+  compileChain(batch: number, depth: number): Promise<Program> {
+    return this.#compile(batch, depth, (logits) => argmax(logits, { axis: 2 }));
   }
 
   /**
@@ -148,6 +143,27 @@ export class MedusaHeads {
   /** As {@link MedusaHeads.dispose}, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  /** A program over the logits of the first heads, `[B, heads, V]`. */
+  #compile(batch: number, heads: number, result: (logits: Tensor) => Tensor): Promise<Program> {
+    this.#checkAlive();
+    const { model, config, tensors } = this.#parts;
+    const { graph, params, device } = model;
+    const logitsOf = (head: number, h: Tensor): Tensor =>
+      graph.output(outputParams(graph, params, tensors, head), headHidden(tensors, config, head, h));
+    const graphOf = trace(
+      (h) => [
+        result(
+          stack(
+            Array.from({ length: heads }, (_, head) => logitsOf(head, h!)),
+            1,
+          ),
+        ),
+      ],
+      [{ shape: [batch, model.spec.dModel], dtype: 'f32' }],
+    );
+    return device.compile(graphOf);
   }
 
   #checkAlive(): void {

@@ -1,4 +1,4 @@
-import type { ChainDraft, Model, RoundOfRow } from '@tessera/assembler';
+import type { ChainDraft, HiddenDraft, Model, RoundOfRow } from '@tessera/assembler';
 import type { SamplingOptions } from '@tessera/sampling';
 import type { Draft } from '../acceptance/draft.ts';
 
@@ -33,8 +33,11 @@ export interface DraftSource {
   readonly name: string;
   /** True: drafts may be trees. @defaultValue false */
   readonly trees?: boolean | undefined;
-  /** True: it is told what the target's output matrix read last. Rounds are decided on the host then. @defaultValue false */
-  readonly hidden?: boolean | undefined;
+  /**
+   * True: it is told what the target's output matrix read last. Rounds are decided on the host then, unless what it opens for a coupled call
+   * proposes by itself: `'device'`. @defaultValue false
+   */
+  readonly hidden?: boolean | 'device' | undefined;
   /** Tokens of its deepest draft on the way down. @defaultValue as many as may be */
   readonly depth?: number | undefined;
   /** Tokens of its largest draft, more than deep where it is a tree. @defaultValue as many as it is deep */
@@ -64,7 +67,9 @@ export interface OpenDraftSource {
    * Neither `propose` nor `keep` is called in this case. Only if the call is coupled.
    */
   readonly chain?: ChainDraft | undefined;
-  /** Told after each round in which {@link OpenDraftSource.chain} was there to propose, the rows having grown, what became of each row. */
+  /** As {@link OpenDraftSource.chain}, of a source that needs what the target's output matrix read last and nothing else. */
+  readonly guess?: HiddenDraft | undefined;
+  /** Told after each round in which {@link OpenDraftSource.chain} or {@link OpenDraftSource.guess} was there to propose, the rows having grown, what became of each row. */
   watch?(rows: readonly RoundOfRow[]): void;
   /** Frees what it holds. */
   [Symbol.dispose]?(): void;

@@ -1,6 +1,7 @@
 import type { GenerateOptions, Model } from '@tessera/assembler';
 import { afterAll, describe, expect, test } from 'vitest';
 import { acceptDraft } from '../acceptance/accept-draft.ts';
+import { BesideDevice } from '../beside-device.test-support.ts';
 import { createMedusaHeads } from '../heads/create-heads.ts';
 import type { MedusaHeads } from '../heads/medusa-heads.ts';
 import { randomHeads, train } from '../heads/heads.test-support.ts';
@@ -59,6 +60,21 @@ async function headsThatKnow(model: Model, text: readonly number[]): Promise<Med
 
 describe('heads that have learned a text', () => {
   const target = hold(modelOf(stacks[5]![1]));
+
+  test('so they do where a device proposes and verifies by itself', async () => {
+    const model = await hold(modelOf(stacks[5]![1], 3, { device: new BesideDevice() }));
+    const options = { maxNewTokens: 40 };
+    const plain = await model.generate(prompt, options);
+    using heads = await headsThatKnow(model, plain.tokenIds);
+    const decoder = speculative({ draft: medusaHeads(heads), adaptive: false });
+    const held = model.device.allocatedBytes;
+    const { newTokenIds, speculation } = await model.generate(prompt, { ...options, decoder });
+    expect(newTokenIds).toEqual(plain.newTokenIds);
+    // Of the round that is under way when the text ends nothing is kept.
+    expect(speculation!.rounds).toBeLessThanOrEqual(13);
+    expect(speculation!.rounds + speculation!.accepted).toBe(40);
+    expect(model.device.allocatedBytes).toBe(held);
+  });
 
   test.each(forms)('give three tokens a round beside the one that is certain: %s', async (_, form) => {
     const model = await target;

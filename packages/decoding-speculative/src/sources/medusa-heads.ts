@@ -1,10 +1,12 @@
+import type { HiddenDraft } from '@tessera/assembler';
 import type { Program } from '@tessera/tensor-core';
 import { FeatureUnavailableError, UnsupportedOptionError, fromHost } from '@tessera/tensor-core';
 import type { Draft } from '../acceptance/draft.ts';
 import { noDraft } from '../acceptance/draft.ts';
 import type { CandidateNodes, CandidateTree } from '../heads/candidate-tree.ts';
-import { candidateChain, candidateNodes, likeliest, usualTree } from '../heads/candidate-tree.ts';
+import { candidateChain, candidateNodes, likeliest } from '../heads/candidate-tree.ts';
 import type { MedusaHeads } from '../heads/medusa-heads.ts';
+import { stepBytes, waitingBytes } from '../costs.ts';
 import type { DraftSource, OpenDraftSource } from './draft-source.ts';
 
 /** Settings of {@link medusaHeads}. */
@@ -12,13 +14,11 @@ export interface MedusaHeadsSourceOptions {
   /**
    * Which of the heads' likeliest tokens are proposed, as ranks, the best path first: `[[0], [0, 0], [1]]`; `'chain'`: the likeliest
    * of each. Of a tree as many nodes are read as the longest draft has tokens.
-   * @defaultValue on a GPU, where a pass over more tokens costs little, a tree for heads of usual accuracy; on the CPU a chain
+   * With a tree the host decides what stays; beside it a device proposes and verifies chains by itself, one round ahead.
+   * @defaultValue 'chain'
    */
   readonly tree?: CandidateTree | 'chain' | undefined;
 }
-
-/** Nodes of the usual tree: as many as anybody reads at once. */
-const mostNodes = 32;
 
 /**
  * Heads of the target itself, which guess from its last hidden state: nothing more is read of the text, and there is no second model. A
@@ -29,21 +29,22 @@ const mostNodes = 32;
 export function medusaHeads(heads: MedusaHeads, { tree }: MedusaHeadsSourceOptions = {}): DraftSource {
   const { config, model } = heads;
   const { vocabSize } = config.model;
-  const wanted = tree ?? (model.device.onHost ? 'chain' : usualTree(config.heads, mostNodes));
+  const wanted = tree ?? 'chain';
   const paths = wanted === 'chain' ? candidateChain(config.heads) : wanted;
   const nodes = candidateNodes(paths, config.heads, vocabSize);
   return {
     name: 'heads',
     trees: wanted !== 'chain',
-    hidden: true,
+    hidden: wanted === 'chain' ? 'device' : true,
     depth: Math.max(...paths.map((path) => path.length)),
     nodes: paths.length,
     cost: () => costOf(heads),
-    async open({ target, rows }) {
+    async open({ target, rows, coupled = false }) {
       if (target !== model)
         throw new UnsupportedOptionError(
           'medusaHeads: the heads belong to another model than the one that decodes. Load them onto this one.',
         );
+      if (coupled && wanted === 'chain') return new HeadsOnDevice(heads, rows.length);
       return new HeadsAtWork(heads, await heads.compile(rows.length), rows.length, {
         ...nodes,
         parents: wanted === 'chain' ? undefined : nodes.parents,
@@ -52,11 +53,44 @@ export function medusaHeads(heads: MedusaHeads, { tree }: MedusaHeadsSourceOptio
   };
 }
 
-/** What a token of a draft takes, in steps of the target: the part of its numbers that a head reads. */
+/** What a token of a draft takes, in steps of the target. */
 function costOf({ config, model, parameters }: MedusaHeads): number {
   const { dModel, vocabSize } = model.spec;
   const output = config.ownOutput ? 0 : vocabSize * dModel;
-  return (parameters / config.heads + output) / model.memory.parameters;
+  const read = (parameters / config.heads + output) / model.memory.parameters;
+  // All heads together wait about as long as a layer.
+  const { device, memory } = model;
+  return (read * memory.weightBytes + waitingBytes(device) / config.heads) / stepBytes(model);
+}
+
+/** Where the device proposes by itself: it compiles what for, and is asked nothing. */
+class HeadsOnDevice implements OpenDraftSource {
+  readonly guess: HiddenDraft;
+  readonly #programs = new Map<number, Promise<Program>>();
+
+  constructor(heads: MedusaHeads, rows: number) {
+    this.guess = {
+      depth: heads.config.heads,
+      program: (depth) => {
+        const made = this.#programs.get(depth) ?? heads.compileChain(rows, depth);
+        this.#programs.set(depth, made);
+        return made;
+      },
+    };
+  }
+
+  propose(): Promise<readonly Draft[]> {
+    return Promise.reject(new FeatureUnavailableError('medusaHeads: the device proposes. Run rounds of the device.'));
+  }
+
+  [Symbol.dispose](): void {
+    for (const program of this.#programs.values())
+      program.then(
+        (made) => made.dispose(),
+        () => {}, // Who asked for it was told.
+      );
+    this.#programs.clear();
+  }
 }
 
 class HeadsAtWork implements OpenDraftSource {

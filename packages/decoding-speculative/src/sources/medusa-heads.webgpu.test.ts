@@ -7,10 +7,12 @@ import { softwareGpu } from '@tessera/software-gpu';
 import { batchOf } from '@tessera/training';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createMedusaHeads } from '../heads/create-heads.ts';
+import { usualTree } from '../heads/candidate-tree.ts';
 import { headAccuracy } from '../heads/head-accuracy.ts';
 import { randomHeads, train } from '../heads/heads.test-support.ts';
 import { speculative } from '../speculative.ts';
 import { modelOf } from '../stacks.test-support.ts';
+import type { MedusaHeadsSourceOptions } from './medusa-heads.ts';
 import { medusaHeads } from './medusa-heads.ts';
 
 const mixers = [softmaxAttention({ heads: 2, rotary: {} }), shortConvolution({})];
@@ -40,12 +42,14 @@ test('a GPU trains heads as the CPU does', async () => {
   expect(made[0]![1]).toBeLessThan(made[0]![0]!);
 });
 
-test('and drafts with them by trees: texts are those of plain decoding', async () => {
+const forms: readonly MedusaHeadsSourceOptions[] = [{}, { tree: usualTree(2, 3) }];
+
+test.each(forms)('and drafts with them: texts are those of plain decoding: %o', async (form) => {
   const options = { maxNewTokens: 10 };
   const plain = await model.generate([3, 1, 4, 9], options);
   using heads = await randomHeads(model, { heads: 2 });
-  const draft = medusaHeads(heads);
-  expect(draft.trees).toBe(true);
+  const draft = medusaHeads(heads, form);
+  expect(draft.trees).toBe(form.tree !== undefined);
   const decoder = speculative({ draft, longest: 3, adaptive: false });
   const { newTokenIds, speculation } = await model.generate([3, 1, 4, 9], { ...options, decoder });
   expect(newTokenIds).toEqual(plain.newTokenIds);
