@@ -2,10 +2,8 @@ import type { ModelFigures, ModelReport } from '../bench/model/bench-model.ts';
 import type { Waterfall } from '../bench/model/waterfall.ts';
 import { ratesOf } from '../bench/statistics.ts';
 import type { Peers } from './peers.ts';
+import { partsTable } from './parts-table.ts';
 import { number, percent, spread, table, time, timeSpread } from './text.ts';
-
-/** Kinds of dispatch that are shown one by one. */
-const shownParts = 12;
 
 function headline({ decodeBound, prompt }: ModelReport, figures: ModelFigures): string[] {
   const { decode, prefill } = figures.public;
@@ -60,27 +58,11 @@ const costColumns = [
 /** Where the time of a step goes, and its kernels by kind. */
 export function waterfallTable({ title, bound, kernels, parts, dispatches, steps, total }: Waterfall): string {
   const rows = steps.map(({ label, microseconds }) => [label, time(microseconds), percent(microseconds / total)]);
-  const kinds = parts
-    .slice(0, shownParts)
-    .map(({ label, count, microseconds }) => [
-      label,
-      String(count),
-      time(microseconds),
-      percent(microseconds / kernels),
-    ]);
-  const rest = parts.slice(shownParts);
-  if (rest.length > 0)
-    kinds.push([
-      `${rest.length} further kinds`,
-      String(rest.reduce((sum, { count }) => sum + count, 0)),
-      time(rest.reduce((sum, { microseconds }) => sum + microseconds, 0)),
-      percent(rest.reduce((sum, { microseconds }) => sum + microseconds, 0) / kernels),
-    ]);
   return [
     `#### ${title}`,
     table(['', 'time', 'of the whole'], [...rows, ['**until the result is there**', time(total), '']]),
     `${time(kernels)} in ${dispatches} dispatches; the bound is set by ${bound.by}.`,
-    table(['kernels', 'dispatches', 'GPU time', 'of all kernels'], kinds),
+    partsTable(parts),
   ].join('\n\n');
 }
 

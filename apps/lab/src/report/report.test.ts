@@ -110,6 +110,8 @@ const speculation: SpeculationReport = {
   plain: about(400),
   rollback: {
     tokens: 5,
+    step: { gpu: about(1800), wall: about(1900), host: about(450), dispatches: 210 },
+    parts: [{ label: 'matmul 5×2048×5632 (rows)', count: 22, microseconds: 900 }],
     pass: { gpu: about(3000), wall: about(3300), host: about(500), dispatches: 250 },
     committed: { gpu: about(3040), wall: about(3400), host: about(520), dispatches: 294 },
     microseconds: 40,
@@ -290,6 +292,8 @@ test('speculation shows its rounds beside plain decoding, what rollback takes, a
   expect(summaryOf(report)).toContain(
     '400 tokens/s plain; 0.60 × (draft right at 0.3, adaptive up to 8), 1.60 × (draft right at 0.8, adaptive up to 8); rollback 40.0 µs a round.',
   );
+  expect(text).toContain('A pass over one token takes');
+  expect(text).toContain('| matmul 5×2048×5632 (rows) | 22 | 900 µs | 100 % |');
 });
 
 test('a stream shows the time of a token and the bytes of the state along it, with sinks and without', () => {

@@ -2,6 +2,7 @@ import type { SpeculationReport, SpeculationRow } from '../bench/speculation/ben
 import { nameOfPlan } from '../bench/speculation/draft-plan.ts';
 import type { RollbackFigures } from '../bench/speculation/rollback.ts';
 import { linesSvg } from '../experiments/lines-svg.ts';
+import { partsTable } from './parts-table.ts';
 import { number, percent, spread, table, time, timeSpread } from './text.ts';
 
 const columns = [
@@ -39,12 +40,12 @@ function cells({ plan, outcome, reason, turned, figures }: SpeculationRow): stri
   ];
 }
 
-function rollbackText({ tokens, pass, committed, microseconds, clock }: RollbackFigures): string {
+function rollbackText({ tokens, step, pass, committed, microseconds, clock }: RollbackFigures): string {
   const both = ({ gpu, wall }: RollbackFigures['pass']): string =>
     `${gpu ? `${timeSpread(gpu)} of GPU time, ` : ''}${timeSpread(wall)} by the clock`;
   return (
     `Rollback: **${time(microseconds)} a round** by ${clock === 'GPU' ? 'GPU time' : 'the clock'}. ` +
-    `A pass over ${tokens} tokens takes ${both(pass)} in ${pass.dispatches} dispatches; with the state before it kept and a commit ${both(committed)} in ${committed.dispatches}.`
+    `A pass over one token takes ${both(step)} in ${step.dispatches} dispatches; over ${tokens} tokens ${both(pass)} in ${pass.dispatches} dispatches; with the state before it kept and a commit ${both(committed)} in ${committed.dispatches}.`
   );
 }
 
@@ -61,6 +62,7 @@ export function speculationTables(reports: readonly SpeculationReport[]): string
       ...(reason === undefined ? [] : [`${outcome}: ${reason}`]),
       ...(rows.length > 0 ? [table(['', ...columns], rows.map(cells))] : []),
       ...(rollback ? [rollbackText(rollback)] : []),
+      ...(rollback && rollback.parts.length > 0 ? [partsTable(rollback.parts)] : []),
     ])
     .join('\n\n');
 }

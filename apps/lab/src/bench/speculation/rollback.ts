@@ -1,8 +1,10 @@
-import type { WebGpuDevice } from '@tessera/kernels-webgpu';
+import type { Profile, WebGpuDevice } from '@tessera/kernels-webgpu';
 import type { Program, Tensor } from '@tessera/tensor-core';
 import { argmax, disposeTree, fillTree, iota, trace, treeLeaves, zeros } from '@tessera/tensor-core';
 import type { Clocks, TimedDevice } from '../clocks.ts';
 import { takeClocks } from '../clocks.ts';
+import type { Part } from '../model/parts.ts';
+import { partsOf } from '../model/parts.ts';
 import { compileStart, compileStep, runStep, someIds } from '../model/steps.ts';
 import type { DeviceOf, PlacedModel, Room } from '../model/steps.ts';
 import { Runs } from '../runs.ts';
@@ -12,10 +14,14 @@ import type { Scale } from '../scale.ts';
 export interface RollbackFigures {
   /** Tokens of a round: the last one, and a draft. */
   readonly tokens: number;
-  /** A pass over them that keeps all of them at once. */
+  /** A pass over one token. */
+  readonly step: Clocks;
+  /** A pass over all of them that keeps them at once. */
   readonly pass: Clocks;
   /** The same pass with the state before it kept, and a commit of what stays. */
   readonly committed: Clocks;
+  /** GPU time of that by kind of dispatch, the longest first; empty without timestamps. */
+  readonly parts: readonly Part[];
   /** The difference of medians by the clock that has one. */
   readonly microseconds: number;
   readonly clock: 'GPU' | 'wall';
@@ -31,6 +37,7 @@ export interface RollbackCall {
 /** Runs of a batch, few, so that all of them stay near one position. */
 const batch = 8;
 const measurements = 12;
+const profiles = 3;
 
 /** Times rounds with and without a commit, over the same tokens, all of which stay, so that both remember the same. */
 export async function timeRollback(
@@ -41,26 +48,32 @@ export async function timeRollback(
 ): Promise<RollbackFigures> {
   const repeats = scale === 'dry' ? { measurements: 1, batchMs: 0, batch: 1 } : { measurements, batchMs: 0, batch };
   // Before, within and after the batches each round reads its tokens.
-  const rounds = 2 + repeats.measurements * (repeats.batch + 2);
+  const rounds = 2 + repeats.measurements * (repeats.batch + 2) + profiles;
   const room = { capacity: context + tokens * rounds, chunk: Math.max(context, tokens) };
-  const [pass, committed] = [await clocksOf(false), await clocksOf(true)];
+  const { clocks: step } = await measured(1, false);
+  const { clocks: pass } = await measured(tokens, false);
+  const { clocks: committed, parts } = await measured(tokens, true);
   const clock = pass.gpu && committed.gpu ? 'GPU' : 'wall';
   const median = ({ gpu, wall }: Clocks): number => (clock === 'GPU' ? gpu! : wall).median;
-  return { tokens, pass, committed, microseconds: median(committed) - median(pass), clock };
+  return { tokens, step, pass, committed, parts, microseconds: median(committed) - median(pass), clock };
 
-  async function clocksOf(commit: boolean): Promise<Clocks> {
+  async function measured(n: number, commit: boolean): Promise<{ clocks: Clocks; parts: readonly Part[] }> {
     const { device } = timed;
     const state = await stateAfter(placed, room, context);
-    const ids = device.upload(someIds(tokens, placed.graph.resolved.spec.vocabSize), {
-      shape: [1, tokens],
+    const ids = device.upload(someIds(n, placed.graph.resolved.spec.vocabSize), {
+      shape: [1, n],
       dtype: 'i32',
     });
-    const count = device.upload(Int32Array.of(tokens), { shape: [1], dtype: 'i32' });
-    const program = await compileRound(placed, room, { tokens, commit });
+    const count = device.upload(Int32Array.of(n), { shape: [1], dtype: 'i32' });
+    const program = await compileRound(placed, room, { tokens: n, commit });
     const carried = state.map((_, leaf) => ({ input: 3 + leaf, output: 1 + leaf }));
     const runs = new Runs(program, [ids, count, count, ...state], carried);
     try {
-      return await takeClocks(timed, runs, 1, repeats);
+      const clocks = await takeClocks(timed, runs, 1, repeats);
+      if (!clocks.gpu || !commit) return { clocks, parts: [] };
+      const made: Profile['rows'][] = [];
+      for (let i = 0; i < profiles; i++) made.push(await runs.profile());
+      return { clocks, parts: partsOf(made) };
     } finally {
       runs.dispose();
       disposeTree([ids, count]);
