@@ -14,7 +14,7 @@ else {
   const columns = contexts.filter((context) => context !== undefined);
   const cell = (mechanism: string, context: number): string => {
     const time = times.find((each) => each.mechanism === mechanism && (each.context ?? context) === context);
-    return time ? time.microseconds.toPrecision(3) : '–';
+    return time ? String(Number(time.microseconds.toPrecision(3))) : '–';
   };
   const rows = [...new Set(times.map(({ mechanism }) => mechanism))].map((mechanism) => [
     mechanism,
