@@ -72,7 +72,9 @@ test('what several processes measured is gathered into one table and one picture
 
 test('a table of state bytes tells what is constant from what grows', async () => {
   const device = new CpuDevice();
-  const text = stateBytesTable([await stateBytes(device, 3), await stateBytes(device, 9)]);
+  const counts = [3, 9];
+  const rows = [await stateBytes(device, 'softmax', counts), await stateBytes(device, 'gated-delta-net', counts)];
+  const text = stateBytesTable(counts, rows);
   // Keys and values of 4 heads of 16, and the position of the slot.
   expect(text).toMatch(/\| softmax \|.*\| 516 bytes a token \|/);
   expect(text).toMatch(/\| gated-delta-net \|.*\| constant \|/);

@@ -10,7 +10,7 @@ import type { RunPlan, RunResult } from './experiment.ts';
 import { runPlan } from './experiment.ts';
 import { mixers } from './mixers.ts';
 import { recallPlan } from './recall.ts';
-import { stateBytes } from './state-bytes.ts';
+import { countedMixers, stateBytes } from './state-bytes.ts';
 import type { StateBytesRow } from './state-bytes.ts';
 import { stateBytesTable } from './state-bytes-table.ts';
 import { storyPlans } from './stories.ts';
@@ -24,7 +24,7 @@ Object.assign(globalThis, globals);
 const gpus: GPU[] = [];
 
 const usage = `experiment stories|recall [--mixers=NAME,…] [--seeds=0,1,2] [--widths=32,64] [--steps=N] [--rows=64] [--rate=0.004] [--device=webgpu|software|cpu] [--seconds=N] [--out=FOLDER]
-experiment bytes [--tokens=10,10000] [--device=webgpu|software|cpu] [--out=FOLDER]
+experiment bytes [--mixers=NAME,…] [--tokens=10,10000] [--device=webgpu|software|cpu] [--out=FOLDER]
 experiment gather FILE.json … --out=FOLDER
 
 stories   loss on generated stories at equal parameters and tokens
@@ -74,14 +74,15 @@ process.exit(0);
 
 async function countBytes(): Promise<void> {
   const device = await openDevice(values.device);
-  const counted: StateBytesRow[][] = [];
+  const counts = numbers(values.tokens);
+  const counted: StateBytesRow[] = [];
   try {
-    for (const tokens of numbers(values.tokens)) {
-      counted.push(await stateBytes(device, tokens));
-      process.stderr.write(`${tokens} tokens: ${counted.at(-1)!.length} mixers\n`);
+    for (const mixer of values.mixers?.split(',') ?? countedMixers) {
+      counted.push(await stateBytes(device, mixer, counts));
+      process.stderr.write(`${mixer}: ${counted.at(-1)!.bytes.join(', ')}\n`);
     }
   } finally {
-    const text = `${device.name}\n\n${stateBytesTable(counted)}`;
+    const text = `${device.name}\n\n${stateBytesTable(counts, counted)}`;
     process.stdout.write(text);
     if (values.out !== undefined) writeText(values.out, 'state-bytes.md', text);
     device.dispose();

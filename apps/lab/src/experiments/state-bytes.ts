@@ -12,10 +12,8 @@ import { mixers } from './mixers.ts';
 /** What the state of a mixer took. */
 export interface StateBytesRow {
   readonly mixer: string;
-  /** Tokens that it had read. */
-  readonly tokens: number;
-  /** Bytes of its buffers, as the device counts what it holds. */
-  readonly bytes: number;
+  /** Bytes of its buffers after each number of tokens, as the device counts what it holds. */
+  readonly bytes: readonly number[];
 }
 
 /** Of one layer: heads and their width; as wide as all heads together. */
@@ -24,24 +22,26 @@ const dModel = heads * headDim;
 /** Tokens of a step. */
 const chunk = 512;
 
-function uses(): readonly (readonly [string, MixerUse])[] {
-  const sizes = { keyDim: headDim, valueDim: headDim };
-  return [
-    ...Object.entries(mixers).map(([name, make]) => [name, make({ heads, headDim })] as const),
-    ['lightning', lightningAttention({ heads, ...sizes, slopes: lightningSlopes(heads, 0, 2) })],
-    ['simple-gla', simpleGatedLinearAttention({ heads, ...sizes })],
-    ['gated-delta-product', gatedDeltaProduct({ keyHeads: heads, ...sizes })],
-  ];
-}
+const sizes = { keyDim: headDim, valueDim: headDim };
+const uses: Readonly<Record<string, MixerUse>> = {
+  ...Object.fromEntries(Object.entries(mixers).map(([name, make]) => [name, make({ heads, headDim })])),
+  lightning: lightningAttention({ heads, ...sizes, slopes: lightningSlopes(heads, 0, 2) }),
+  'simple-gla': simpleGatedLinearAttention({ heads, ...sizes }),
+  'gated-delta-product': gatedDeltaProduct({ keyHeads: heads, ...sizes }),
+};
+
+/** Names of the mixers whose states are counted. */
+export const countedMixers: readonly string[] = Object.keys(uses);
 
 /**
- * Runs one layer of each mixer over so many tokens, and says what the buffers of its state hold then: the same for a state that is
- * constant, as many bytes more for each token for a cache.
- * @throws Error when an output is not a number
+ * Runs one layer of a mixer over so many tokens, each number of them anew, and says what the buffers of its state hold then: the same for
+ * a state that is constant, as many bytes more for each token for a cache.
+ * @throws Error when an output is not a number, and for a mixer that is none
  */
-export async function stateBytes(device: Device, tokens: number): Promise<StateBytesRow[]> {
-  const rows: StateBytesRow[] = [];
-  for (const [mixer, use] of uses())
-    rows.push({ mixer, tokens, bytes: await stateBytesAfter(use, device, { tokens, chunk, dModel }) });
-  return rows;
+export async function stateBytes(device: Device, mixer: string, counts: readonly number[]): Promise<StateBytesRow> {
+  const use = uses[mixer];
+  if (!use) throw new Error(`There is no mixer '${mixer}', expected ${countedMixers.join(', ')}.`);
+  const bytes: number[] = [];
+  for (const tokens of counts) bytes.push(await stateBytesAfter(use, device, { tokens, chunk, dModel }));
+  return { mixer, bytes };
 }
