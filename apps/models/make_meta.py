@@ -5,7 +5,7 @@ tests nor CI run it. `tessera verify apps/models/*` compares Tessera with it.
 
     python make_meta.py --texts shakespeare.txt speeches.txt   # all models; the texts are those of llama-4m
 
-* `golden.safetensors`  `input_ids` I64 [1, kept]; `logits` F32 [1, kept, vocab], both of the first of 48 ids; `greedy_prompt` I64
+* `golden.safetensors`  `input_ids` I64 [1, 16]; `logits` F32 [1, 16, vocab], both of the first of 48 ids; `greedy_prompt` I64
                         [1, n] and `greedy_ids` I64 [1, n + 64], each token from a whole forward pass, no cache;
 * `meta.json`           parameters; prompt and greedy text; `val_loss`: mean loss over the end of each text that training did
                         not see (its last 5 % of characters, from the next newline on), in windows of 512 tokens,
@@ -25,13 +25,13 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 HERE = Path(__file__).resolve().parent
 LENGTH, NEW, CONTEXT = 48, 64, 512
-KEPT = 16  # of an attention that goes by chunks more than one chunk: 48
+KEPT = 16
 
 MODELS = {
     'llama-4m': {'prompt': 'ROMEO:\n', 'text': 'KING RICHARD:\nNow is the winter of our discontent made glorious summer by this son of York; and all the clouds that hung upon our house in the deep bosom of the ocean buried. And I have been there before the people and the world.'},
     'story-llama': {'prompt': 'Once there was', 'text': 'Once there was a kind girl named Ida. She had a good friend, Tom. One day Tom lost his red kite in the garden, and Ida found it under the bridge. They were happy, and they went home. Where was the kite? It was under the bridge.'},
 }
-MODELS['story-gated-delta-net'] = {**MODELS['story-llama'], 'kept': LENGTH}
+MODELS['story-gated-delta-net'] = MODELS['story-llama']
 
 
 def greedy(model, ids, count):
@@ -53,7 +53,7 @@ def validation_loss(model, tokenizer, path):
     return total / count
 
 
-def make(name, prompt, text, texts, kept=KEPT):
+def make(name, prompt, text, texts):
     folder = HERE / name
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation='eager').eval()
@@ -61,9 +61,9 @@ def make(name, prompt, text, texts, kept=KEPT):
     assert ids.shape[1] == LENGTH, f'{name}: the text has {ids.shape[1]} tokens'
     start = torch.tensor([tokenizer.encode(prompt, add_special_tokens=False)])
     continued = greedy(model, start, NEW)
-    logits = model(ids, use_cache=False).logits[:, :kept].contiguous()
+    logits = model(ids, use_cache=False).logits[:, :KEPT].contiguous()
     save_file(
-        {'input_ids': ids[:, :kept].contiguous(), 'logits': logits, 'greedy_prompt': start, 'greedy_ids': continued},
+        {'input_ids': ids[:, :KEPT].contiguous(), 'logits': logits, 'greedy_prompt': start, 'greedy_ids': continued},
         folder / 'golden.safetensors',
     )
     val_loss = {path.stem: validation_loss(model, tokenizer, path) for path in texts}
