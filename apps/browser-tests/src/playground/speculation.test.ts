@@ -44,7 +44,7 @@ async function openDraft(path: string): Promise<void> {
 
 test('a model that the address names proposes, and a text in which nothing is drawn is as without it', async () => {
   const offered = await speculation().locator('option').allTextContents();
-  expect(offered).toEqual(expect.arrayContaining(['Off', 'Look-ups', 'story-mla']));
+  expect(offered).toEqual(expect.arrayContaining(['Off', 'Look-ups', 'story-mla', 'story-draft']));
   // By itself the page offers only what is much smaller and reads the same tokens.
   for (const name of ['llama-4m', 'story-llama', 'story-gated-delta-net']) expect(offered).not.toContain(name);
   expect(await visit.text('speculation-facts')).toBe('A model of 1.2 M parameters proposes.');
