@@ -60,7 +60,8 @@ async function speculate(session: Session, form: 'chain' | 'tree'): Promise<void
     shown.push(JSON.stringify(paths));
     keep(step.y, paths);
     paths.forEach((path, row) => accepted[row]!.push(...path.map((node) => drafts[row]!.tokens[node]!)));
-    const depth = form === 'tree' ? Math.max(1, ...paths.map((path) => path.length)) : n;
+    // Each depth is a program: as deep as the step is long, or half.
+    const depth = form === 'tree' && paths.every((path) => path.length <= 4) ? 4 : n;
     state = await session.commit(step, paths, { depth });
   }
   const rest = accepted.map((_, row) => subject.tokens(`rest ${row}`, 3));
@@ -93,16 +94,16 @@ export const commitLaws: readonly LawSource[] = [
     applies: decodes,
     async check(session) {
       const { subject } = session;
-      const prompts = [5, 8, 2].map((length, row) => subject.tokens(`kept ${row}`, length));
+      const prompts = [5, 9, 2].map((length, row) => subject.tokens(`kept ${row}`, length));
       const rest = prompts.map((before, row): Row => ({
-        tokens: subject.tokens(`goes on ${row}`, 4),
+        tokens: subject.tokens(`goes on ${row}`, n),
         first: before.length,
       }));
-      const start = await session.start({ batch: 3, capacity: 8 + n, chunk: 8 });
+      const start = await session.start({ batch: 3, capacity: 9 + n, chunk: 9 });
       const before = await session.step(
         start,
         prompts.map((tokens): Row => ({ tokens })),
-        { n: 8 },
+        { n: 9 },
       );
       const undisturbed = await session.step(before.state, rest);
       // Large enough that a weight of 1e-9 on it would show.

@@ -18,15 +18,18 @@ import { decodes } from './law-source.ts';
 import type { LawSource } from './law-source.ts';
 
 const lengths = [4, 9, 7];
+/** Of the steps after that. */
+const n = 7;
+const size = { batch: 3, capacity: 9 + n, chunk: 9 };
 
 async function prompted(session: Session, stream: string): Promise<AnyState> {
-  const start = await session.start({ batch: 3, capacity: 20, chunk: 9 });
+  const start = await session.start(size);
   const rows = lengths.map((length, row): Row => ({ tokens: session.subject.tokens(`${stream} ${row}`, length) }));
   return (await session.step(start, rows, { n: 9 })).state;
 }
 
 function going(session: Session): Row[] {
-  return lengths.map((first, row) => ({ tokens: session.subject.tokens(`going ${row}`, 5), first }));
+  return lengths.map((first, row) => ({ tokens: session.subject.tokens(`going ${row}`, n), first }));
 }
 
 /** Types of all leaves, as text. */
@@ -124,7 +127,7 @@ export const stateLaws: readonly LawSource[] = [
     name: 'steps and commits never change the shape of the state',
     applies: decodes,
     async check(session) {
-      const start = await session.start({ batch: 3, capacity: 20, chunk: 9 });
+      const start = await session.start(size);
       const types = typesOf(start);
       const compare = (state: AnyState, after: string): void => {
         if (typesOf(state) !== types)
@@ -137,7 +140,7 @@ export const stateLaws: readonly LawSource[] = [
       compare(await session.commit(step, [[0, 1], [], [0]]), 'a commit');
       const tree = await session.step(
         state,
-        going(session).map((row) => ({ ...row, parents: [-1, 0, 0, 1, -1] })),
+        going(session).map((row) => ({ ...row, parents: [-1, 0, 0, 1, -1, 4, 3] })),
       );
       compare(tree.state, 'a tree');
       compare(await session.commit(tree, [[0, 2], [], [4]]), 'the commit of a tree');

@@ -77,7 +77,7 @@ export const treeLaws: readonly LawSource[] = [
       session.close(tree.y, chain.y, 'the draft');
       const whole = rows.map(({ tokens }) => tokens.map((_, i) => i));
       const after = rows.map(({ tokens, first = 0 }, row): Row => ({
-        tokens: session.subject.tokens(`after the chain ${row}`, 2),
+        tokens: session.subject.tokens(`after the chain ${row}`, 1),
         first: first + tokens.length,
       }));
       const expected = await session.step(chain.state, after);
