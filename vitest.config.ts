@@ -1,5 +1,7 @@
 import { defaultClientConditions, defaultServerConditions } from 'vite';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer } from 'vitest/node';
+import type { TestSpecification } from 'vitest/node';
 
 // Tests on the software GPU: its driver reads the environment of a real process, which a thread cannot change.
 const gpuTests = [
@@ -10,12 +12,21 @@ const gpuTests = [
 
 const browserTests = ['apps/browser-tests/src/**/*.test.ts'];
 
+/** The tests on the CPU come last: they are short, so that no worker waits long for the other one at the end. */
+class ShortLast extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const last = ({ project }: TestSpecification): number => Number(project.name === 'cpu');
+    return (await super.sort(files)).toSorted((a, b) => last(a) - last(b));
+  }
+}
+
 export default defineConfig({
   resolve: { conditions: ['@tessera/source', ...defaultClientConditions] },
   ssr: { resolve: { conditions: ['@tessera/source', ...defaultServerConditions] } },
   test: {
     maxWorkers: 2,
     testTimeout: 120_000,
+    sequence: { sequencer: ShortLast },
     projects: [
       {
         extends: true,

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { contentSecurityPolicy } from '@tessera/playground/content-security-policy';
+import { takesAll } from '@tessera/software-gpu';
 import { CpuDevice } from '@tessera/tensor-core';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -9,8 +10,7 @@ import { serveApp } from '../browser/serve-app.ts';
 import { conformance } from './conformance.ts';
 import { laws } from './laws.ts';
 
-/** Set by `pnpm -C apps/browser-tests laws`: every law of every mixer, which takes long on a software adapter. */
-const all = process.env['TESSERA_ALL_LAWS'] !== undefined;
+const all = takesAll('all but one law of each kind in a browser');
 
 // The names of the checks are the same on every device, and only the page runs them.
 const named = new CpuDevice();
