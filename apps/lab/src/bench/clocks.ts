@@ -36,7 +36,7 @@ export async function takeClocks(
   { device, timestamps }: TimedDevice,
   runs: Runs,
   units: number,
-  { measurements, batchMs, batch }: Repeats,
+  { measurements, batchMs, warmMs = 0, batch }: Repeats,
 ): Promise<Clocks> {
   // The queue is in order: once these four bytes are back, everything before them is done.
   const mark = device.upload(new Float32Array(1), { shape: [1], dtype: 'f32' });
@@ -47,6 +47,10 @@ export async function takeClocks(
     runs.times(1);
     await device.read(mark);
     const count = batch ?? Math.min(mostRuns, Math.max(1, Math.ceil(batchMs / (performance.now() - begun))));
+    for (const warm = performance.now() + warmMs; performance.now() < warm;) {
+      runs.times(count);
+      await device.read(mark);
+    }
     const [gpu, wall, host]: [number[], number[], number[]] = [[], [], []];
     for (let i = 0; i < measurements; i++) {
       const start = performance.now();
