@@ -16,13 +16,11 @@ const mixers: Readonly<Record<string, MixerLawsOptions>> = {
     mixer: gatedDeltaNet,
     config: { keyHeads: 1, valueHeads: 2, keyDim: 3, valueDim: 4 },
     dModel: 8,
-    segments: false,
   },
   'a hybrid of both': {
     mixer: stackMixers([gatedDeltaNet({ keyHeads: 1, keyDim: 4, valueDim: 4 }), softmaxAttention({ heads: 2 })]),
     config: {},
     dModel: 8,
-    segments: false,
   },
 };
 
