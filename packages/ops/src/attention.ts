@@ -12,8 +12,8 @@ import { tilesAttentionKernel } from './attention-tiles.wgsl.ts';
 const kernel: CpuKernel<AttentionAttributes> = {
   backend: 'cpu',
   name: 'loops over visible keys',
-  // Many queries at once are faster as products of matrices, which read numbers of 16 bits too: learned keys and values may be kept so.
-  when: ({ inputs: [q, k, v] }) => q!.shape[1]! < 32 && [q, k, v].every((type) => type!.dtype === 'f32'),
+  // Many queries at once are faster as products of matrices.
+  when: ({ inputs: [q] }) => q!.shape[1]! < 32,
   run({ inputs, outputs: [o], attributes }) {
     const { scale, causal, window, softCap, pinned } = attributes;
     const { q, k, v, queryPositions, keyPositions, mask, pinnedQuery, sinks } = namedInputs(inputs, attributes);

@@ -78,6 +78,11 @@ export interface CpuKernel<A extends Attributes> {
   readonly name: string;
   /** Whether the kernel can run this call. Absent: always. */
   when?(call: KernelCall<A>): boolean;
+  /**
+   * Inputs, by number, whose numbers of 16 bits (`f16`, `bf16`) it can read, as the words that they are. Where another one is kept so, the
+   * definition runs, since words read as numbers would be wrong without an error. @defaultValue none
+   */
+  readonly packed?: readonly number[] | undefined;
   /** Computes every element of the outputs. Inputs and outputs never share memory. */
   run(call: {
     readonly inputs: readonly HostView[];

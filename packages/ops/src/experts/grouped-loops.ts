@@ -15,6 +15,7 @@ export function linearLoops(dtype: (typeof weightTypes)[number]): CpuKernel<Grou
   return {
     backend: 'cpu',
     name: `loops over weights in ${dtype}`,
+    packed: [1],
     when: ({ inputs }) => inputs[1]!.dtype === dtype,
     run({ inputs, outputs: [y], attributes: { transposed } }) {
       const [x, weight, offsets] = inputs as readonly [HostView, HostView, HostView];

@@ -4,7 +4,7 @@ import { trace } from '../graph.ts';
 import type { CpuKernel } from '../kernel.ts';
 import { constant, deviations, reals, values } from '../nested.reference.ts';
 import type { Op, TensorType } from '../op.ts';
-import { add, div, exp, mul, sub } from '../primitives/elementwise.ts';
+import { add, cast, div, exp, mul, sub } from '../primitives/elementwise.ts';
 import { gather, scatterAdd, scatterSet, zeros } from '../primitives/index-ops.ts';
 import { matmul } from '../primitives/matmul.ts';
 import { scan } from '../primitives/scan.ts';
@@ -268,6 +268,18 @@ describe('kernels', () => {
     expect(await tripled(new CpuDevice({ poison: true }), [1, 2])).toEqual([[3, 6], ['kernel']]);
     expect(await tripled(new CpuDevice({ poison: true }), [5])).toEqual([[15], ['definition']]);
     expect(await tripled(new CpuDevice({ definitionsOnly: true }), [1, 2])).toEqual([[3, 6], ['definition']]);
+  });
+
+  test('are left aside where an input is kept in 16 bits, unless they read those', async () => {
+    const device = new CpuDevice();
+    const half = (op: Op<Record<never, never>>): Promise<number[]> =>
+      values(apply1(op, [cast(tensor([1, 2]), 'bf16')], {}), device);
+    runs.length = 0;
+    expect(await half(tripleOp)).toEqual([3, 6]);
+    expect(runs).toEqual(['definition']);
+    runs.length = 0;
+    await half({ ...tripleOp, id: 'test:triple of words', kernels: [{ ...kernel, packed: [0] }] });
+    expect(runs).toEqual(['kernel']);
   });
 
   test('read strided inputs as contiguous ones', async () => {

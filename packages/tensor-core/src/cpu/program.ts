@@ -5,6 +5,7 @@ import type { CpuKernel } from '../kernel.ts';
 import type { Attributes, Op, TensorType } from '../op.ts';
 import { scanOp } from '../primitives/scan.ts';
 import type { ScanAttributes } from '../primitives/scan.ts';
+import { isPacked } from '../dtype.ts';
 import type { HostArray } from '../dtype.ts';
 import { rowMajor, sizeOf } from '../shape.ts';
 import type { CpuArray, CpuPool } from './array.ts';
@@ -167,7 +168,9 @@ function cpuKernel(
   if (context.definitionsOnly) return undefined;
   return op.kernels?.find(
     (kernel): kernel is CpuKernel<Attributes> =>
-      kernel.backend === 'cpu' && (kernel.when?.({ ...types, attributes }) ?? true),
+      kernel.backend === 'cpu' &&
+      types.inputs.every(({ dtype }, input) => !isPacked(dtype) || kernel.packed?.includes(input)) &&
+      (kernel.when?.({ ...types, attributes }) ?? true),
   );
 }
 
