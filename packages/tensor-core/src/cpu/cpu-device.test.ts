@@ -255,7 +255,8 @@ describe('kernels', () => {
     infer: ([x]) => [{ shape: x!.shape, dtype: 'f32' }],
     definition([x]) {
       runs.push('definition');
-      return [add(x!, mul(x!, 2))];
+      const numbers = cast(x!, 'f32');
+      return [add(numbers, mul(numbers, 2))];
     },
     kernels: [kernel],
   };
