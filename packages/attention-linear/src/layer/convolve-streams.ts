@@ -136,9 +136,10 @@ function alongPaths(whole: Tensor, taps: Taps, parents: Tensor): Tensor {
     ],
     1,
   );
-  const steps = [add(zeros([B, n], 'i32'), expandDims(iota([n]), 0))].map((node) => add(node, J));
-  while (steps.length < J) steps.push(gather(before, steps.at(-1)!, { batchDims: 1 }));
-  const table = concat(steps.toReversed().map((step) => expandDims(step, 2)), 2); // prettier-ignore
-  const seen = gather(rows, table, { batchDims: 1 }); // [B, n, J, C]
+  let table = expandDims(add(zeros([B, n], 'i32'), expandDims(add(iota([n]), J), 0)), 2); // the node itself
+  // `jump` goes as far back as the table is wide, so that many taps take few steps.
+  for (let jump = before; table.shape[2]! < J; jump = gather(jump, jump, { batchDims: 1 }))
+    table = concat([gather(jump, table, { batchDims: 1 }), table], 2);
+  const seen = gather(rows, slice(table, 2, -J), { batchDims: 1 }); // [B, n, J, C]
   return biased(sum(mul(seen, transpose(taps.weight)), { axis: 2 }), taps);
 }
