@@ -2,6 +2,8 @@
 export interface DraftCost {
   /** To propose one token and to verify it. */
   readonly token: number;
+  /** What comes on top, times the square of the length: of many tokens each takes more to verify. @defaultValue 0 */
+  readonly square?: number | undefined;
   /** What a round with a draft takes however long it is, beside a step. @defaultValue 0 */
   readonly round?: number | undefined;
 }
@@ -15,62 +17,77 @@ export interface DraftLengthCall {
   readonly lengths: readonly number[];
 }
 
+/** What a round with a draft of so many tokens takes, in steps: 1 + r + γ c + γ² s. */
+export function stepsOfRound({ token, square = 0, round = 0 }: DraftCost, length: number): number {
+  return 1 + round + length * token + length ** 2 * square;
+}
+
 /** A draft has to promise so much more than a step: costs are estimates. */
 const leastGain = 1.1;
 
 /**
- * The length γ at which the most tokens come per time: (1 − a^{γ+1}) / (1 − a) of them a round, which takes 1 + r + γ c. 0 where no
- * draft is worth its cost.
+ * The length γ at which the most tokens come per time: (1 − a^{γ+1}) / (1 − a) of them a round. 0 where no draft is worth its cost.
  * @see Leviathan et al. 2022, arXiv:2211.17192, theorem 3.8.
  */
 export function bestDraftLength({ acceptance, cost, lengths }: DraftLengthCall): number {
   let [best, speed] = [0, leastGain];
   for (const length of lengths) {
     const tokens = acceptance === 1 ? length + 1 : (1 - acceptance ** (length + 1)) / (1 - acceptance);
-    const here = tokens / (1 + (cost.round ?? 0) + length * cost.token);
+    const here = tokens / stepsOfRound(cost, length);
     if (here > speed) [best, speed] = [length, here];
   }
   return best;
 }
 
 /** What of the past counts after one more tested token. */
-const memory = 0.95;
-/** Rounds without a draft until one token is tried again: the longer the dearer a try, and the more of them have failed. */
-const rests = { shortest: 8, perCost: 32, doublings: 3 } as const;
+const memory = 0.97;
+
+/**
+ * Steps that may be lost to drafts which are not known to be worth while: those of the beginning, what each round adds, and the most that
+ * is kept. Rest is until there is enough for a few tries, since a model that has rested has to read first, which is waited for.
+ */
+const credit = { first: 1.5, round: 0.012, most: 3, resume: 0.8, reading: 0.3 } as const;
+
+/** Rounds in which a source that finds nothing is not asked, at most. */
+const longestPause = 8;
 
 /** Follows how many proposed tokens stay, and says how many to propose next. It depends on nothing else, so a seed gives the same again. */
 export class AdaptiveLength {
   readonly #cost: DraftCost;
   readonly #lengths: readonly number[];
-  // As if two of three tokens had stayed.
-  #accepted = 2;
-  #tested = 3;
-  readonly #shortestRest: number;
+  // As if four of six tokens had stayed: a few that do not are no reason to rest.
+  #accepted = 4;
+  #tested = 6;
+  /** Steps that tries may still lose, and whether there is nothing left of them. */
+  #credit: number = credit.first;
+  #resting = false;
   /** Rounds until something is looked for again, and how many that were after the last time that nothing was found. */
   #pausing = 0;
   #pause = 0;
-  /** Rounds until the next try, and from that one to the one after it. */
-  #resting: number;
-  #rest: number;
 
   constructor({ cost, lengths }: Omit<DraftLengthCall, 'acceptance'>) {
     this.#cost = cost;
     this.#lengths = lengths;
-    this.#shortestRest = Math.max(rests.shortest, Math.ceil(rests.perCost * (cost.token + (cost.round ?? 0))));
-    this.#rest = this.#resting = this.#shortestRest;
   }
 
   /** Tokens to propose now. */
   next(): number {
+    this.#earn(credit.round);
     if (this.#pausing > 0) {
       this.#pausing--;
       return 0;
     }
     const { length } = this;
-    if (length > 0 || this.#lengths.length === 0) return length;
-    if (--this.#resting > 0) return 0;
-    this.#resting = this.#rest;
-    return this.#lengths[0]!;
+    if (length > 0) {
+      this.#resting = false;
+      return length;
+    }
+    if (!this.#resting) this.#resting = this.#credit < 0;
+    else if (this.#credit >= credit.resume) {
+      this.#resting = false;
+      this.#earn(-credit.reading);
+    }
+    return this.#resting ? 0 : (this.#lengths[0] ?? 0);
   }
 
   /** The best length as far as is known. */
@@ -91,12 +108,15 @@ export class AdaptiveLength {
     const kept = memory ** tested;
     this.#accepted = kept * this.#accepted + accepted;
     this.#tested = kept * this.#tested + tested;
-    const longest = this.#shortestRest * 2 ** rests.doublings;
-    this.#rest = accepted > 0 ? this.#shortestRest : Math.min(2 * this.#rest, longest);
-    this.#resting = accepted > 0 ? 1 : this.#rest;
+    this.#earn((accepted + 1) / leastGain - stepsOfRound(this.#cost, proposed));
   }
+
   /** Nothing was found to propose, which was waited for: after each time in a row it is not looked for in twice as many rounds. */
   missed(): void {
-    this.#pausing = this.#pause = Math.min(Math.max(1, 2 * this.#pause), this.#shortestRest);
+    this.#pausing = this.#pause = Math.min(Math.max(1, 2 * this.#pause), longestPause);
+  }
+
+  #earn(steps: number): void {
+    this.#credit = Math.min(Math.max(this.#credit + steps, -1), credit.most);
   }
 }

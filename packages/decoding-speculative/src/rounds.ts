@@ -3,6 +3,7 @@ import { logprobOf, processedDistribution, topLogprobs } from '@tessera/sampling
 import type { AcceptanceCall, Acceptance } from './acceptance/accept-draft.ts';
 import type { Draft } from './acceptance/draft.ts';
 import { checkDraft, cropped, depthsOf, noDraft, parentsOf } from './acceptance/draft.ts';
+import type { DraftCost } from './draft-length.ts';
 import { AdaptiveLength } from './draft-length.ts';
 import { testNumbers } from './random-streams.ts';
 import type { DraftedRow, OpenDraftSource } from './sources/draft-source.ts';
@@ -33,8 +34,8 @@ export interface RoundsCall {
   readonly nodes?: number | undefined;
   /** The source looks at what the target's output matrix read: its `hidden`. @defaultValue false */
   readonly hidden?: boolean | undefined;
-  /** What it takes to propose and verify a token, in steps of the target; undefined: always propose as many as may be. */
-  readonly cost: number | undefined;
+  /** What drafts cost; undefined: always propose as many as may be. */
+  readonly cost: DraftCost | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -50,9 +51,7 @@ export class Rounds {
     this.#call = call;
     const { rows, cost, longest } = call;
     const lengths = Array.from({ length: longest }, (_, index) => index + 1);
-    this.#lengths = rows.map(() =>
-      cost === undefined ? undefined : new AdaptiveLength({ cost: { token: cost }, lengths }),
-    );
+    this.#lengths = rows.map(() => (cost === undefined ? undefined : new AdaptiveLength({ cost, lengths })));
   }
 
   /** What became of the drafts so far. */

@@ -121,7 +121,7 @@ async function roundsOnHost({
   const deepest = Math.min(longest, draft.depth ?? longest);
   // Where drafts are trees, each token of depth takes several nodes.
   const width = Math.min(longest, draft.nodes ?? deepest) / deepest;
-  const verified = width * verifyCost(model.device);
+  const { token, square } = verifyCost(model.device);
   return new Rounds({
     ...call,
     target: model,
@@ -129,7 +129,7 @@ async function roundsOnHost({
     longest: deepest,
     nodes: longest,
     hidden,
-    cost: adaptive ? draft.cost(model) + verified : undefined,
+    cost: adaptive ? { token: draft.cost(model) + width * token, square: width ** 2 * square } : undefined,
   });
 }
 
@@ -137,6 +137,7 @@ async function roundsOnDevice(call: OpenRoundsCall): Promise<DeviceRounds> {
   const { model, session, rows, draft, source, longest, adaptive, signal } = call;
   const deepest = Math.min(longest, draft.depth ?? longest);
   const depths = adaptive ? deviceLengths(deepest) : [deepest];
+  const { token, square } = verifyCost(model.device);
   const chains = session.chainRounds(
     rows.map((row) => ({ history: row, options: row.sampling, limit: row.limit })),
     { depths, draft: source.chain, guess: source.guess },
@@ -156,7 +157,8 @@ async function roundsOnDevice(call: OpenRoundsCall): Promise<DeviceRounds> {
     lengths: depths,
     cost: adaptive
       ? {
-          token: draft.cost(model) + verifyCost(model.device),
+          token: draft.cost(model) + token,
+          square,
           round: roundCost(model, (source.chain ?? source.guess) !== undefined),
         }
       : undefined,

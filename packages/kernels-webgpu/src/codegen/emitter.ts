@@ -144,7 +144,7 @@ export class Emitter {
   #load(value: number, dtype: DType, index: string): string {
     let binding = this.#reads.get(value);
     if (binding === undefined) this.#reads.set(value, (binding = `${this.#binding}${this.#reads.size}`));
-    const i = this.name(index, 'i');
+    const i = this.name(index, 'index');
     switch (dtype) {
       case 'f16':
       case 'bf16':
@@ -202,7 +202,7 @@ export class Emitter {
       case 'iota':
         return castCode(at[(node.attributes as { axis: number }).axis]!, 'u32', scalarOf(types[value]!.dtype));
       case 'random-bits':
-        return `threefry_word(${this.element(inputs[0]!, ['0u'])}, ${this.element(inputs[0]!, ['1u'])}, ${this.name(this.linear(at, types[value]!.shape), 'i')})`;
+        return `threefry_word(${this.element(inputs[0]!, ['0u'])}, ${this.element(inputs[0]!, ['1u'])}, ${this.name(this.linear(at, types[value]!.shape), 'index')})`;
       default:
         throw new Error(`${node.op.id} is not computed in place.`);
     }
@@ -277,7 +277,7 @@ function reshaped(emitter: Emitter, at: readonly string[], from: readonly number
   while (tail < from.length - head && tail < to.length - head && from.at(-1 - tail) === to.at(-1 - tail)) tail++;
   const middleFrom = from.slice(head, from.length - tail);
   const middleTo = to.slice(head, to.length - tail);
-  const linear = emitter.name(emitter.linear(at.slice(head, from.length - tail), middleFrom), 'i');
+  const linear = emitter.name(emitter.linear(at.slice(head, from.length - tail), middleFrom), 'index');
   const middle = middleTo.every((extent) => extent === 1)
     ? middleTo.map(() => '0u')
     : emitter.coordinates(linear, middleTo);

@@ -8,7 +8,9 @@ import type { Step } from './step.ts';
 /** How far back a dispatch looks for one to join. */
 const farthest = 64;
 /** Two dispatches of this many workgroups fill a device by themselves; together they would only be a longer shader. */
-const enough = 512;
+const enough = 1024;
+/** A dispatch of so many workgroups writes little. */
+const small = 64;
 /** Limits that WebGPU promises everywhere. */
 const leastBuffers = 8;
 const leastShared = 16_384;
@@ -23,7 +25,8 @@ interface Group {
 
 /**
  * Lets independent dispatches run side by side as one: each costs the host microseconds and the GPU a barrier, and small ones
- * leave most of it idle. A dispatch joins the nearest earlier one of its workgroup size that nothing between forbids.
+ * leave most of it idle. A dispatch joins the nearest earlier one of its workgroup size that nothing between forbids; a small one the earliest,
+ * so that what waits for it may join an early one, too.
  */
 export function mergeDispatches(work: readonly Work[], capabilities: GpuCapabilities): Step[] {
   const groups: Group[] = [];
@@ -56,12 +59,16 @@ function groupOf(one: Work, capabilities: GpuCapabilities): Group {
 }
 
 function findHost(groups: readonly Group[], group: Group, capabilities: GpuCapabilities): Group | undefined {
+  let host: Group | undefined;
   for (let at = groups.length - 1; at >= Math.max(0, groups.length - farthest); at--) {
-    const host = groups[at]!;
-    if (conflict(host, group)) return undefined;
-    if (fits(host, group, capabilities)) return host;
+    const earlier = groups[at]!;
+    if (conflict(earlier, group)) break;
+    if (!fits(earlier, group, capabilities)) continue;
+    host = earlier;
+    // What is large would be kept for longer.
+    if (workgroupsOf(group) > small) break;
   }
-  return undefined;
+  return host;
 }
 
 function conflict(earlier: Group, later: Group): boolean {

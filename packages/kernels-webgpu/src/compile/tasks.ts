@@ -1,7 +1,9 @@
 import type { GpuCapabilities, Graph, GraphNode, KernelCall, TensorType, WebGpuKernel } from '@tessera/tensor-core';
-import { isPacked, sizeOf } from '@tessera/tensor-core';
+import { sizeOf } from '@tessera/tensor-core';
 import { inlined, views } from '../codegen/emitter.ts';
 import { literalOf, makersOf } from '../codegen/region.ts';
+import { keepInside, leavesOf, productsOfEnds, writesPacked } from './expressions.ts';
+import type { Cut } from './expressions.ts';
 import { stridedView } from './strided-view.ts';
 
 /** One unit of work: it makes the stored values of one node, or of the expression that ends in it. */
@@ -25,6 +27,8 @@ const prefix = '@tessera/tensor-core:';
 /** An expression that reads more buffers, or is longer, becomes a task of its own: devices bind few buffers, and compile slowly. */
 const mostReads = 6;
 const longest = 48;
+/** Elements that are computed again rather than waited for. */
+const few = 256;
 
 /** True for a value that is only read once in an expression of little work. */
 interface Expression {
@@ -34,12 +38,9 @@ interface Expression {
   readonly gathers: boolean;
 }
 
-/** Computing it again costs less than a dispatch: nothing, or few whole numbers that say where something goes. */
-function isCheap(graph: Graph, value: number, { work, reads, gathers }: Expression): boolean {
-  if (work <= 1) return true;
-  const { dtype, shape } = graph.types[value]!;
-  const counting = dtype === 'i32' || dtype === 'u32' || dtype === 'bool';
-  return counting && !gathers && work <= 16 && reads.size <= 3 && sizeOf(shape) <= 256;
+/** Few elements of little work: computing them again costs less than a dispatch. */
+function isCheap(graph: Graph, value: number, { work, reads }: Expression): boolean {
+  return work <= 1 || (work <= 16 && reads.size <= 3 && sizeOf(graph.types[value]!.shape) <= few);
 }
 
 /** Decides which values get a buffer. The others are computed where they are read. */
@@ -69,9 +70,9 @@ export function planTasks(graph: Graph, kernelOf: (node: GraphNode) => WebGpuKer
     }
     // What is read many times over is computed once.
     node.inputs.forEach((input, position) => {
-      const { work } = expressionOf(input);
-      const times = timesRead(graph, node, position);
-      if (work > 1 && times > 1) store(input);
+      const expression = expressionOf(input);
+      const again = sizeOf(graph.types[node.outputs[0]!]!.shape) <= few && isCheap(graph, input, expression);
+      if (expression.work > 1 && timesRead(graph, node, position) > 1 && !again) store(input);
     });
     const parts = node.inputs.map(expressionOf);
     const reads = new Set(parts.flatMap((part) => [...part.reads]));
@@ -88,83 +89,15 @@ export function planTasks(graph: Graph, kernelOf: (node: GraphNode) => WebGpuKer
     if (outputs.has(value) || (readers[value]! > 1 && !isCheap(graph, value, expressions.get(value)!)))
       stored.add(value);
   }
-  for (const node of graph.nodes) if (node.op.id === `${prefix}scatter`) keepUpdatesApart(graph, makers, stored, node);
-  const products = fuseEpilogues(graph, makers, stored);
-  return { tasks: tasksOf(graph, makers, stored, products), stored };
+  const cut = { graph, makers, stored };
+  keepInside(cut, { reads: mostReads, work: longest });
+  for (const node of graph.nodes) if (node.op.id === `${prefix}scatter`) keepUpdatesApart(cut, node);
+  const products = productsOfEnds(cut);
+  return { tasks: tasksOf(cut, products), stored };
 }
 
-const elementwise = new Set(
-  ['unary', 'binary', 'compare', 'where', 'cast', 'stop-gradient', 'reshape'].map((name) => prefix + name),
-);
-
-/**
- * Lets a product of matrices end in the expression that alone reads it, if that goes element by element: bias, activation,
- * residual. The product then has no buffer; the expression's value is written by the product's shader. Products that lie
- * alike and multiply the same rows may end in one expression: a gate and what it gates.
- * @returns the products of each value so written
- */
-function fuseEpilogues(
-  graph: Graph,
-  makers: readonly (GraphNode | undefined)[],
-  stored: Set<number>,
-): Map<number, GraphNode[]> {
-  const readersOf = new Map<number, GraphNode[]>();
-  for (const node of graph.nodes)
-    for (const input of new Set(node.inputs)) readersOf.set(input, [...(readersOf.get(input) ?? []), node]);
-  const products = new Map<number, GraphNode[]>();
-  const size = (value: number): number => sizeOf(graph.types[value]!.shape);
-  /** Adds the stored values to which expressions of a value lead; false when one is of another kind. */
-  const leadsTo = (value: number, ends: Set<number>): boolean =>
-    !graph.outputs.includes(value) &&
-    (readersOf.get(value) ?? []).every((reader) => {
-      const [next] = reader.outputs as [number];
-      if (!elementwise.has(reader.op.id) || writesPacked(graph, reader) || size(next) !== size(value)) return false;
-      if (!stored.has(next)) return leadsTo(next, ends);
-      ends.add(next);
-      return true;
-    });
-  for (const product of graph.nodes) {
-    if (product.op.id !== `${prefix}matmul`) continue;
-    const [result] = product.outputs as [number];
-    const ends = new Set<number>();
-    if (!leadsTo(result, ends) || ends.size !== 1) continue;
-    const [end] = [...ends] as [number];
-    const others = products.get(end);
-    const joins =
-      others === undefined ||
-      (others.length < mostProducts && others.every((other) => alike(graph, makers, stored, other, product)));
-    if (!joins) continue;
-    stored.delete(result);
-    products.set(end, [...(others ?? []), product]);
-  }
-  return products;
-}
-
-const mostProducts = 2;
-
-/** Whether two products have one left operand and right operands that lie alike. */
-function alike(
-  graph: Graph,
-  makers: readonly (GraphNode | undefined)[],
-  stored: ReadonlySet<number>,
-  one: GraphNode,
-  other: GraphNode,
-): boolean {
-  if (one.inputs[0] !== other.inputs[0]) return false;
-  const [a, b] = [one, other].map(({ inputs }) => {
-    const type = graph.types[inputs[1]!]!;
-    const view = stridedView(graph, makers, stored, inputs[1]!);
-    return view && JSON.stringify([type, view.strides, view.offset, graph.types[view.leaf]!.dtype]);
-  });
-  return a !== undefined && a === b;
-}
-
-function tasksOf(
-  graph: Graph,
-  makers: readonly (GraphNode | undefined)[],
-  stored: ReadonlySet<number>,
-  products: ReadonlyMap<number, readonly GraphNode[]>,
-): Task[] {
+function tasksOf(cut: Cut, products: ReadonlyMap<number, readonly GraphNode[]>): Task[] {
+  const { graph, stored } = cut;
   return graph.nodes.flatMap((node) => {
     const writes = node.outputs.filter((value) => stored.has(value));
     if (writes.length === 0) return [];
@@ -173,35 +106,19 @@ function tasksOf(
       {
         node,
         ...(ending && { products: ending }),
-        reads: [...new Set(node.inputs.flatMap((input) => [...leavesOf(makers, stored, input)]))],
+        reads: [...new Set(node.inputs.flatMap((input) => [...leavesOf(cut, input)]))],
         writes,
       },
     ];
   });
 }
 
-/** Stored values below an expression. */
-function leavesOf(
-  makers: readonly (GraphNode | undefined)[],
-  stored: ReadonlySet<number>,
-  value: number,
-  found: Set<number> = new Set(),
-): Set<number> {
-  if (stored.has(value)) found.add(value);
-  else for (const input of makers[value]?.inputs ?? []) leavesOf(makers, stored, input, found);
-  return found;
-}
-
 /** Rows written over a buffer must not be computed from that buffer in the same task. */
-function keepUpdatesApart(
-  graph: Graph,
-  makers: readonly (GraphNode | undefined)[],
-  stored: Set<number>,
-  { inputs }: GraphNode,
-): void {
+function keepUpdatesApart(cut: Cut, { inputs }: GraphNode): void {
+  const { graph, stored } = cut;
   const [base, index, updates] = inputs as [number, number, number];
   for (const value of [index, updates])
-    if (!stored.has(value) && literalOf(graph, value) === undefined && leavesOf(makers, stored, value).has(base))
+    if (!stored.has(value) && literalOf(graph, value) === undefined && leavesOf(cut, value).has(base))
       stored.add(value);
 }
 
@@ -218,12 +135,6 @@ function timesRead(graph: Graph, node: GraphNode, position: number): number {
   // A joined element comes from one of the pieces.
   if (node.op.id === `${prefix}concat` || (node.op.id === `${prefix}gather` && position === 0)) return 1;
   return input === 0 ? 1 : size(node.outputs[0]!) / input;
-}
-
-/** Sixteen-bit floats are written two at a time, by a task of their own. */
-function writesPacked(graph: Graph, node: GraphNode): boolean {
-  const { dtype } = graph.types[node.outputs[0]!]!;
-  return isPacked(dtype) && !views.has(node.op.id) && node.op.id !== `${prefix}gather`;
 }
 
 /** True for tasks that read whole buffers rather than expressions. */

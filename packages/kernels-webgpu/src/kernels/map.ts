@@ -21,8 +21,9 @@ export function mapDispatch(region: Region, value: number): Dispatch {
   emitter.line(`if (${start} >= ${elements}u) { return; }`);
   if (pairs) {
     const element = (index: string): string => emitter.element(value, emitter.coordinates(index, shape));
-    const low = emitter.name(element(emitter.name(`${start} * 2u`, 'i')));
-    const high = size === 1 ? '0.0' : emitter.name(element(emitter.name(`min(${start} * 2u + 1u, ${size - 1}u)`, 'i')));
+    const low = emitter.name(element(emitter.name(`${start} * 2u`, 'index')));
+    const high =
+      size === 1 ? '0.0' : emitter.name(element(emitter.name(`min(${start} * 2u + 1u, ${size - 1}u)`, 'index')));
     emitter.line(`o0[${start}] = ${packedPair(dtype as 'f16' | 'bf16', low, high)};`);
   } else {
     const code = stored(emitter.element(value, emitter.coordinates(start, shape)), dtype);

@@ -24,7 +24,7 @@ export function scatterSetDispatch(region: Region, node: GraphNode): Dispatch {
   emitter.line(`if (${row} < 0i || ${row} >= ${shape[batchDims]}i) { return; }`);
   const place = emitter.name(
     emitter.linear([...at.slice(0, batchDims), emitter.name(`u32(${row})`, 'c'), ...at.slice(rank)], shape),
-    'i',
+    'index',
   );
   emitter.line(`o0[${place}] = ${stored(emitter.element(updates, at), dtype)};`);
   const reads = emitter.reads;
@@ -56,7 +56,7 @@ export function cumsumDispatch(region: Region, node: GraphNode): Dispatch {
   const head = emitter.take();
   const at = outer.toSpliced(axis, 0, 'k');
   emitter.line(`let x = ${emitter.element(input, at)};`);
-  const place = emitter.name(emitter.linear(at, shape), 'i');
+  const place = emitter.name(emitter.linear(at, shape), 'index');
   emitter.line(exclusive ? `o0[${place}] = total; total += x;` : `total += x; o0[${place}] = total;`);
   const body = `${head}
   for (var s = 0u; s < ${extent}u; s++) {

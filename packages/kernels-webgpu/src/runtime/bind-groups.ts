@@ -13,24 +13,42 @@ interface GroupSet {
   readonly groups: readonly GPUBindGroup[];
 }
 
-/** A handful of sets of buffers alternate; more would mean that nothing recurs. */
+/** Sets of buffers that alternate while nothing else happens. */
 const mostSets = 16;
+/** Combinations of buffers that one dispatch meets where programs take turns. */
+const mostGroups = 32;
 
-/** The bind groups of a program, kept for each set of buffers that it is run with. */
+let buffersSeen = 0;
+const numbers = new WeakMap<GPUBuffer, number>();
+
+/** A number that no other buffer has. */
+function numberOf(buffer: GPUBuffer): number {
+  let number = numbers.get(buffer);
+  if (number === undefined) numbers.set(buffer, (number = buffersSeen++));
+  return number;
+}
+
+/** The bind groups of a program, kept for the sets of buffers that it was run with last, and of each dispatch for what it binds of them. */
 export class BindGroups {
   readonly #device: GPUDevice;
   readonly #failures: Failures;
   readonly #counters: DeviceCounters;
   readonly #dispatches: readonly BoundDispatch[];
+  /** Places in a run's buffers that each dispatch binds. */
+  readonly #places: readonly (readonly number[])[];
   readonly #sets: GroupSet[] = [];
   /** Sets follow each other in a circle. */
   #next = 0;
+  /** Of each dispatch by the numbers of the buffers of a run. */
+  readonly #known: readonly Map<string, GPUBindGroup>[];
 
   constructor(device: GPUDevice, failures: Failures, counters: DeviceCounters, dispatches: readonly BoundDispatch[]) {
     this.#device = device;
     this.#failures = failures;
     this.#counters = counters;
     this.#dispatches = dispatches;
+    this.#places = dispatches.map(({ bindings }) => bindings.filter((place) => typeof place === 'number'));
+    this.#known = dispatches.map(() => new Map());
   }
 
   /** One bind group a dispatch, for the buffers of this run. */
@@ -45,7 +63,10 @@ export class BindGroups {
       this.#next = at + 1;
       return set.groups;
     }
-    const groups = this.#dispatches.map((dispatch, index) => this.#known(dispatch, index, external) ?? this.#make(dispatch, external)); // prettier-ignore
+    const seen = external.map(numberOf);
+    const groups = this.#failures.scope('bind groups', () =>
+      this.#dispatches.map((dispatch, index) => this.#groupOf(dispatch, index, seen, external)),
+    );
     if (sets.length >= mostSets) sets.shift();
     this.#next = sets.push({ external: external.slice(), groups });
     return groups;
@@ -54,26 +75,36 @@ export class BindGroups {
   /** Lets go of everything. */
   clear(): void {
     this.#sets.length = 0;
+    for (const known of this.#known) known.clear();
   }
 
-  /** The group of another set that binds the same buffers. */
-  #known({ bindings }: BoundDispatch, index: number, external: readonly GPUBuffer[]): GPUBindGroup | undefined {
-    const same = (set: GroupSet): boolean =>
-      bindings.every((place) => typeof place !== 'number' || set.external[place] === external[place]);
-    return this.#sets.find(same)?.groups[index];
+  #groupOf(
+    dispatch: BoundDispatch,
+    index: number,
+    seen: readonly number[],
+    external: readonly GPUBuffer[],
+  ): GPUBindGroup {
+    const known = this.#known[index]!;
+    let key = '';
+    for (const place of this.#places[index]!) key += `${seen[place]!} `;
+    let group = known.get(key);
+    if (!group) {
+      group = this.#make(dispatch, external);
+      if (known.size >= mostGroups) known.delete(known.keys().next().value!);
+      known.set(key, group);
+    }
+    return group;
   }
 
   #make({ label, pipeline, bindings }: BoundDispatch, external: readonly GPUBuffer[]): GPUBindGroup {
     this.#counters.bindGroups++;
-    return this.#failures.scope(label, () =>
-      this.#device.createBindGroup({
-        label,
-        layout: pipeline.getBindGroupLayout(0),
-        entries: bindings.map((place, binding) => ({
-          binding,
-          resource: { buffer: typeof place === 'number' ? external[place]! : place },
-        })),
-      }),
-    );
+    return this.#device.createBindGroup({
+      label,
+      layout: pipeline.getBindGroupLayout(0),
+      entries: bindings.map((place, binding) => ({
+        binding,
+        resource: { buffer: typeof place === 'number' ? external[place]! : place },
+      })),
+    });
   }
 }

@@ -87,10 +87,21 @@ export class Buffers {
     else this.#keep(buffer, size);
   }
 
+  /** The free buffer that travels with a storage, if it is as large as one for so many bytes: it is the caller's then. */
+  twinOf(storage: GpuStorage, bytes: number): GPUBuffer | undefined {
+    const { twin } = storage;
+    if (!twin || this.sizeOf(twin) !== this.sizeFor(bytes)) return undefined;
+    storage.twin = undefined;
+    return twin;
+  }
+
   /** One reference to a storage less; its buffer is given back with the last. */
   release(storage: GpuStorage): void {
     storage.references--;
-    if (storage.references === 0 && !storage.kept) this.give(storage.buffer);
+    if (storage.references > 0) return;
+    if (!storage.kept) this.give(storage.buffer);
+    if (storage.twin) this.give(storage.twin);
+    storage.twin = undefined;
   }
 
   /** A buffer of exactly this size, that is not shared. */

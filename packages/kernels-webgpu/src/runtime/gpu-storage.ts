@@ -8,6 +8,8 @@ export class GpuStorage implements Storage {
   references = 1;
   /** True when somebody keeps the buffer after the last reference is gone. */
   kept = false;
+  /** A free buffer of its size that travels with it: what a run makes of a state and what it was made of take turns, whatever program runs. */
+  twin: GPUBuffer | undefined;
   /** Inputs of the run that is being encoded that are this storage. */
   uses = 0;
 

@@ -52,8 +52,6 @@ export class WebGpuProgram implements Program {
   readonly #boundInputs: readonly number[];
   readonly #made: readonly { readonly bytes: number; readonly partner: number }[];
   readonly #outputs: readonly OutputPlace[];
-  /** Buffers that donated inputs left behind, for the output made in each place: a state alternates between two. */
-  readonly #spare: (GPUBuffer | undefined)[];
   readonly #external: GPUBuffer[] = [];
   #disposed = false;
 
@@ -100,7 +98,6 @@ export class WebGpuProgram implements Program {
     this.#groups = new BindGroups(context.device, context.failures, context.counters, this.#dispatches);
     const partners = donatedPartners(compiled, graph, donated);
     this.#made = made.map((slot) => ({ bytes: slot.bytes, partner: partners.get(slot) ?? -1 }));
-    this.#spare = made.map(() => undefined);
     this.#outputs = compiled.outputs.map((slot) =>
       slot.role.kind === 'input' ? { input: slot.role.index } : { made: made.indexOf(slot) },
     );
@@ -174,8 +171,7 @@ export class WebGpuProgram implements Program {
     if (this.#disposed) return;
     this.#disposed = true;
     const { buffers } = this.#context;
-    for (const buffer of [...this.#arena, ...this.#spare]) if (buffer) buffers.give(buffer);
-    this.#spare.fill(undefined);
+    for (const buffer of this.#arena) buffers.give(buffer);
     for (const storage of this.#constants) buffers.release(storage);
     this.#groups.clear();
   }
@@ -190,31 +186,26 @@ export class WebGpuProgram implements Program {
     const external = this.#external;
     external.length = 0;
     for (const index of this.#boundInputs) external.push(storages[index]!.buffer);
-    const firstMade = external.length;
-    this.#made.forEach(({ bytes }, place) => {
-      external.push(this.#spare[place] ?? buffers.take('output', bytes));
-      this.#spare[place] = undefined;
+    const made = this.#made.map(({ bytes, partner }) => {
+      const twin = partner < 0 ? undefined : buffers.twinOf(storages[partner]!, bytes);
+      return new GpuStorage(twin ?? buffers.take('output', bytes), bytes);
     });
+    for (const { buffer } of made) external.push(buffer);
     encode(this.#groups.groupsFor(external));
     const outputs = this.#outputs.map((place, position) => {
       const type = graph.types[graph.outputs[position]!]!;
-      if ('made' in place) {
-        const { bytes } = this.#made[place.made]!;
-        return hold(new GpuStorage(external[firstMade + place.made]!, bytes), type);
-      }
+      if ('made' in place) return hold(made[place.made]!, type);
       const storage = storages[place.input]!;
       storage.references++;
       return hold(storage, type);
     });
     this.#made.forEach(({ partner }, place) => {
-      if (partner < 0) return;
-      const storage = storages[partner]!;
-      const made = external[firstMade + place]!;
+      const storage = storages[partner];
+      const mine = made[place]!;
       // Kept here rather than given to the pool, where the order of buffers would change from run to run.
-      if (storage.references === 1 && buffers.sizeOf(storage.buffer) === buffers.sizeOf(made)) {
-        this.#spare[place] = storage.buffer;
-        storage.kept = true;
-      }
+      if (storage?.references !== 1 || buffers.sizeOf(storage.buffer) !== buffers.sizeOf(mine.buffer)) return;
+      mine.twin = storage.buffer;
+      storage.kept = true;
     });
     for (const storage of owned) buffers.release(storage);
     for (const index of this.#donated) inputs[index]!.dispose();

@@ -118,7 +118,9 @@ export const primitiveCases: readonly GraphCase[] = [
       [3, 63, 1],
       [8, 64, 9],
       [65, 63, 65],
-      [5, 64, 2050],
+      [1, 8, 8193],
+      [5, 1032, 7],
+      [8, 1024, 2],
     ] as const
   ).map(([M, K, N]): GraphCase => ({
     name: `products of ${M} × ${K} by ${N}, both ways round and over 16 bits`,
@@ -145,7 +147,7 @@ export const primitiveCases: readonly GraphCase[] = [
       [1, 64, 65],
       [2, 63, 5],
       [7, 20, 70],
-      [3, 64, 1027],
+      [3, 520, 13],
     ] as const
   ).map(([M, K, N]): GraphCase => ({
     name: `a gate and what it gates, ${M} × ${K} by ${N}`,

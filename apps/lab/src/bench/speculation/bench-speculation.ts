@@ -56,7 +56,7 @@ export interface SpeculationContext extends TimedDevice {
   readonly onProgress?: (line: string) => void;
 }
 
-const repeatsOf = (scale: Scale): number => (scale === 'dry' ? 1 : 3);
+const repeatsOf = (scale: Scale): number => (scale === 'dry' ? 1 : 5);
 /** Tokens of a round whose rollback is timed, and positions before it. */
 const rollbackOf = (scale: Scale): { tokens: number; context: number } =>
   scale === 'dry' ? { tokens: 3, context: 12 } : { tokens: 5, context: 256 };

@@ -41,7 +41,7 @@ export function speculationShapes(scale: Scale): readonly SpeculationShape[] {
       },
     ];
   }
-  const call = { draft: llama60, prompt: 128, tokens: 256 };
+  const call = { draft: llama60, prompt: 128, tokens: 384 };
   return [
     { name: '1.1 B Llama, draft of 60 M in two layers', target, ...call },
     {

@@ -1,0 +1,198 @@
+import type { Shader } from '../codegen/shader.ts';
+import { listed, sumOfLanes } from './few-rows.ts';
+import type { MatmulPlan, Operand } from './matmul-plan.ts';
+
+/** How products of few rows are cut. */
+interface Cut {
+  readonly threads: number;
+  /** Columns of each product that are computed at once. */
+  readonly columns: number;
+  /** True: all lanes of a workgroup share the inner axis of these columns. False: each subgroup has columns of its own. */
+  readonly together: boolean;
+  /** Elements of a load, and loads of a column. */
+  readonly perLoad: number;
+  readonly loads: number;
+  /** Sums of each lane. */
+  readonly sums: number;
+}
+
+/**
+ * Few rows by sixteen bytes a load. For one row each subgroup has columns of its own, and no memory is shared: reading weights is all there is. For
+ * several rows what is read of those for each load of weights is more than the weights, and columns share it; a workgroup shares the
+ * inner axis, so that there are as many loads under way as before.
+ */
+export function wideRows(plan: MatmulPlan, perLoad: number): Shader {
+  const { M, N, K, bs, capabilities } = plan;
+  const subgroups = capabilities.features.has('subgroups');
+  const threads = subgroups ? 128 : 64;
+  const loads = K / perLoad;
+  const together = !subgroups || (M > 1 && loads >= threads);
+  const shares = M === 1 ? N >= 8192 : together;
+  const columns = shares && bs.length === 1 ? 2 : 1;
+  const cut: Cut = { threads, columns, together, perLoad, loads, sums: bs.length * M * columns };
+  if (!together) return bySubgroups(plan, cut);
+  return subgroups ? byWorkgroups(plan, cut) : withoutSubgroups(plan, cut);
+}
+
+/** The width of a subgroup is only known on the device: as many workgroups as 32 lanes need; the loop takes any other. */
+function bySubgroups(plan: MatmulPlan, cut: Cut): Shader {
+  const { M, bs } = plan;
+  const { threads, columns, sums } = cut;
+  const each = M * columns;
+  const units = unitsOf(plan, cut);
+  const ending = listed(
+    each,
+    (r) =>
+      `{ ${written(
+        plan,
+        cut,
+        `${r}u`,
+        bs.map((_, p) => `sum${p * each + r}`),
+      )} }`,
+  );
+  return plan.shader('rows by subgroups', typesOf(plan), {
+    workgroup: threads,
+    workgroups: Math.ceil(units / (threads / 32)),
+    subgroups: true,
+    body: `let stride = count * (${threads}u / width);
+  for (var unit = number * (${threads}u / width) + lane / width; unit < ${units}u; unit += stride) {
+  ${accumulated(plan, cut, { first: 'own', reach: 'width' })}
+  ${listed(sums, (r) => `sum${r} = subgroupAdd(sum${r});`)}
+  if (own == 0u) { ${ending} }
+  }`,
+  });
+}
+
+/** The narrowest subgroup there is. */
+const leastWidth = 4;
+
+function byWorkgroups(plan: MatmulPlan, cut: Cut): Shader {
+  const { M, bs } = plan;
+  const { threads, columns, sums } = cut;
+  const each = M * columns;
+  const most = threads / leastWidth;
+  const place = (p: number): string => `part[(${p * each}u + lane) * ${most}u`;
+  return plan.shader('rows by workgroups', typesOf(plan), {
+    workgroup: threads,
+    workgroups: unitsOf(plan, cut),
+    subgroups: true,
+    shared: { part: `array<f32, ${most * sums}>` },
+    body: `let unit = number;
+  ${accumulated(plan, cut, { first: 'lane', reach: `${threads}u` })}
+  ${listed(sums, (r) => `sum${r} = subgroupAdd(sum${r});`)}
+  if (own == 0u) { ${listed(sums, (r) => `part[${r * most}u + lane / width] = sum${r};`)} }
+  workgroupBarrier();
+  if (lane < ${each}u) {
+    ${listed(bs.length, (p) => `var whole${p} = ${place(p)}];`)}
+    for (var s = 1u; s < ${threads}u / width; s++) { ${listed(bs.length, (p) => `whole${p} += ${place(p)} + s];`)} }
+    ${written(
+      plan,
+      cut,
+      'lane',
+      bs.map((_, p) => `whole${p}`),
+    )}
+  }`,
+  });
+}
+
+function withoutSubgroups(plan: MatmulPlan, cut: Cut): Shader {
+  const { M, bs } = plan;
+  const { threads, columns, sums } = cut;
+  const each = M * columns;
+  return plan.shader('rows by 16 bytes', typesOf(plan), {
+    workgroup: threads,
+    workgroups: unitsOf(plan, cut),
+    shared: { part: `array<f32, ${threads * sums}>` },
+    body: `let unit = number;
+  ${accumulated(plan, cut, { first: 'lane', reach: `${threads}u` })}
+  ${listed(sums, (r) => `part[${r * threads}u + lane] = sum${r};`)}
+  workgroupBarrier();
+  ${sumOfLanes(sums, threads)}
+  if (lane < ${each}u) { ${written(
+    plan,
+    cut,
+    'lane',
+    bs.map((_, p) => `part[(${p * each}u + lane) * ${threads}u]`),
+  )} }`,
+  });
+}
+
+/** Columns that are computed at once, of all matrices. */
+function unitsOf({ N, batches }: MatmulPlan, { columns }: Cut): number {
+  return Math.ceil(N / columns) * batches;
+}
+
+function typesOf({ bs }: MatmulPlan): { a: string; b: string } {
+  return { a: 'vec4f', b: bs[0]!.dtype === 'f32' ? 'vec4f' : 'vec4u' };
+}
+
+/** Code that sums what a lane has of `unit`, from load `first` on, every `reach`-th of them: `sum…` of product p, row m, column c. */
+function accumulated(
+  plan: MatmulPlan,
+  { threads, together, columns, perLoad, loads }: Cut,
+  { first, reach }: { readonly first: string; readonly reach: string },
+): string {
+  const { M, N, batches, bs, a } = plan;
+  const { dtype } = bs[0]!;
+  const unroll = unrolled(Math.ceil(loads / (together ? threads : 32)), bs.length * columns, M);
+  const sum = (p: number, m: number, c: number): string => `sum${(p * M + m) * columns + c}`;
+  const each = (code: (p: number, c: number) => string): string =>
+    bs.map((_, p) => listed(columns, (c) => code(p, c))).join(' ');
+  const fetch = (u: number): string =>
+    each(
+      (p, c) =>
+        `let w${u}_${p}_${c} = ${bs[p]!.name}[(${bs[p]!.start} + min(n + ${c}u, ${N - 1}u) * ${bs[p]!.column}u) / ${perLoad}u + i${u}];`,
+    );
+  const use = (u: number): string => `{
+        ${listed(M, (m) => {
+          const x = `(${a.start} + ${m * a.row}u) / 4u + i${u} * ${perLoad / 4}u`;
+          return perLoad === 4 ? `let x${m} = a[${x}];` : `let x${m} = a[${x}]; let y${m} = a[${x} + 1u];`;
+        })}
+        ${each((p, c) => `{ ${halves(dtype, `w${u}_${p}_${c}`)} ${listed(M, (m) => `${sum(p, m, c)} += ${perLoad === 4 ? `dot(x${m}, w${u}_${p}_${c})` : `dot(x${m}, low) + dot(y${m}, high)`};`)} }`)}
+      }`;
+  const indices = (count: number): string => listed(count, (u) => `let i${u} = k + ${u}u * ${reach};`);
+  const perMatrix = Math.ceil(N / columns);
+  // Whole rounds read without asking; what is left, one load at a time.
+  return `let batch = min(unit / ${perMatrix}u, ${batches - 1}u);
+  let n = (unit % ${perMatrix}u) * ${columns}u;
+  ${plan.starts}
+  ${each((p, c) => listed(M, (m) => `var ${sum(p, m, c)} = 0.0;`))}
+  var k = ${first};
+  for (; k + ${unroll - 1}u * ${reach} < ${loads}u; k += ${reach} * ${unroll}u) {
+      ${indices(unroll)}
+      ${listed(unroll, fetch)}
+      ${listed(unroll, use)}
+  }
+  for (; k < ${loads}u; k += ${reach}) {
+      ${indices(1)}
+      ${fetch(0)}
+      ${use(0)}
+  }`;
+}
+
+/** Loads that a lane has under way at a time, at most: with several rows it holds sums of each, too. */
+const inFlight = { oneRow: 16, rows: 8 } as const;
+
+/** Loads of a round, for a lane that has so many of each operand: rounds of equal length where they divide so. */
+function unrolled(loads: number, operands: number, M: number): number {
+  const most = Math.max(1, Math.floor((M === 1 ? inFlight.oneRow : inFlight.rows) / operands));
+  for (let unroll = Math.min(most, loads); unroll > most / 2; unroll--) if (loads % unroll === 0) return unroll;
+  return Math.min(most, loads);
+}
+
+/** Code that writes one result of `unit` of those that products have each. */
+function written(plan: MatmulPlan, cut: Cut, result: string, sums: readonly string[]): string {
+  const { M, N } = plan;
+  const { columns } = cut;
+  const column = `n + ${result} % ${columns}u`;
+  return `if (${column} < ${N}u && unit < ${unitsOf(plan, cut)}u) ${plan.write(`(batch * ${M}u + ${result} / ${columns}u) * ${N}u + ${column}`, sums)}`;
+}
+
+/** Eight 16-bit floats of one load as two vectors. */
+function halves(dtype: Operand['dtype'], w: string): string {
+  if (dtype === 'f32') return '';
+  if (dtype === 'f16')
+    return `let low = vec4f(unpack2x16float(${w}.x), unpack2x16float(${w}.y)); let high = vec4f(unpack2x16float(${w}.z), unpack2x16float(${w}.w));`;
+  const pair = (word: string): string => `bitcast<f32>(${word} << 16u), bitcast<f32>(${word} & 0xffff0000u)`;
+  return `let low = vec4f(${pair(`${w}.x`)}, ${pair(`${w}.y`)}); let high = vec4f(${pair(`${w}.z`)}, ${pair(`${w}.w`)});`;
+}
