@@ -124,20 +124,26 @@ def measure(size, dtype, device, repeats):
 
 
 def linear_rows(sizes, device, repeats, late):
-    """Rows and failures; what is not begun before it is `late()` is told."""
+    """Rows and failures, forward first; what is not begun before it is `late()`, or before Ctrl-C, is told."""
     rows, failures = [], []
-    for size in sizes:
-        for dtype in ('f32', 'bf16'):
+    ended = False
+    for size in sorted(sizes, key=lambda size: size['gradient']):
+        for dtype in ('bf16', 'f32'):
             variant = f'flash-linear-attention, {precision_of(dtype)}'
-            if late():
+            if ended or late():
                 failures.append(f"linear {size['shape']} {variant}: not reached in time")
                 continue
+            begun = time.monotonic()
             try:
                 seconds, pure = measure(size, dtype, device, repeats)
+            except KeyboardInterrupt:
+                ended = True
+                failures.append(f"linear {size['shape']} {variant}: ended after {time.monotonic() - begun:.0f} s")
             except Exception as error:  # what one row cannot do is told, and the others go on
                 failures.append(failure(f"linear {size['shape']} {variant}", error))
             else:
                 rows.append({'group': 'linear', 'shape': size['shape'], 'dtype': 'f32', 'variant': variant, 'microseconds': 1e6 * seconds})
+                print(f"linear {size['shape']} {variant}: {1e6 * seconds:.1f} µs, {time.monotonic() - begun:.0f} s with compilation", flush=True)
                 if not pure:
                     failures.append(f"linear {size['shape']} {variant}: timed, but with host time: it could not be captured")
             if device != 'cpu':

@@ -10,7 +10,7 @@ const farthest = 64;
 /** Two dispatches of this many workgroups fill a device by themselves; together they would only be a longer shader. */
 const enough = 1024;
 /** A dispatch of so many workgroups writes little. */
-const small = 64;
+const small = 4;
 /** Limits that WebGPU promises everywhere. */
 const leastBuffers = 8;
 const leastShared = 16_384;
