@@ -18,7 +18,7 @@ export interface DraftLengthCall {
 }
 
 /** What a round with a draft of so many tokens takes, in steps: 1 + r + γ c + γ² s. */
-export function stepsOfRound({ token, square = 0, round = 0 }: DraftCost, length: number): number {
+function stepsOfRound({ token, square = 0, round = 0 }: DraftCost, length: number): number {
   return 1 + round + length * token + length ** 2 * square;
 }
 
