@@ -55,8 +55,8 @@ test.each<['lookup' | 'draft', () => Model | undefined]>([
   expect(counts).toEqual({ rounds, drafted, accepted: stayed });
   expect(accepted.filter(Boolean)).toHaveLength(stayed);
   expect(rejected.flat()).toHaveLength(drafted - stayed);
-  expect(stayed).toBeGreaterThan(1);
-  expect(rejected.flat().length).toBeGreaterThan(1);
+  expect(stayed).toBeGreaterThan(0);
+  expect(rejected.flat().length).toBeGreaterThan(0);
   // What is rejected stands at the place of the token that the model chose in its stead.
   const places = rejected.flatMap((proposed, place) => (proposed.length > 0 ? [place] : []));
   expect(places.filter((place) => accepted[place] || rejected[place]![0] === ids[place])).toEqual([]);
