@@ -53,10 +53,10 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
-const prompt = ['--prompt-ids', [...Buffer.from('The king')].join(), '--max-new-tokens', '60'];
+const prompt = ['--prompt-ids', [...Buffer.from('The king went')].join(), '--max-new-tokens', '60'];
 interface Generated {
   readonly newTokenIds: readonly number[];
-  readonly speculation?: { readonly rounds: number; readonly accepted: number };
+  readonly speculation?: { readonly rounds: number; readonly accepted: number; readonly acceptance: number };
   readonly timings: { readonly decodeTokensPerSecond: number };
 }
 const generate = (...more: string[]): Promise<Generated> =>
@@ -78,10 +78,9 @@ describe('heads of a small model', () => {
     const plain = await generate();
     const made = await generate('--speculative', `heads=${paths.heads}`);
     expect(made.newTokenIds).toEqual(plain.newTokenIds);
-    const { rounds, accepted } = made.speculation!;
+    const { rounds, accepted, acceptance } = made.speculation!;
     expect(rounds + accepted).toBe(plain.newTokenIds.length);
-    // On a CPU few drafts are worth while; how often heads are right is told above.
-    expect(accepted).toBeGreaterThan(0);
+    expect(acceptance).toBeGreaterThan(0.4);
     expect(made.timings.decodeTokensPerSecond).toBeGreaterThan(0);
   });
 

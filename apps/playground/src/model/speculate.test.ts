@@ -7,7 +7,7 @@ import { speculate } from './speculate.ts';
 const assembler = createAssembler({ plugins: [softmax] });
 const assemble = (dModel: number, seed: number): Promise<Model> =>
   assembler.assemble(
-    { vocabSize: 4, dModel, maxPositions: 256, layers: [{ mixer: softmaxAttention({ heads: 2, rotary: {} }) }] },
+    { vocabSize: 4, dModel, maxPositions: 1024, layers: [{ mixer: softmaxAttention({ heads: 2, rotary: {} }) }] },
     { device: 'cpu', seed },
   );
 
@@ -19,7 +19,7 @@ beforeAll(async () => {
 afterAll(() => Promise.all([model.dispose(), other.dispose()]));
 
 const prompt = [1, 2, 3, 1, 2, 3];
-const sampled = { temperature: 1, seed: 5, maxNewTokens: 200 };
+const sampled = { temperature: 1, seed: 5, maxNewTokens: 900 };
 
 interface Told {
   readonly ids: readonly number[];
@@ -55,8 +55,8 @@ test.each<['lookup' | 'draft', () => Model | undefined]>([
   expect(counts).toEqual({ rounds, drafted, accepted: stayed });
   expect(accepted.filter(Boolean)).toHaveLength(stayed);
   expect(rejected.flat()).toHaveLength(drafted - stayed);
-  expect(stayed).toBeGreaterThan(0);
-  expect(rejected.flat().length).toBeGreaterThan(0);
+  expect(stayed).toBeGreaterThan(1);
+  expect(rejected.flat().length).toBeGreaterThan(1);
   // What is rejected stands at the place of the token that the model chose in its stead.
   const places = rejected.flatMap((proposed, place) => (proposed.length > 0 ? [place] : []));
   expect(places.filter((place) => accepted[place] || rejected[place]![0] === ids[place])).toEqual([]);

@@ -24,11 +24,11 @@ export function writesPacked(graph: Graph, node: GraphNode): boolean {
 
 /** Stored values below an expression; a stored one is its own. */
 export function leavesOf(cut: Cut, value: number): Set<number> {
-  return new Set([...expressionOf(cut, [value])].filter((each) => cut.stored.has(each)));
+  return new Set([...valuesBelow(cut, [value])].filter((each) => cut.stored.has(each)));
 }
 
 /** Values of expressions down to those that are stored. */
-function expressionOf({ makers, stored }: Cut, values: readonly number[]): Set<number> {
+function valuesBelow({ makers, stored }: Cut, values: readonly number[]): Set<number> {
   const found = new Set<number>();
   const visit = (value: number): void => {
     if (found.has(value)) return;
@@ -53,7 +53,7 @@ export function keepInside(cut: Cut, most: { readonly reads: number; readonly wo
     const end = endOf(value);
     if (end === undefined) continue;
     stored.delete(value);
-    const all = [...expressionOf(cut, makers[end]!.inputs)];
+    const all = [...valuesBelow(cut, makers[end]!.inputs)];
     const reads = all.filter((each) => stored.has(each)).length;
     if (reads > most.reads || all.length - reads > most.work) stored.add(value);
   }

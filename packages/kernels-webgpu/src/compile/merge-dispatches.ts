@@ -59,14 +59,15 @@ function groupOf(one: Work, capabilities: GpuCapabilities): Group {
 }
 
 function findHost(groups: readonly Group[], group: Group, capabilities: GpuCapabilities): Group | undefined {
+  // What is large would be kept for longer.
+  const early = workgroupsOf(group) <= small;
   let host: Group | undefined;
   for (let at = groups.length - 1; at >= Math.max(0, groups.length - farthest); at--) {
     const earlier = groups[at]!;
     if (conflict(earlier, group)) break;
     if (!fits(earlier, group, capabilities)) continue;
     host = earlier;
-    // What is large would be kept for longer.
-    if (workgroupsOf(group) > small) break;
+    if (!early) break;
   }
   return host;
 }

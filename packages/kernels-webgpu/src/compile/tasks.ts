@@ -30,12 +30,10 @@ const longest = 48;
 /** Elements that are computed again rather than waited for. */
 const few = 256;
 
-/** True for a value that is only read once in an expression of little work. */
+/** What computing a value takes down to what is stored: nodes, and the buffers that they read. */
 interface Expression {
   readonly work: number;
   readonly reads: ReadonlySet<number>;
-  /** True when what it reads is found by what it reads. */
-  readonly gathers: boolean;
 }
 
 /** Few elements of little work: computing them again costs less than a dispatch. */
@@ -54,8 +52,8 @@ export function planTasks(graph: Graph, kernelOf: (node: GraphNode) => WebGpuKer
   const expressions = new Map<number, Expression>();
   const expressionOf = (value: number): Expression =>
     stored.has(value)
-      ? { work: 0, reads: new Set([value]), gathers: false }
-      : (expressions.get(value) ?? { work: 0, reads: new Set(), gathers: false });
+      ? { work: 0, reads: new Set([value]) }
+      : (expressions.get(value) ?? { work: 0, reads: new Set() });
   const store = (value: number): void => {
     if (literalOf(graph, value) === undefined) stored.add(value);
   };
@@ -84,7 +82,6 @@ export function planTasks(graph: Graph, kernelOf: (node: GraphNode) => WebGpuKer
     expressions.set(value, {
       work: rest.reduce((total, part) => total + part.work, views.has(node.op.id) ? 0 : 1),
       reads: new Set(rest.flatMap((part) => [...part.reads])),
-      gathers: node.op.id === `${prefix}gather` || rest.some(({ gathers }) => gathers),
     });
     if (outputs.has(value) || (readers[value]! > 1 && !isCheap(graph, value, expressions.get(value)!)))
       stored.add(value);

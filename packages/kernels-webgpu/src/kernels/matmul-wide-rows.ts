@@ -3,7 +3,7 @@ import { listed, sumOfLanes } from './few-rows.ts';
 import type { MatmulPlan, Operand } from './matmul-plan.ts';
 
 /** How products of few rows are cut. */
-interface Cut {
+interface RowsForm {
   readonly threads: number;
   /** Columns of each product that are computed at once. */
   readonly columns: number;
@@ -29,23 +29,23 @@ export function wideRows(plan: MatmulPlan, perLoad: number): Shader {
   const together = !subgroups || (M > 1 && loads >= threads);
   const shares = M === 1 ? N >= 8192 : together;
   const columns = shares && bs.length === 1 ? 2 : 1;
-  const cut: Cut = { threads, columns, together, perLoad, loads, sums: bs.length * M * columns };
-  if (!together) return bySubgroups(plan, cut);
-  return subgroups ? byWorkgroups(plan, cut) : withoutSubgroups(plan, cut);
+  const form: RowsForm = { threads, columns, together, perLoad, loads, sums: bs.length * M * columns };
+  if (!together) return bySubgroups(plan, form);
+  return subgroups ? byWorkgroups(plan, form) : withoutSubgroups(plan, form);
 }
 
 /** The width of a subgroup is only known on the device: as many workgroups as 32 lanes need; the loop takes any other. */
-function bySubgroups(plan: MatmulPlan, cut: Cut): Shader {
+function bySubgroups(plan: MatmulPlan, form: RowsForm): Shader {
   const { M, bs } = plan;
-  const { threads, columns, sums } = cut;
+  const { threads, columns, sums } = form;
   const each = M * columns;
-  const units = unitsOf(plan, cut);
+  const units = unitsOf(plan, form);
   const ending = listed(
     each,
     (r) =>
       `{ ${written(
         plan,
-        cut,
+        form,
         `${r}u`,
         bs.map((_, p) => `sum${p * each + r}`),
       )} }`,
@@ -56,7 +56,7 @@ function bySubgroups(plan: MatmulPlan, cut: Cut): Shader {
     subgroups: true,
     body: `let stride = count * (${threads}u / width);
   for (var unit = number * (${threads}u / width) + lane / width; unit < ${units}u; unit += stride) {
-  ${accumulated(plan, cut, { first: 'own', reach: 'width' })}
+  ${accumulated(plan, form, { first: 'own', reach: 'width' })}
   ${listed(sums, (r) => `sum${r} = subgroupAdd(sum${r});`)}
   if (own == 0u) { ${ending} }
   }`,
@@ -66,19 +66,19 @@ function bySubgroups(plan: MatmulPlan, cut: Cut): Shader {
 /** The narrowest subgroup there is. */
 const leastWidth = 4;
 
-function byWorkgroups(plan: MatmulPlan, cut: Cut): Shader {
+function byWorkgroups(plan: MatmulPlan, form: RowsForm): Shader {
   const { M, bs } = plan;
-  const { threads, columns, sums } = cut;
+  const { threads, columns, sums } = form;
   const each = M * columns;
   const most = threads / leastWidth;
   const place = (p: number): string => `part[(${p * each}u + lane) * ${most}u`;
   return plan.shader('rows by workgroups', typesOf(plan), {
     workgroup: threads,
-    workgroups: unitsOf(plan, cut),
+    workgroups: unitsOf(plan, form),
     subgroups: true,
     shared: { part: `array<f32, ${most * sums}>` },
     body: `let unit = number;
-  ${accumulated(plan, cut, { first: 'lane', reach: `${threads}u` })}
+  ${accumulated(plan, form, { first: 'lane', reach: `${threads}u` })}
   ${listed(sums, (r) => `sum${r} = subgroupAdd(sum${r});`)}
   if (own == 0u) { ${listed(sums, (r) => `part[${r * most}u + lane / width] = sum${r};`)} }
   workgroupBarrier();
@@ -87,7 +87,7 @@ function byWorkgroups(plan: MatmulPlan, cut: Cut): Shader {
     for (var s = 1u; s < ${threads}u / width; s++) { ${listed(bs.length, (p) => `whole${p} += ${place(p)} + s];`)} }
     ${written(
       plan,
-      cut,
+      form,
       'lane',
       bs.map((_, p) => `whole${p}`),
     )}
@@ -95,22 +95,22 @@ function byWorkgroups(plan: MatmulPlan, cut: Cut): Shader {
   });
 }
 
-function withoutSubgroups(plan: MatmulPlan, cut: Cut): Shader {
+function withoutSubgroups(plan: MatmulPlan, form: RowsForm): Shader {
   const { M, bs } = plan;
-  const { threads, columns, sums } = cut;
+  const { threads, columns, sums } = form;
   const each = M * columns;
   return plan.shader('rows by 16 bytes', typesOf(plan), {
     workgroup: threads,
-    workgroups: unitsOf(plan, cut),
+    workgroups: unitsOf(plan, form),
     shared: { part: `array<f32, ${threads * sums}>` },
     body: `let unit = number;
-  ${accumulated(plan, cut, { first: 'lane', reach: `${threads}u` })}
+  ${accumulated(plan, form, { first: 'lane', reach: `${threads}u` })}
   ${listed(sums, (r) => `part[${r * threads}u + lane] = sum${r};`)}
   workgroupBarrier();
   ${sumOfLanes(sums, threads)}
   if (lane < ${each}u) { ${written(
     plan,
-    cut,
+    form,
     'lane',
     bs.map((_, p) => `part[(${p * each}u + lane) * ${threads}u]`),
   )} }`,
@@ -118,7 +118,7 @@ function withoutSubgroups(plan: MatmulPlan, cut: Cut): Shader {
 }
 
 /** Columns that are computed at once, of all matrices. */
-function unitsOf({ N, batches }: MatmulPlan, { columns }: Cut): number {
+function unitsOf({ N, batches }: MatmulPlan, { columns }: RowsForm): number {
   return Math.ceil(N / columns) * batches;
 }
 
@@ -129,7 +129,7 @@ function typesOf({ bs }: MatmulPlan): { a: string; b: string } {
 /** Code that sums what a lane has of `unit`, from load `first` on, every `reach`-th of them: `sum…` of product p, row m, column c. */
 function accumulated(
   plan: MatmulPlan,
-  { threads, together, columns, perLoad, loads }: Cut,
+  { threads, together, columns, perLoad, loads }: RowsForm,
   { first, reach }: { readonly first: string; readonly reach: string },
 ): string {
   const { M, N, batches, bs, a } = plan;
@@ -181,11 +181,11 @@ function unrolled(loads: number, operands: number, M: number): number {
 }
 
 /** Code that writes one result of `unit` of those that products have each. */
-function written(plan: MatmulPlan, cut: Cut, result: string, sums: readonly string[]): string {
+function written(plan: MatmulPlan, form: RowsForm, result: string, sums: readonly string[]): string {
   const { M, N } = plan;
-  const { columns } = cut;
+  const { columns } = form;
   const column = `n + ${result} % ${columns}u`;
-  return `if (${column} < ${N}u && unit < ${unitsOf(plan, cut)}u) ${plan.write(`(batch * ${M}u + ${result} / ${columns}u) * ${N}u + ${column}`, sums)}`;
+  return `if (${column} < ${N}u && unit < ${unitsOf(plan, form)}u) ${plan.write(`(batch * ${M}u + ${result} / ${columns}u) * ${N}u + ${column}`, sums)}`;
 }
 
 /** Eight 16-bit floats of one load as two vectors. */
