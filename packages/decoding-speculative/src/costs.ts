@@ -34,7 +34,7 @@ export function verifyCost({ onHost }: Pick<Device, 'onHost'>): { readonly token
 export function roundCost(target: Model, onDevice: boolean): number {
   const { layers } = target.graph.resolved;
   const again = layers.filter(({ mixer }) => mixer && !mixer.part.decoding?.commit).length;
-  return 0.1 + (0.2 * again) / Math.max(1, layers.length) + (onDevice ? 0 : hostBytes / stepBytes(target));
+  return 0.25 + (0.08 * again) / Math.max(1, layers.length) + (onDevice ? 0 : hostBytes / stepBytes(target));
 }
 
 /** Of as many entries products still go row by row, beside the weights that they read. */
@@ -45,6 +45,6 @@ const fewEntries = 8;
  * at once, as long as nobody asks for more.
  */
 export function deviceLengths(longest: number): number[] {
-  const few = [1, 3, fewEntries - 1].filter((length) => length < longest);
+  const few = [2, 4, fewEntries - 1].filter((length) => length < longest);
   return longest <= fewEntries ? [...few, longest].filter((length) => length < fewEntries) : [...few, longest];
 }

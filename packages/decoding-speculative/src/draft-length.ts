@@ -40,13 +40,13 @@ export function bestDraftLength({ acceptance, cost, lengths }: DraftLengthCall):
 }
 
 /** What of the past counts after one more tested token. */
-const memory = 0.97;
+const memory = 0.98;
 
 /**
  * Steps that may be lost to drafts which are not known to be worth while: those of the beginning, what each round adds, and the most that
  * is kept. Rest is until there is enough for a few tries, since a model that has rested has to read first, which is waited for.
  */
-const credit = { first: 1.5, round: 0.012, most: 3, resume: 0.8, reading: 0.3 } as const;
+const credit = { first: 1.2, round: 0.01, most: 3, resume: 1.6, reading: 1 } as const;
 
 /** Rounds in which a source that finds nothing is not asked, at most. */
 const longestPause = 8;
@@ -55,9 +55,9 @@ const longestPause = 8;
 export class AdaptiveLength {
   readonly #cost: DraftCost;
   readonly #lengths: readonly number[];
-  // As if four of six tokens had stayed: a few that do not are no reason to rest.
-  #accepted = 4;
-  #tested = 6;
+  // As if six of nine tokens had stayed: a few that do not are no reason to rest.
+  #accepted = 6;
+  #tested = 9;
   /** Steps that tries may still lose, and whether there is nothing left of them. */
   #credit: number = credit.first;
   #resting = false;

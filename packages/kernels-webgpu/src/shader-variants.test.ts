@@ -6,6 +6,7 @@ import { WebGpuDevice } from './runtime/webgpu-device.ts';
 import { gradientCases } from './testing/gradient-cases.test-support.ts';
 import { largeCases } from './testing/large-cases.test-support.ts';
 import type { LargeCase } from './testing/large-cases.test-support.ts';
+import { normCases } from './testing/norm-cases.test-support.ts';
 import { nullGpu } from './testing/null-gpu.test-support.ts';
 import { observedDevice } from './testing/observed-device.test-support.ts';
 import { opCases } from './testing/op-cases.test-support.ts';
@@ -19,7 +20,14 @@ const largeLimits = {
   maxComputeInvocationsPerWorkgroup: 1024,
   maxComputeWorkgroupSizeX: 1024,
 };
-const cases: readonly LargeCase[] = [...primitiveCases, ...opCases, ...sinkCases, ...gradientCases, ...largeCases];
+const cases: readonly LargeCase[] = [
+  ...primitiveCases,
+  ...opCases,
+  ...normCases,
+  ...sinkCases,
+  ...gradientCases,
+  ...largeCases,
+];
 const labels = new Set<string>();
 
 async function open(features: readonly string[], limits?: Readonly<Record<string, number>>): Promise<WebGpuDevice> {

@@ -1,4 +1,4 @@
-import type { CpuKernel, Op, Tensor, TensorType } from '@tessera/tensor-core';
+import type { CpuKernel, Op, Tensor, TensorType, WebGpuDispatchKernel } from '@tessera/tensor-core';
 import { ShapeError, add, apply1, mean, mul, rsqrt, showShape, square, sub, sum } from '@tessera/tensor-core';
 import { normKernel } from './norm.wgsl.ts';
 
@@ -39,6 +39,20 @@ const rmsKernel: CpuKernel<RmsNormAttributes> = {
   },
 };
 
+const weighted = (weight: string, { offset }: RmsNormAttributes): string => `(${weight} + ${float(offset)})`;
+
+const rmsWgslKernel: WebGpuDispatchKernel<RmsNormAttributes> = {
+  ...normKernel<RmsNormAttributes>(
+    'a workgroup a row',
+    'mean square',
+    (attributes) => `v * ${weighted('p0[i]', attributes)}`,
+  ),
+  rowFactors: (attributes) => ({
+    element: ([weight]) => weighted(weight!, attributes),
+    row: (meanSquare) => `inverseSqrt(${meanSquare} + ${float(attributes.eps)})`,
+  }),
+};
+
 /** Op: x / √(mean x² + eps) · (offset + w) along the last axis. */
 export const rmsNormOp: Op<RmsNormAttributes> = {
   id: '@tessera/ops:rms-norm',
@@ -50,10 +64,7 @@ export const rmsNormOp: Op<RmsNormAttributes> = {
     const scale = rsqrt(add(mean(square(x!), { axis: -1, keepDims: true }), eps));
     return [mul(mul(x!, scale), offset === 0 ? w! : add(w!, offset))];
   },
-  kernels: [
-    rmsKernel,
-    normKernel<RmsNormAttributes>('a workgroup a row', 'mean square', ({ offset }) => `v * (p0[i] + ${float(offset)})`),
-  ],
+  kernels: [rmsKernel, rmsWgslKernel],
 };
 
 /** Attributes of {@link layerNormOp}. */

@@ -26,6 +26,16 @@ interface WebGpuKernelHead<A extends Attributes> {
   when?(capabilities: GpuCapabilities, call: KernelCall<A>): boolean;
 }
 
+/**
+ * A norm of rows as factors: y = x · element · row, with x the first input, rows along its last axis. The other inputs are as long as a row.
+ */
+export interface RowFactors {
+  /** WGSL of the factor of an element from those of the other inputs: numbers, or four at once. */
+  element(parameters: readonly string[]): string;
+  /** WGSL of the factor of a row from the mean of its squares. */
+  row(meanSquare: string): string;
+}
+
 /** A WebGPU kernel as plain data, so that any package brings one without importing the executor: one dispatch. */
 export interface WebGpuDispatchKernel<A extends Attributes> extends WebGpuKernelHead<A> {
   /** WGSL with one entry point `main`; inputs, then outputs, are bound in order at `@group(0)`. */
@@ -37,6 +47,8 @@ export interface WebGpuDispatchKernel<A extends Attributes> extends WebGpuKernel
    * Such an input is not bound; its output is `read_write`.
    */
   readonly inPlace?: Readonly<Record<number, number>>;
+  /** For a norm: what it multiplies by, so that products of few rows do it along the way and nothing waits for this kernel. */
+  rowFactors?(attributes: A): RowFactors;
 }
 
 /** One dispatch of a {@link WebGpuPassesKernel}. */

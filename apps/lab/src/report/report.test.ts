@@ -123,7 +123,7 @@ const speculation: SpeculationReport = {
     ...(acceptance === 0.8 && { turned: { token: 77, gap: 3e-6 } }),
     figures: {
       tokensPerSecond: about(800 * acceptance),
-      ratio: 2 * acceptance,
+      ratio: about(2 * acceptance),
       rounds: {
         rounds: 100,
         tested: 300,
@@ -284,7 +284,7 @@ test('speculation shows its rounds beside plain decoding, what rollback takes, a
     '256 greedy tokens after 128, of which 180 differ from each other. Plain: 400 [380–440] tokens/s.',
   );
   expect(text).toContain(
-    '| draft right at 0.3, adaptive up to 8 | 240 [228–264] | 0.60 × | 30.0 % | 50.0 % | 3.50 | 5.00 | 1.00 | 900 | 1.00 | the same |',
+    '| draft right at 0.3, adaptive up to 8 | 240 [228–264] | 0.60 × [0.57–0.66] | 30.0 % | 50.0 % | 3.50 | 5.00 | 1.00 | 900 | 1.00 | the same |',
   );
   expect(text).toContain('| 1.00 | leaves at token 77, a near tie (3e-6) |');
   expect(text).toContain('Rollback: **40.0 µs a round** by GPU time.');

@@ -28,7 +28,7 @@ function cells({ plan, outcome, reason, turned, figures }: SpeculationRow): stri
   return [
     nameOfPlan(plan),
     spread(tokensPerSecond),
-    `${ratio.toFixed(2)} ×`,
+    `${ratio.median.toFixed(2)} × [${ratio.low.toFixed(2)}–${ratio.high.toFixed(2)}]`,
     percent(rounds.acceptance),
     percent(rounds.ofDrafted),
     number(rounds.tokens),
@@ -74,7 +74,7 @@ export function speculationPicture(reports: readonly SpeculationReport[]): strin
       name: `${name.split(/,| \(/)[0]}, ${kind}`,
       points: rows.flatMap(({ plan: { acceptance, adaptive }, figures }) =>
         figures && acceptance !== undefined && adaptive === (kind === 'adaptive')
-          ? [[acceptance, figures.ratio] as const]
+          ? [[acceptance, figures.ratio.median] as const]
           : [],
       ),
     })),

@@ -27,7 +27,7 @@ export function summaryOf(result: BenchResult): string {
   for (const { name, plain, rows: drafts, rollback } of speculations)
     if (plain)
       lines.push(
-        `${name}: ${number(plain.median)} tokens/s plain; ${drafts.flatMap(({ plan, figures }) => (figures ? [`${figures.ratio.toFixed(2)} × (${nameOfPlan(plan)})`] : [])).join(', ')}${rollback ? `; rollback ${time(rollback.microseconds)} a round` : ''}.`,
+        `${name}: ${number(plain.median)} tokens/s plain; ${drafts.flatMap(({ plan, figures }) => (figures ? [`${figures.ratio.median.toFixed(2)} × (${nameOfPlan(plan)})`] : [])).join(', ')}${rollback ? `; rollback ${time(rollback.microseconds)} a round` : ''}.`,
       );
   for (const { name, series } of streams)
     for (const { cache, points } of series) {

@@ -64,6 +64,13 @@ export interface StartedRound {
   readonly rows: Promise<readonly RoundOfRow[]>;
 }
 
+/** What runs in a round of some depth. */
+interface RoundPrograms {
+  readonly verify: HeldProgram;
+  /** Of the model that proposes. */
+  readonly draft: HeldProgram | undefined;
+}
+
 /** A round as the next one sees it. */
 interface Past {
   /** Its entries. */
@@ -95,6 +102,7 @@ export class ChainRounds {
   readonly #steps: number[];
   /** The last round, and those before it that are under way. */
   readonly #past: Past[];
+  readonly #programs = new Map<number, Promise<RoundPrograms>>();
   #freed = false;
 
   /** @internal Made by `Session.chainRounds`. */
@@ -148,59 +156,51 @@ export class ChainRounds {
    */
   async start(proposal: Proposal, options: FeedOptions = {}): Promise<StartedRound> {
     const { session, rows, model, guess } = this.#call;
-    const { programs, size } = session;
+    const { programs } = session;
     this.#checkAlive();
     const depths = 'tokens' in proposal ? proposal.tokens.map(({ length }) => length) : this.#possible(proposal.depths);
     if ('tokens' in proposal)
       proposal.tokens.forEach((row, b) => checkIds(row, this.#vocabSize, `chainRounds, row ${b}`));
     const depth = this.#depthFor(Math.max(0, ...depths));
-    const places = this.#places;
     const there = depth > 0 && 'depths' in proposal;
     const proposing = there ? model : undefined;
     if (proposing) {
       // What the round before the last gave is read by the model; the last one hands over what it gives on the device.
-      while (this.#past.length > 1) await this.#past[0]!.done;
+      const unhanded = this.#past.slice(0, -1).filter(({ handed }) => !handed?.every(Boolean));
+      await Promise.all(unhanded.map(({ done }) => done));
       await proposing.catchUp(options);
     }
-    const held = await Promise.all([
-      verifyProgram(programs, size, this.#formOf(depth)),
-      proposing?.hold(depth, places),
+    const { verify, draft } = await this.#programsOf(depth);
+    const guessing = there ? await guess?.program(depth) : undefined;
+    this.#checkAlive();
+    session.checkAlive();
+    // From here on in one turn, so that all of it is one submit.
+    const counts = depth > 0 ? uploaded(programs.device, fromHost(Int32Array.from(depths), [rows.length])) : undefined;
+    const before = this.#past.at(-1)!;
+    const proposed =
+      counts &&
+      ('tokens' in proposal
+        ? { tokens: tableOf(proposal.tokens, depth), depths: counts }
+        : guessing
+          ? { tokens: guessing.run([this.#hidden!])[0]!, depths: counts }
+          : model!.run(draft!, { before: before.told!, rows: this.#rows, depths: counts, marks: this.#marks }));
+    this.#handOver(before, proposing ? depths.map((count) => count >= 0) : rows.map(() => false));
+    const outputs = verify.program.run([
+      this.#rows,
+      this.#ends,
+      ...(proposed ? [proposed.tokens, proposed.depths] : []),
+      ...treeLeaves(this.#marks),
+      ...treeLeaves(this.#settings),
+      ...session.leaves,
     ]);
-    try {
-      const guessing = there ? await guess?.program(depth) : undefined;
-      this.#checkAlive();
-      session.checkAlive();
-      // From here on in one turn, so that all of it is one submit.
-      const counts =
-        depth > 0 ? uploaded(programs.device, fromHost(Int32Array.from(depths), [rows.length])) : undefined;
-      const before = this.#past.at(-1)!;
-      const proposed =
-        counts &&
-        ('tokens' in proposal
-          ? { tokens: tableOf(proposal.tokens, depth), depths: counts }
-          : guessing
-            ? { tokens: guessing.run([this.#hidden!])[0]!, depths: counts }
-            : model!.run(held[1]!, { before: before.told!, rows: this.#rows, depths: counts, marks: this.#marks }));
-      this.#handOver(before, proposing ? depths.map((count) => count >= 0) : rows.map(() => false));
-      const outputs = held[0].program.run([
-        this.#rows,
-        this.#ends,
-        ...(proposed ? [proposed.tokens, proposed.depths] : []),
-        ...treeLeaves(this.#marks),
-        ...treeLeaves(this.#settings),
-        ...session.leaves,
-      ]);
-      disposeTree([counts, proposed, before.told, this.#hidden]);
-      before.told = undefined;
-      const [told, standing, ...rest] = outputs;
-      this.#rows = standing!;
-      if (guess) this.#hidden = rest.shift();
-      if (this.#marks) this.#marks = rest.shift();
-      session.leaves = rest;
-      return this.#reading(told!, depth + 1);
-    } finally {
-      held.forEach((each: HeldProgram | undefined) => each?.release());
-    }
+    disposeTree([counts, proposed, before.told, this.#hidden]);
+    before.told = undefined;
+    const [told, standing, ...rest] = outputs;
+    this.#rows = standing!;
+    if (guess) this.#hidden = rest.shift();
+    if (this.#marks) this.#marks = rest.shift();
+    session.leaves = rest;
+    return this.#reading(told!, depth + 1);
   }
 
   /**
@@ -208,26 +208,25 @@ export class ChainRounds {
    * @throws {@link UnsupportedOptionError} when there is no room to take so many back
    */
   async prepare(): Promise<void> {
-    const { session, depths, model, guess } = this.#call;
-    const { programs, size, longestDraft } = session;
+    const { session, depths, guess } = this.#call;
+    const { longestDraft } = session;
     const longest = depths.at(-1) ?? 0;
     if (longest + 1 > longestDraft)
       throw new UnsupportedOptionError(
         `chainRounds: ${longest + 1} entries that may be taken back, and the session has room for ${longestDraft} of them. Draft fewer.`,
         { facts: { entries: longest + 1, longest: longestDraft } },
       );
-    const held = await Promise.all([
-      ...[0, ...depths].map((depth) => verifyProgram(programs, size, this.#formOf(depth))),
-      ...(model ? depths.map((depth) => model.hold(depth, this.#places)) : []),
+    await Promise.all([
+      ...[0, ...depths].map((depth) => this.#programsOf(depth)),
+      ...(guess ? depths.map((depth) => guess.program(depth)) : []),
     ]);
-    await Promise.all(guess ? depths.map((depth) => guess.program(depth)) : []);
-    for (const each of held) each.release();
   }
 
   /** Ends the rounds. What is under way is not waited for. Idempotent. */
   dispose(): void {
     if (this.#freed) return;
     this.#freed = true;
+    for (const programs of this.#programs.values()) void programs.then(release, () => {});
     disposeTree([
       this.#rows,
       this.#marks,
@@ -247,6 +246,21 @@ export class ChainRounds {
   /** Places for what rounds tell of their entries. */
   get #places(): number {
     return (this.#call.depths.at(-1) ?? 0) + 1;
+  }
+
+  /** The programs of rounds of a depth. They are held until the rounds end, so that none has to be looked for. */
+  #programsOf(depth: number): Promise<RoundPrograms> {
+    const known = this.#programs.get(depth);
+    if (known) return known;
+    const { session, model } = this.#call;
+    const made = heldTogether(
+      verifyProgram(session.programs, session.size, this.#formOf(depth)),
+      depth > 0 ? model?.hold(depth, this.#places) : undefined,
+    );
+    this.#programs.set(depth, made);
+    // A failed compilation is tried again by the next call.
+    made.catch(() => this.#programs.delete(depth));
+    return made;
   }
 
   #formOf(depth: number): VerifyForm {
@@ -304,16 +318,18 @@ export class ChainRounds {
     const { session, rows } = this.#call;
     const n = this.#places;
     const made = rows.map((_, b): RoundOfRow => {
-      const at = (index: number): number => data[b * widthOfTold(n) + index]!;
-      const [drafted, accepted, kept] = [toldOfRound.drafted, toldOfRound.accepted, toldOfRound.kept].map((column) =>
-        at(3 * n + column),
-      ) as [number, number, number];
-      const choices = Array.from({ length: kept }, (__, i) => [at(i), at(n + i), this.#steps[b]! + i + 1]);
-      const ids = chosenIds(choices.flat(), this.#vocabSize);
+      const from = b * widthOfTold(n);
+      const numbers = from + 3 * n;
+      const kept = data[numbers + toldOfRound.kept]!;
+      const choices: number[] = [];
+      for (let i = 0; i < kept; i++) choices.push(data[from + i]!, data[from + n + i]!, this.#steps[b]! + i + 1);
+      const proposed: number[] = [];
+      for (let i = 0; i < data[numbers + toldOfRound.drafted]!; i++) proposed.push(data[from + 2 * n + i]!);
+      const ids = chosenIds(choices, this.#vocabSize);
       session.lengths[b]! += kept;
       this.#steps[b]! += kept;
       this.#lengths[b]! += kept;
-      return { ids, proposed: Array.from({ length: drafted }, (__, i) => at(2 * n + i)), accepted };
+      return { ids, proposed, accepted: data[numbers + toldOfRound.accepted]! };
     });
     past.ids = made.map(({ ids }) => ids);
     this.#tellModel(past);
@@ -334,6 +350,23 @@ export class ChainRounds {
     const { model } = this.#call;
     ids.forEach((tokens, b) => (handed[b] ? model?.handed(b, tokens.length) : model?.add(b, tokens)));
   }
+}
+
+/** Both programs; what is held of them is let go where one fails. */
+async function heldTogether(
+  verifying: Promise<HeldProgram>,
+  drafting: Promise<HeldProgram> | undefined,
+): Promise<RoundPrograms> {
+  const [verify, draft] = await Promise.allSettled([verifying, drafting]);
+  if (verify.status === 'fulfilled' && draft.status === 'fulfilled')
+    return { verify: verify.value, draft: draft.value };
+  for (const each of [verify, draft]) if (each.status === 'fulfilled') each.value?.release();
+  throw verify.status === 'rejected' ? verify.reason : (draft as PromiseRejectedResult).reason;
+}
+
+function release({ verify, draft }: RoundPrograms): void {
+  verify.release();
+  draft?.release();
 }
 
 function lastOf({ history: { prompt, generated } }: SamplerRow): number {

@@ -1,8 +1,17 @@
-import type { GpuCapabilities, Graph, GraphNode, ScanAttributes, Tensor, WebGpuKernel } from '@tessera/tensor-core';
+import type {
+  GpuCapabilities,
+  Graph,
+  GraphNode,
+  ScanAttributes,
+  Tensor,
+  WebGpuDispatchKernel,
+  WebGpuKernel,
+} from '@tessera/tensor-core';
 import { scanOp, sizeOf } from '@tessera/tensor-core';
 import type { Region } from '../codegen/region.ts';
 import { asExpression, literalOf, makersOf } from '../codegen/region.ts';
 import { mapDispatch } from '../kernels/map.ts';
+import type { MatmulCall } from '../kernels/matmul.ts';
 import { matmulDispatches } from '../kernels/matmul.ts';
 import { planReduce } from '../kernels/reduce.ts';
 import { cumsumDispatch, scatterSetDispatch, sortDispatch } from '../kernels/rows.ts';
@@ -66,6 +75,7 @@ class GraphCompiler {
   readonly #work: Work[] = [];
   readonly #makers: ReturnType<typeof makersOf>;
   readonly #stored: ReadonlySet<number>;
+  readonly #norms: ReadonlyMap<number, GraphNode>;
   readonly #tasks: readonly Task[];
   readonly #region: Region;
 
@@ -79,8 +89,9 @@ class GraphCompiler {
     this.#context = context;
     this.#mayOverwrite = mayOverwrite;
     this.#makers = makersOf(graph);
-    const plan = planTasks(graph, (node) => webgpuKernel(node, graph, context.capabilities));
+    const plan = planTasks(graph, context.capabilities);
     this.#stored = plan.stored;
+    this.#norms = plan.norms;
     this.#tasks = plan.tasks;
     this.#region = { graph, types: graph.types, makers: this.#makers, isStored: (value) => plan.stored.has(value) };
     inputs.forEach((slot, index) => this.#slots.set(index, slot));
@@ -237,12 +248,20 @@ class GraphCompiler {
   #matmul(nodes: readonly GraphNode[], target: number): void {
     const view = (value: number): NonNullable<ReturnType<typeof stridedView>> => {
       if (literalOf(this.#graph, value) === undefined)
-        return stridedView(this.#graph, this.#makers, this.#stored, value)!;
+        return stridedView(
+          this.#graph,
+          this.#makers,
+          { has: (leaf) => this.#stored.has(leaf) || this.#norms.has(leaf) },
+          value,
+        )!;
       return { leaf: this.#buffered(value), strides: this.#graph.types[value]!.shape.map(() => 0), offset: 0 };
     };
+    const left = view(nodes[0]!.inputs[0]!);
+    const norm = this.#norms.get(left.leaf);
     const { first, join, partBytes } = matmulDispatches({
       region: this.#region,
-      a: view(nodes[0]!.inputs[0]!),
+      a: norm ? { ...left, leaf: norm.inputs[0]! } : left,
+      norm: norm && this.#factorsOf(norm),
       products: nodes.map((node) => ({ node, b: view(node.inputs[1]!) })),
       target,
       capabilities: this.#context.capabilities,
@@ -252,6 +271,11 @@ class GraphCompiler {
     this.#dispatch(first, new Map([[target, parts]]));
     const { shader, values } = join;
     this.#work.push(draftOf(shader, [parts, ...values.map((value) => this.#slot(value))]));
+  }
+
+  #factorsOf(norm: GraphNode): MatmulCall['norm'] {
+    const { rowFactors } = webgpuKernel(norm, this.#graph, this.#context.capabilities) as WebGpuDispatchKernel<object>;
+    return { factors: rowFactors!(norm.attributes), values: norm.inputs.slice(1) };
   }
 
   /** A reduction; of long lines with few results its parts first, in memory of their own. */

@@ -1,6 +1,7 @@
 import type { GpuCapabilities } from '@tessera/tensor-core';
 import type { Shader, ShaderBinding } from '../codegen/shader.ts';
 import { sourceOf } from '../codegen/shader.ts';
+import { mostBuffers, mostShared } from './device-limits.ts';
 import type { Draft, Work } from './draft.ts';
 import type { Slot } from './slot.ts';
 import type { Step } from './step.ts';
@@ -11,9 +12,6 @@ const farthest = 64;
 const enough = 1024;
 /** A dispatch of so many workgroups writes little. */
 const small = 4;
-/** Limits that WebGPU promises everywhere. */
-const leastBuffers = 8;
-const leastShared = 16_384;
 
 /** Dispatches that run as one, or a loop. */
 interface Group {
@@ -78,7 +76,7 @@ function conflict(earlier: Group, later: Group): boolean {
   return false;
 }
 
-function fits(host: Group, group: Group, { limits }: GpuCapabilities): boolean {
+function fits(host: Group, group: Group, capabilities: GpuCapabilities): boolean {
   if (host.loop) return false;
   const parts = [...host.parts, ...group.parts];
   const shaders = parts.flatMap(({ shader }) => ('body' in shader ? [shader] : []));
@@ -86,8 +84,7 @@ function fits(host: Group, group: Group, { limits }: GpuCapabilities): boolean {
     return false;
   if (workgroupsOf(host) >= enough && workgroupsOf(group) >= enough) return false;
   return (
-    bindingsOf(parts).bindings.length <= (limits['maxStorageBuffersPerShaderStage'] ?? leastBuffers) &&
-    sharedBytes(shaders) <= (limits['maxComputeWorkgroupStorageSize'] ?? leastShared)
+    bindingsOf(parts).bindings.length <= mostBuffers(capabilities) && sharedBytes(shaders) <= mostShared(capabilities)
   );
 }
 

@@ -14,7 +14,7 @@ export interface StridedView {
 export function stridedView(
   graph: Graph,
   makers: readonly (GraphNode | undefined)[],
-  stored: ReadonlySet<number>,
+  stored: Pick<ReadonlySet<number>, 'has'>,
   value: number,
 ): StridedView | undefined {
   const { shape } = graph.types[value]!;

@@ -2,8 +2,10 @@ import type { GpuCapabilities, Graph, GraphNode, KernelCall, TensorType, WebGpuK
 import { sizeOf } from '@tessera/tensor-core';
 import { inlined, views } from '../codegen/emitter.ts';
 import { literalOf, makersOf } from '../codegen/region.ts';
+import { mostBuffers } from './device-limits.ts';
 import { keepInside, leavesOf, productsOfEnds, writesPacked } from './expressions.ts';
 import type { Cut } from './expressions.ts';
+import { normsOfProducts } from './norms-of-products.ts';
 import { stridedView } from './strided-view.ts';
 
 /** One unit of work: it makes the stored values of one node, or of the expression that ends in it. */
@@ -21,6 +23,8 @@ export interface TaskPlan {
   readonly tasks: readonly Task[];
   /** Values that have a buffer: inputs, constants that are no scalars, and what tasks make. */
   readonly stored: ReadonlySet<number>;
+  /** Norms, by their values, that the products which read them compute: of them only those have no buffer. */
+  readonly norms: ReadonlyMap<number, GraphNode>;
 }
 
 const prefix = '@tessera/tensor-core:';
@@ -42,7 +46,8 @@ function isCheap(graph: Graph, value: number, { work, reads }: Expression): bool
 }
 
 /** Decides which values get a buffer. The others are computed where they are read. */
-export function planTasks(graph: Graph, kernelOf: (node: GraphNode) => WebGpuKernel<object> | undefined): TaskPlan {
+export function planTasks(graph: Graph, capabilities: GpuCapabilities): TaskPlan {
+  const kernelOf = (node: GraphNode): WebGpuKernel<object> | undefined => webgpuKernel(node, graph, capabilities);
   const makers = makersOf(graph);
   const readers = countReaders(graph);
   const stored = new Set<number>();
@@ -90,7 +95,14 @@ export function planTasks(graph: Graph, kernelOf: (node: GraphNode) => WebGpuKer
   keepInside(cut, { reads: mostReads, work: longest });
   for (const node of graph.nodes) if (node.op.id === `${prefix}scatter`) keepUpdatesApart(cut, node);
   const products = productsOfEnds(cut);
-  return { tasks: tasksOf(cut, products), stored };
+  const ends = new Map([...products].flatMap(([end, nodes]) => nodes.map((node) => [node, end])));
+  const norms = normsOfProducts(
+    cut,
+    (product) => ends.get(product) ?? product.outputs[0]!,
+    kernelOf,
+    mostBuffers(capabilities),
+  );
+  return { tasks: tasksOf(cut, products), stored, norms };
 }
 
 function tasksOf(cut: Cut, products: ReadonlyMap<number, readonly GraphNode[]>): Task[] {

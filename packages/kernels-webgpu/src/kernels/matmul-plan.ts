@@ -20,7 +20,17 @@ export interface MatmulPlan {
     types: { readonly a: string; readonly b: string },
     rest: Omit<Shader, 'label' | 'bindings'>,
   ): Shader;
+  /** What rows of the left operand are multiplied by; only of few of them. */
+  readonly norm?: NormOfRows | undefined;
   readonly capabilities: GpuCapabilities;
+}
+
+/** A norm of the rows that a product reads, as code. */
+export interface NormOfRows {
+  /** WGSL of the factor of what lies at an index of a row, in elements of the type that the left operand is bound as. */
+  element(index: string): string;
+  /** WGSL of the factor of a row from the sum of its squares. */
+  row(squares: string): string;
 }
 
 /** One operand. Strides in elements. */

@@ -1,5 +1,5 @@
 import type { Shader } from '../codegen/shader.ts';
-import { listed, sumOfLanes } from './few-rows.ts';
+import { listed, scaled, sumOfLanes } from './few-rows.ts';
 import { wordOf } from './matmul-plan.ts';
 import type { MatmulPlan, Operand } from './matmul-plan.ts';
 import { wideRows } from './matmul-wide-rows.ts';
@@ -24,7 +24,7 @@ export function rowsShader(plan: MatmulPlan): Shader {
 }
 
 function plainRows(plan: MatmulPlan): Shader {
-  const { M, N, K, batches, a, bs } = plan;
+  const { M, N, K, batches, a, bs, norm } = plan;
   const columns = bs.length === 1 ? 4 : 2;
   const perMatrix = Math.ceil(N / columns);
   const results = M * columns;
@@ -32,12 +32,22 @@ function plainRows(plan: MatmulPlan): Shader {
     typeof m === 'number' && typeof c === 'number'
       ? `sums[${(p * M + m) * columns + c}]`
       : `sums[(${p * M}u + ${m}) * ${columns}u + ${c}]`;
+  const squares = bs.length * results;
+  const all = squares + (norm ? M : 0);
+  const row = (m: number): string => {
+    const read = a.read(`${a.start} + ${m * a.row}u + k * ${a.column}u`);
+    return norm
+      ? `let r${m} = ${read}; sums[${squares + m}] += r${m} * r${m}; let x${m} = r${m} * factor;`
+      : `let x${m} = ${read};`;
+  };
+  const square = `part[(${squares}u + lane / ${columns}u) * ${lanes}u]`;
   const body = `let batch = min(number / ${perMatrix}u, ${batches - 1}u);
   let n = (number % ${perMatrix}u) * ${columns}u;
   ${plan.starts}
-  var sums: array<f32, ${bs.length * results}>;
+  var sums: array<f32, ${all}>;
   for (var k = lane; k < ${K}u; k += ${lanes}u) {
-    ${listed(M, (m) => `let x${m} = ${a.read(`${a.start} + ${m * a.row}u + k * ${a.column}u`)};`)}
+    ${norm ? `let factor = ${norm.element('k')};` : ''}
+    ${listed(M, row)}
     ${bs
       .map((b, p) =>
         listed(
@@ -48,14 +58,14 @@ function plainRows(plan: MatmulPlan): Shader {
       )
       .join('\n    ')}
   }
-  for (var r = 0u; r < ${bs.length * results}u; r++) { part[r * ${lanes}u + lane] = sums[r]; }
+  for (var r = 0u; r < ${all}u; r++) { part[r * ${lanes}u + lane] = sums[r]; }
   workgroupBarrier();
-  ${sumOfLanes(bs.length * results, lanes)}
+  ${sumOfLanes(all, lanes)}
   if (lane < ${results}u) {
     let column = n + lane % ${columns}u;
     if (column < ${N}u && number < ${perMatrix * batches}u) ${plan.write(
       `(batch * ${M}u + lane / ${columns}u) * ${N}u + column`,
-      bs.map((_, p) => `part[(${p * results}u + lane) * ${lanes}u]`),
+      bs.map((_, p) => scaled(plan, `part[(${p * results}u + lane) * ${lanes}u]`, square)),
     )}
   }`;
   return plan.shader(
@@ -64,7 +74,7 @@ function plainRows(plan: MatmulPlan): Shader {
     {
       workgroup: lanes,
       workgroups: perMatrix * batches,
-      shared: { part: `array<f32, ${lanes * bs.length * results}>` },
+      shared: { part: `array<f32, ${lanes * all}>` },
       body,
     },
   );

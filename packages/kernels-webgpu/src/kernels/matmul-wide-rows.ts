@@ -1,5 +1,5 @@
 import type { Shader } from '../codegen/shader.ts';
-import { listed, sumOfLanes } from './few-rows.ts';
+import { listed, scaled, sumOfLanes } from './few-rows.ts';
 import type { MatmulPlan, Operand } from './matmul-plan.ts';
 
 /** How products of few rows are cut. */
@@ -17,18 +17,16 @@ interface RowsForm {
 }
 
 /**
- * Few rows by sixteen bytes a load. For one row each subgroup has columns of its own, and no memory is shared: reading weights is all there is. For
- * several rows what is read of those for each load of weights is more than the weights, and columns share it; a workgroup shares the
- * inner axis, so that there are as many loads under way as before.
+ * Few rows by sixteen bytes a load. The lanes of a workgroup share the inner axis, so that few columns have many loads under way; of one product
+ * two columns share what is read of the rows. Where the inner axis is too short for all lanes, each subgroup has columns of its own.
  */
 export function wideRows(plan: MatmulPlan, perLoad: number): Shader {
   const { M, N, K, bs, capabilities } = plan;
   const subgroups = capabilities.features.has('subgroups');
   const threads = subgroups ? 128 : 64;
   const loads = K / perLoad;
-  const together = !subgroups || (M > 1 && loads >= threads);
-  const shares = M === 1 ? N >= 8192 : together;
-  const columns = shares && bs.length === 1 ? 2 : 1;
+  const together = !subgroups || loads >= threads;
+  const columns = bs.length === 1 && (together || (M === 1 && N >= 8192)) ? 2 : 1;
   const form: RowsForm = { threads, columns, together, perLoad, loads, sums: bs.length * M * columns };
   if (!together) return bySubgroups(plan, form);
   return subgroups ? byWorkgroups(plan, form) : withoutSubgroups(plan, form);
@@ -36,7 +34,7 @@ export function wideRows(plan: MatmulPlan, perLoad: number): Shader {
 
 /** The width of a subgroup is only known on the device: as many workgroups as 32 lanes need; the loop takes any other. */
 function bySubgroups(plan: MatmulPlan, form: RowsForm): Shader {
-  const { M, bs } = plan;
+  const { M, bs, norm } = plan;
   const { threads, columns, sums } = form;
   const each = M * columns;
   const units = unitsOf(plan, form);
@@ -47,7 +45,7 @@ function bySubgroups(plan: MatmulPlan, form: RowsForm): Shader {
         plan,
         form,
         `${r}u`,
-        bs.map((_, p) => `sum${p * each + r}`),
+        bs.map((_, p) => scaled(plan, `sum${p * each + r}`, `square${Math.floor(r / columns)}`)),
       )} }`,
   );
   return plan.shader('rows by subgroups', typesOf(plan), {
@@ -58,6 +56,7 @@ function bySubgroups(plan: MatmulPlan, form: RowsForm): Shader {
   for (var unit = number * (${threads}u / width) + lane / width; unit < ${units}u; unit += stride) {
   ${accumulated(plan, form, { first: 'own', reach: 'width' })}
   ${listed(sums, (r) => `sum${r} = subgroupAdd(sum${r});`)}
+  ${norm ? listed(M, (m) => `square${m} = subgroupAdd(square${m});`) : ''}
   if (own == 0u) { ${ending} }
   }`,
   });
@@ -67,52 +66,61 @@ function bySubgroups(plan: MatmulPlan, form: RowsForm): Shader {
 const leastWidth = 4;
 
 function byWorkgroups(plan: MatmulPlan, form: RowsForm): Shader {
-  const { M, bs } = plan;
+  const { M, bs, norm } = plan;
   const { threads, columns, sums } = form;
   const each = M * columns;
   const most = threads / leastWidth;
-  const place = (p: number): string => `part[(${p * each}u + lane) * ${most}u`;
+  const squares = norm ? M : 0;
+  const wholes = [
+    ...bs.map((_, p) => ({ name: `whole${p}`, place: `part[(${p * each}u + lane) * ${most}u` })),
+    ...(norm ? [{ name: 'square', place: `part[(${sums}u + lane / ${columns}u) * ${most}u` }] : []),
+  ];
   return plan.shader('rows by workgroups', typesOf(plan), {
     workgroup: threads,
     workgroups: unitsOf(plan, form),
     subgroups: true,
-    shared: { part: `array<f32, ${most * sums}>` },
+    shared: { part: `array<f32, ${most * (sums + squares)}>` },
     body: `let unit = number;
   ${accumulated(plan, form, { first: 'lane', reach: `${threads}u` })}
   ${listed(sums, (r) => `sum${r} = subgroupAdd(sum${r});`)}
-  if (own == 0u) { ${listed(sums, (r) => `part[${r * most}u + lane / width] = sum${r};`)} }
+  ${listed(squares, (m) => `square${m} = subgroupAdd(square${m});`)}
+  if (own == 0u) { ${listed(sums, (r) => `part[${r * most}u + lane / width] = sum${r};`)} ${listed(squares, (m) => `part[${(sums + m) * most}u + lane / width] = square${m};`)} }
   workgroupBarrier();
   if (lane < ${each}u) {
-    ${listed(bs.length, (p) => `var whole${p} = ${place(p)}];`)}
-    for (var s = 1u; s < ${threads}u / width; s++) { ${listed(bs.length, (p) => `whole${p} += ${place(p)} + s];`)} }
+    ${wholes.map(({ name, place }) => `var ${name} = ${place}];`).join(' ')}
+    for (var s = 1u; s < ${threads}u / width; s++) { ${wholes.map(({ name, place }) => `${name} += ${place} + s];`).join(' ')} }
     ${written(
       plan,
       form,
       'lane',
-      bs.map((_, p) => `whole${p}`),
+      bs.map((_, p) => scaled(plan, `whole${p}`, 'square')),
     )}
   }`,
   });
 }
 
 function withoutSubgroups(plan: MatmulPlan, form: RowsForm): Shader {
-  const { M, bs } = plan;
+  const { M, bs, norm } = plan;
   const { threads, columns, sums } = form;
   const each = M * columns;
+  const squares = norm ? M : 0;
   return plan.shader('rows by 16 bytes', typesOf(plan), {
     workgroup: threads,
     workgroups: unitsOf(plan, form),
-    shared: { part: `array<f32, ${threads * sums}>` },
+    shared: { part: `array<f32, ${threads * (sums + squares)}>` },
     body: `let unit = number;
   ${accumulated(plan, form, { first: 'lane', reach: `${threads}u` })}
   ${listed(sums, (r) => `part[${r * threads}u + lane] = sum${r};`)}
+  ${listed(squares, (m) => `part[${(sums + m) * threads}u + lane] = square${m};`)}
   workgroupBarrier();
-  ${sumOfLanes(sums, threads)}
+  ${sumOfLanes(sums + squares, threads)}
   if (lane < ${each}u) { ${written(
     plan,
     form,
     'lane',
-    bs.map((_, p) => `part[(${p * each}u + lane) * ${threads}u]`),
+    bs.map((_, p) =>
+      scaled(plan, `part[(${p * each}u + lane) * ${threads}u]`, `part[(${sums}u + lane / ${columns}u) * ${threads}u]`),
+    ),
   )} }`,
   });
 }
@@ -132,7 +140,7 @@ function accumulated(
   { threads, together, columns, perLoad, loads }: RowsForm,
   { first, reach }: { readonly first: string; readonly reach: string },
 ): string {
-  const { M, N, batches, bs, a } = plan;
+  const { M, N, batches, bs, a, norm } = plan;
   const { dtype } = bs[0]!;
   const unroll = unrolled(Math.ceil(loads / (together ? threads : 32)), bs.length * columns, M);
   const sum = (p: number, m: number, c: number): string => `sum${(p * M + m) * columns + c}`;
@@ -143,11 +151,18 @@ function accumulated(
       (p, c) =>
         `let w${u}_${p}_${c} = ${bs[p]!.name}[(${bs[p]!.start} + min(n + ${c}u, ${N - 1}u) * ${bs[p]!.column}u) / ${perLoad}u + i${u}];`,
     );
+  /** Four elements of row m: those of a load, or the second four of it. */
+  const four = (name: string, m: number, index: string): string => {
+    const read = `a[(${a.start} + ${m * a.row}u) / 4u + ${index}]`;
+    return norm
+      ? `let r${name} = ${read}; square${m} += dot(r${name}, r${name}); let ${name} = r${name} * f${name[0]};`
+      : `let ${name} = ${read};`;
+  };
+  const fours = perLoad === 4 ? ['x'] : ['x', 'y'];
+  const index = (u: number, i: number): string => `i${u} * ${perLoad / 4}u${i === 0 ? '' : ` + ${i}u`}`;
   const use = (u: number): string => `{
-        ${listed(M, (m) => {
-          const x = `(${a.start} + ${m * a.row}u) / 4u + i${u} * ${perLoad / 4}u`;
-          return perLoad === 4 ? `let x${m} = a[${x}];` : `let x${m} = a[${x}]; let y${m} = a[${x} + 1u];`;
-        })}
+        ${norm ? fours.map((name, i) => `let f${name} = ${norm.element(index(u, i))};`).join(' ') : ''}
+        ${listed(M, (m) => fours.map((name, i) => four(`${name}${m}`, m, index(u, i))).join(' '))}
         ${each((p, c) => `{ ${halves(dtype, `w${u}_${p}_${c}`)} ${listed(M, (m) => `${sum(p, m, c)} += ${perLoad === 4 ? `dot(x${m}, w${u}_${p}_${c})` : `dot(x${m}, low) + dot(y${m}, high)`};`)} }`)}
       }`;
   const indices = (count: number): string => listed(count, (u) => `let i${u} = k + ${u}u * ${reach};`);
@@ -157,6 +172,7 @@ function accumulated(
   let n = (unit % ${perMatrix}u) * ${columns}u;
   ${plan.starts}
   ${each((p, c) => listed(M, (m) => `var ${sum(p, m, c)} = 0.0;`))}
+  ${norm ? listed(M, (m) => `var square${m} = 0.0;`) : ''}
   var k = ${first};
   for (; k + ${unroll - 1}u * ${reach} < ${loads}u; k += ${reach} * ${unroll}u) {
       ${indices(unroll)}

@@ -1,4 +1,4 @@
-import type { GpuCapabilities, GraphNode } from '@tessera/tensor-core';
+import type { GpuCapabilities, GraphNode, RowFactors } from '@tessera/tensor-core';
 import { isPacked, sizeOf } from '@tessera/tensor-core';
 import { Emitter, stored } from '../codegen/emitter.ts';
 import { asExpression, packedElement, storedAs } from '../codegen/region.ts';
@@ -18,6 +18,8 @@ export interface MatmulCall {
   readonly products: readonly { readonly node: GraphNode; readonly b: StridedView }[];
   /** The product itself, or the value of an expression that goes on from it, or from several, element by element. */
   readonly target: number;
+  /** The norm whose rows they multiply, and the values of its parameters. Then `a` are the rows before it. */
+  readonly norm?: { readonly factors: RowFactors; readonly values: readonly number[] } | undefined;
   readonly capabilities: GpuCapabilities;
 }
 
@@ -34,7 +36,7 @@ export interface MatmulDispatches {
 
 /** The shaders of products: by rows for few of them, else by tiles through workgroup memory. */
 export function matmulDispatches(call: MatmulCall): MatmulDispatches {
-  const { region, a, products, target, capabilities } = call;
+  const { region, a, products, target, norm, capabilities } = call;
   const [{ node }] = products as [(typeof products)[number]];
   const shapes = node.inputs.map((value) => region.types[value]!.shape);
   const out = region.types[node.outputs[0]!]!.shape;
@@ -49,10 +51,12 @@ export function matmulDispatches(call: MatmulCall): MatmulDispatches {
   const extra = emitter.reads;
   const left = operand('a', region, a);
   const rights = products.map(({ b }, i) => operand(`b${i}`, region, b));
+  const K = shapes[0]!.at(-1)!;
+  const parameters = norm?.values ?? [];
   const plan: MatmulPlan = {
     M,
     N,
-    K: shapes[0]!.at(-1)!,
+    K,
     batches: sizeOf(batch),
     a: left,
     bs: rights,
@@ -67,6 +71,7 @@ export function matmulDispatches(call: MatmulCall): MatmulDispatches {
       bindings: [
         { name: 'a', element: types.a, write: false },
         ...rights.map((right) => ({ name: right.name, element: types.b, write: false })),
+        ...parameters.map((_, i) => ({ name: `p${i}`, element: types.a, write: false })),
         ...extra.map((value, i) => ({
           name: `e${i}`,
           element: storedAs(region.types[value]!.dtype),
@@ -76,10 +81,16 @@ export function matmulDispatches(call: MatmulCall): MatmulDispatches {
       ],
       ...rest,
     }),
+    ...(norm && {
+      norm: {
+        element: (index) => norm.factors.element(parameters.map((_, i) => `p${i}[${index}]`)),
+        row: (squares) => norm.factors.row(`${squares} / ${K}.0`),
+      },
+    }),
     capabilities,
   };
   const parts = M <= fewRows ? 1 : innerParts(plan);
-  const operands = [a.leaf, ...products.map(({ b }) => b.leaf)];
+  const operands = [a.leaf, ...products.map(({ b }) => b.leaf), ...parameters];
   if (parts === 1)
     return {
       first: {

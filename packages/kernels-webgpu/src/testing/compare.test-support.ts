@@ -27,13 +27,14 @@ export function draws(shape: readonly number[], seed = 1): Tensor {
   return fromHost(values, shape);
 }
 
-/** Runs a graph on both devices, on the GPU twice with one program, and compares every output. */
+/** Runs a graph on the CPU and on a GPU, there twice with one program, and compares every output. */
 export async function expectSame(
   build: (...inputs: Tensor[]) => readonly Tensor[],
   inputs: readonly Tensor[],
   tolerance = 1e-5,
+  given?: WebGpuDevice,
 ): Promise<void> {
-  const gpu = await testDevice();
+  const gpu = given ?? (await testDevice());
   const graph = trace((...x) => build(...x), inputs);
   const cpu = new CpuDevice({ simd: false });
   const expected = (await cpu.compile(graph)).run(inputs);

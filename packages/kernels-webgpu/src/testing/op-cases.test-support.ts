@@ -65,6 +65,13 @@ export const opCases: readonly GraphCase[] = [
     [
       [1, 70, 4, 2, 8, 8, {}],
       [3, 300, 4, 1, 16, 12, { window: 9 }],
+      // Four, two and one invocations to a key; more workgroups than are few; a part that reads twice; heads of odd sizes.
+      [1, 63, 8, 1, 64, 64, {}],
+      [1, 2049, 2, 1, 16, 12, {}],
+      [2, 8300, 2, 1, 16, 12, { window: 5000 }],
+      [1, 65, 70, 70, 8, 8, {}],
+      [4, 129, 8, 1, 20, 512, {}],
+      [3, 257, 6, 2, 24, 40, { softCap: 3 }],
       [33, 65, 4, 2, 8, 16, {}],
       [9, 40, 2, 1, 4, 8, { causal: false, window: 20 }],
       [65, 130, 2, 1, 20, 68, { softCap: 2 }],

@@ -29,8 +29,8 @@ export interface SpeculationRow {
   readonly turned?: TextTurn;
   readonly figures?: {
     readonly tokensPerSecond: Statistics;
-    /** Of medians, to plain runs between those. */
-    readonly ratio: number;
+    /** Of each text to the plain ones just before and after it, so that both have the same clocks and the same host. */
+    readonly ratio: Statistics;
     readonly rounds: RoundFigures;
   };
 }
@@ -56,7 +56,7 @@ export interface SpeculationContext extends TimedDevice {
   readonly onProgress?: (line: string) => void;
 }
 
-const repeatsOf = (scale: Scale): number => (scale === 'dry' ? 1 : 5);
+const repeatsOf = (scale: Scale): number => (scale === 'dry' ? 1 : 9);
 /** Tokens of a round whose rollback is timed, and positions before it. */
 const rollbackOf = (scale: Scale): { tokens: number; context: number } =>
   scale === 'dry' ? { tokens: 3, context: 12 } : { tokens: 5, context: 256 };
@@ -135,11 +135,11 @@ async function rowOf(
     // Once for nothing: steps are compiled.
     if (scale !== 'dry') await timed(0);
     const made: TimedRounds[] = [];
-    // By turns, so that both have the same clocks and the same host.
-    const beside: number[] = [];
+    const plainRate = async (): Promise<number> => (await timePlain({ model, prompt, tokens })).tokensPerSecond;
+    const beside = [await plainRate()];
     for (let seed = 0; seed < repeatsOf(scale); seed++) {
       made.push(await timed(seed));
-      beside.push((await timePlain({ model, prompt, tokens })).tokensPerSecond);
+      beside.push(await plainRate());
     }
     plain.push(...beside);
     const turned = await firstTurn(model, prompt, text, made);
@@ -150,12 +150,9 @@ async function rowOf(
     if (off) return { plan, outcome: 'wrong', reason: off };
     const kept = { plan, ...(turned && { turned }) };
     if (scale === 'dry') return { ...kept, outcome: 'dry' };
-    const tokensPerSecond = statisticsOf(made.map(({ tokensPerSecond: rate }) => rate));
-    return {
-      ...kept,
-      outcome: 'measured',
-      figures: { tokensPerSecond, ratio: tokensPerSecond.median / statisticsOf(beside).median, rounds },
-    };
+    const rates = made.map(({ tokensPerSecond }) => tokensPerSecond);
+    const ratio = statisticsOf(rates.map((rate, i) => (2 * rate) / (beside[i]! + beside[i + 1]!)));
+    return { ...kept, outcome: 'measured', figures: { tokensPerSecond: statisticsOf(rates), ratio, rounds } };
   } catch (error) {
     return { plan, outcome: 'failed', reason: messageOf(error) };
   }

@@ -1,4 +1,4 @@
-import type { TokenDecoder } from '@tessera/assembler';
+import type { DraftCounts, TokenDecoder } from '@tessera/assembler';
 import type { WebGpuDevice } from '@tessera/kernels-webgpu';
 
 /** A round of speculation, as somebody sees it who waits for tokens. */
@@ -20,7 +20,9 @@ export interface WatchedRounds {
   readonly rounds: readonly Round[];
 }
 
-const counted = ['submits', 'dispatches', 'reads'] as const;
+type Seen = Pick<WebGpuDevice['counters'], 'submits' | 'dispatches' | 'reads'>;
+
+const seen = ({ submits, dispatches, reads }: Seen): Seen => ({ submits, dispatches, reads });
 
 /** Hands everything on to a decoder that speculates, and sees what its rounds are and take. */
 export function watchedRounds(decoder: TokenDecoder, { counters }: WebGpuDevice): WatchedRounds {
@@ -30,26 +32,26 @@ export function watchedRounds(decoder: TokenDecoder, { counters }: WebGpuDevice)
     decoder: {
       ...decoder,
       async open(call) {
-        let before = { ...counters };
+        let before = seen(counters);
         const source = await decoder.open(call);
         return {
           async next() {
-            const [drafted, accepted, done] = countsOf(source.drafts);
+            const earlier = countsOf(source.drafts);
             const token = await source.next();
-            const [draftedNow, acceptedNow, doneNow] = countsOf(source.drafts);
-            if (doneNow === done) rounds.at(-1)!.tokens++;
+            const now = countsOf(source.drafts);
+            if (now.rounds === earlier.rounds) rounds.at(-1)!.tokens++;
             else {
-              const [submits, dispatches, reads] = counted.map((name) => counters[name] - before[name]);
-              before = { ...counters };
+              const { submits, dispatches, reads } = seen(counters);
               rounds.push({
                 at: performance.now(),
                 tokens: 1,
-                drafted: draftedNow - drafted,
-                accepted: acceptedNow - accepted,
-                submits: submits!,
-                dispatches: dispatches!,
-                reads: reads!,
+                drafted: now.drafted - earlier.drafted,
+                accepted: now.accepted - earlier.accepted,
+                submits: submits - before.submits,
+                dispatches: dispatches - before.dispatches,
+                reads: reads - before.reads,
               });
+              before = { submits, dispatches, reads };
             }
             return token;
           },
@@ -63,9 +65,7 @@ export function watchedRounds(decoder: TokenDecoder, { counters }: WebGpuDevice)
   };
 }
 
-function countsOf(
-  drafts: { readonly drafted: number; readonly accepted: number; readonly rounds: number } | undefined,
-): [drafted: number, accepted: number, rounds: number] {
+function countsOf(drafts: DraftCounts | undefined): DraftCounts {
   if (!drafts) throw new Error('speculation: the decoder counts no rounds.');
-  return [drafts.drafted, drafts.accepted, drafts.rounds];
+  return drafts;
 }

@@ -1,0 +1,63 @@
+import type { GraphNode, WebGpuKernel } from '@tessera/tensor-core';
+import { views } from '../codegen/emitter.ts';
+import type { Cut } from './expressions.ts';
+import { leavesOf } from './expressions.ts';
+import { stridedView } from './strided-view.ts';
+
+const matmul = '@tessera/tensor-core:matmul';
+/** Rows of a product at most: it takes longer to norm more of them along the way, once for each column, than to wait. */
+const mostRows = 4;
+
+/**
+ * Takes the buffer from norms that are read by products of few rows alone: those read the rows anyway, and sum their squares along the way.
+ * @param endOf - what a product is written as
+ * @returns the norm of each value that has no buffer any more
+ */
+export function normsOfProducts(
+  cut: Cut,
+  endOf: (product: GraphNode) => number,
+  kernelOf: (node: GraphNode) => WebGpuKernel<object> | undefined,
+  mostBuffers: number,
+): Map<number, GraphNode> {
+  const { graph, makers, stored } = cut;
+  const readers = graph.types.map((): GraphNode[] => []);
+  for (const node of graph.nodes) for (const input of new Set(node.inputs)) readers[input]!.push(node);
+  const outputs = new Set(graph.outputs);
+
+  /** The products that read the rows of a norm, as it is or through views; undefined: something else reads it, too. */
+  const productsOf = (value: number): readonly GraphNode[] | undefined => {
+    if (outputs.has(value)) return undefined;
+    const found: GraphNode[] = [];
+    for (const reader of readers[value]!) {
+      const [result] = reader.outputs as [number];
+      const more = views.has(reader.op.id) && !stored.has(result) ? productsOf(result) : undefined;
+      if (more) found.push(...more);
+      else if (reader.op.id === matmul && reader.inputs[1] !== value) found.push(reader);
+      else return undefined;
+    }
+    return found;
+  };
+  /** Whether a product reads whole rows of a norm, and few of them. */
+  const readsRows = ({ inputs: [left] }: GraphNode, norm: number): boolean => {
+    const width = graph.types[norm]!.shape.at(-1)!;
+    const [M, K] = graph.types[left!]!.shape.slice(-2) as [number, number];
+    const view = stridedView(graph, makers, stored, left!);
+    if (!view || view.leaf !== norm || M > mostRows || K !== width) return false;
+    return view.strides.at(-1) === 1 && [view.offset, ...view.strides.slice(0, -1)].every((step) => step % width === 0);
+  };
+  const norms = new Map<number, GraphNode>();
+  for (const node of graph.nodes) {
+    const kernel = kernelOf(node);
+    if (!kernel || !('rowFactors' in kernel) || node.inputs.some((input) => !stored.has(input))) continue;
+    const [value] = node.outputs as [number];
+    const products = productsOf(value);
+    if (!products?.length || !products.every((product) => readsRows(product, value))) continue;
+    stored.delete(value);
+    // Beside what is read: the rows once more, by what goes on from the product, and what is written.
+    const buffers = (product: GraphNode): number =>
+      new Set(makers[endOf(product)]!.inputs.flatMap((input) => [...leavesOf(cut, input)])).size + 2;
+    if (products.some((product) => buffers(product) > mostBuffers)) stored.add(value);
+    else norms.set(value, node);
+  }
+  return norms;
+}
