@@ -43,10 +43,10 @@ export function bestDraftLength({ acceptance, cost, lengths }: DraftLengthCall):
 const memory = 0.98;
 
 /**
- * Steps that may be lost to drafts which are not known to be worth while: those of the beginning, what each round adds, and the most that
- * is kept. Rest is until there is enough for a few tries, since a model that has rested has to read first, which is waited for.
+ * Steps that may be lost to drafts which are not known to be worth while: those of a few tries in the beginning, what each round adds, and the
+ * most that is kept. Rest is until there is enough for some more, since a model that has rested has to read first, which is waited for.
  */
-const credit = { first: 1.2, round: 0.01, most: 3, resume: 1.6, reading: 1 } as const;
+const credit = { tries: 3, round: 0.01, most: 3, resume: 1.6, reading: 1 } as const;
 
 /** Rounds in which a source that finds nothing is not asked, at most. */
 const longestPause = 8;
@@ -59,7 +59,8 @@ export class AdaptiveLength {
   #accepted = 6;
   #tested = 9;
   /** Steps that tries may still lose, and whether there is nothing left of them. */
-  #credit: number = credit.first;
+  #credit: number;
+  readonly #mostCredit: number;
   #resting = false;
   /** Rounds until something is looked for again, and how many that were after the last time that nothing was found. */
   #pausing = 0;
@@ -68,6 +69,8 @@ export class AdaptiveLength {
   constructor({ cost, lengths }: Omit<DraftLengthCall, 'acceptance'>) {
     this.#cost = cost;
     this.#lengths = lengths;
+    this.#credit = credit.tries * (stepsOfRound(cost, lengths[0] ?? 0) - 1 / leastGain);
+    this.#mostCredit = Math.max(credit.most, this.#credit);
   }
 
   /** Tokens to propose now. */
@@ -117,6 +120,6 @@ export class AdaptiveLength {
   }
 
   #earn(steps: number): void {
-    this.#credit = Math.min(Math.max(this.#credit + steps, -1), credit.most);
+    this.#credit = Math.min(Math.max(this.#credit + steps, -1), this.#mostCredit);
   }
 }

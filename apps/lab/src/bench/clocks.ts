@@ -28,6 +28,22 @@ export interface TimedDevice {
 /** Runs in a batch, at most: a batch is one submit, and drivers give up on long ones. */
 const mostRuns = 256;
 
+/** A batch that takes so much less than the quickest before it says that clocks are still rising. */
+const quicker = 0.98;
+/** How long clocks are waited for at most, as a multiple of the time in which nothing may become quicker. */
+const mostWarmUps = 12;
+
+/** Runs batches until none has become quicker for so many milliseconds. */
+async function warmUp(batchTime: () => Promise<number>, warmMs: number): Promise<void> {
+  let quickest = Infinity;
+  const begun = performance.now();
+  for (let since = begun; performance.now() < Math.min(since + warmMs, begun + mostWarmUps * warmMs);) {
+    const took = await batchTime();
+    if (took < quicker * quickest) since = performance.now();
+    quickest = Math.min(quickest, took);
+  }
+}
+
 /**
  * Times a program in the three ways.
  * @param units - of work in one run
@@ -47,10 +63,13 @@ export async function takeClocks(
     runs.times(1);
     await device.read(mark);
     const count = batch ?? Math.min(mostRuns, Math.max(1, Math.ceil(batchMs / (performance.now() - begun))));
-    for (const warm = performance.now() + warmMs; performance.now() < warm;) {
+    const batchTime = async (): Promise<number> => {
+      const start = performance.now();
       runs.times(count);
       await device.read(mark);
-    }
+      return performance.now() - start;
+    };
+    if (warmMs > 0) await warmUp(batchTime, warmMs);
     const [gpu, wall, host]: [number[], number[], number[]] = [[], [], []];
     for (let i = 0; i < measurements; i++) {
       const start = performance.now();

@@ -11,8 +11,8 @@ export interface Repeats {
   /** What a batch should take at least, milliseconds. */
   readonly batchMs: number;
   /**
-   * Milliseconds of work before the first measurement: a GPU that has rested raises its clocks bit by bit, and one that was seen ran at a third of
-   * its speed until then. @defaultValue 0
+   * Milliseconds of work before the first measurement in which nothing becomes quicker: a GPU that has rested raises its clocks bit by bit, and
+   * one that was seen ran at a third of its speed until then. @defaultValue 0
    */
   readonly warmMs?: number | undefined;
   /** Runs of a batch, whatever they take. */
