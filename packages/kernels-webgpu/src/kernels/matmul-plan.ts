@@ -26,7 +26,7 @@ export interface MatmulPlan {
 }
 
 /** A norm of the rows that a product reads, as code. */
-export interface NormOfRows {
+interface NormOfRows {
   /** WGSL of the factor of what lies at an index of a row, in elements of the type that the left operand is bound as. */
   element(index: string): string;
   /** WGSL of the factor of a row from the sum of its squares. */
