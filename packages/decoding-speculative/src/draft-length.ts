@@ -46,7 +46,7 @@ const memory = 0.98;
  * Steps that may be lost to drafts which are not known to be worth while: those of a few tries in the beginning, what each round adds, and the
  * most that is kept. Rest is until there is enough for some more, since a model that has rested has to read first, which is waited for.
  */
-const credit = { tries: 3, round: 0.01, most: 3, resume: 1.6, reading: 1 } as const;
+const credit = { tries: 3, round: 0.008, most: 3, resume: 2.2, reading: 1 } as const;
 
 /** Rounds in which a source that finds nothing is not asked, at most. */
 const longestPause = 8;
@@ -55,9 +55,9 @@ const longestPause = 8;
 export class AdaptiveLength {
   readonly #cost: DraftCost;
   readonly #lengths: readonly number[];
-  // As if six of nine tokens had stayed: a few that do not are no reason to rest.
+  // As if six of ten tokens had stayed: a few that do not are no reason to rest.
   #accepted = 6;
-  #tested = 9;
+  #tested = 10;
   /** Steps that tries may still lose, and whether there is nothing left of them. */
   #credit: number;
   readonly #mostCredit: number;
