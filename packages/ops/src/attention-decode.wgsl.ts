@@ -130,13 +130,11 @@ function partSource(
   const shares = Math.floor(lanes / quads);
   /** Invocations that reduce the scores of one row. */
   const reducing = Math.floor(lanes / rows);
-  const each = (code: (r: number) => string): string => Array.from({ length: rows }, (_, r) => code(r)).join('\n    ');
+  const each = (code: (r: number) => string): string => several(rows, code, '\n    ');
   // Several loads are under way before the first is used: one after another, each would wait for memory.
   const pieces = keys / team;
   const deep = [8, 4, 2].find((unroll) => pieces % unroll === 0) ?? 1;
   const wide = Math.max(1, Math.min(4, Math.floor(slots / shares)));
-  const several = (count: number, code: (u: number) => string, between = ' '): string =>
-    Array.from({ length: count }, (_, u) => code(u)).join(between);
   const first = afterInputs(attributes);
   const { pinned } = attributes;
   const start = beginning(attributes, `kv * ${H / G}u + min(row0 + lane, ${(n * H) / G - 1}u) % ${H / G}u`);
@@ -147,7 +145,7 @@ function partSource(
   const together = Math.min(joinedRows, rows, Math.max(1, Math.floor(lanes / quads)));
   const joinedAt = (r0: number): string => {
     const count = Math.min(together, rows - r0);
-    return `${Array.from({ length: count }, (_, i) => `joined[${i * lanes}u + lane] = sum_${r0 + i};`).join(' ')}
+    return `${several(count, (i) => `joined[${i * lanes}u + lane] = sum_${r0 + i};`)}
   workgroupBarrier();
   if (lane < ${count * quads}u && row0 + ${r0}u + lane / ${quads}u < ${(n * H) / G}u) {
     let first = lane / ${quads}u * ${lanes}u + quad;
@@ -275,8 +273,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
     workgroupBarrier();
   }
-  ${Array.from({ length: Math.ceil(rows / together) }, (_, i) => joinedAt(i * together)).join('\n  workgroupBarrier();\n  ')}
+  ${several(Math.ceil(rows / together), (i) => joinedAt(i * together), '\n  workgroupBarrier();\n  ')}
 }`;
+}
+
+/** Code for each of several numbers. */
+function several(count: number, code: (u: number) => string, between = ' '): string {
+  return Array.from({ length: count }, (_, u) => code(u)).join(between);
 }
 
 /** Invocations that join the parts of a row, one for each of them at first. */
@@ -287,9 +290,6 @@ function joinSource({ n, H, V }: Sizes, { parts }: Layout, attributes: Attribute
   const quads = V / 4;
   const width = Math.min(quads, joining);
   const shares = Math.floor(joining / width);
-  // Four at a time, so that loads do not wait for each other; behind the last part stand factors of nothing.
-  const several = (code: (u: number) => string, between: string): string =>
-    Array.from({ length: 4 }, (_, u) => code(u)).join(between);
   const start = beginning(attributes, 'group.x');
   return `@group(0) @binding(0) var<storage, read> sums: array<vec4f>;
 @group(0) @binding(1) var<storage, read> statistics: array<vec2f>;
@@ -319,10 +319,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let quad = first + lane % ${width}u;
     var total = vec4f(0.0);
     if (share < ${shares}u && quad < ${quads}u) {
+      // Four at a time, so that loads do not wait for each other; behind the last part stand factors of nothing.
       for (var p = share; p < ${parts}u; p += ${4 * shares}u) {
-        ${several((u) => `let p_${u} = min(p + ${u * shares}u, ${parts - 1}u); let sum_${u} = sums[(row * ${parts}u + p_${u}) * ${quads}u + quad];`, ' ')}
+        ${several(4, (u) => `let p_${u} = min(p + ${u * shares}u, ${parts - 1}u); let sum_${u} = sums[(row * ${parts}u + p_${u}) * ${quads}u + quad];`)}
         // A part in which nothing is seen may hold anything.
-        ${several((u) => `let f_${u} = select(0.0, factor[p_${u}], p + ${u * shares}u < ${parts}u); total += select(vec4f(0.0), f_${u} * sum_${u}, f_${u} > 0.0);`, ' ')}
+        ${several(4, (u) => `let f_${u} = select(0.0, factor[p_${u}], p + ${u * shares}u < ${parts}u); total += select(vec4f(0.0), f_${u} * sum_${u}, f_${u} > 0.0);`)}
       }
     }
     joined[lane] = total;

@@ -34,13 +34,13 @@ const quicker = 0.98;
 const mostWarmUps = 12;
 
 /** Runs batches until none has become quicker for so many milliseconds. */
-async function warmUp(batchTime: () => Promise<number>, warmMs: number): Promise<void> {
+async function warmUp(timeBatch: () => Promise<{ readonly wall: number }>, warmMs: number): Promise<void> {
   let quickest = Infinity;
   const begun = performance.now();
   for (let since = begun; performance.now() < Math.min(since + warmMs, begun + mostWarmUps * warmMs);) {
-    const took = await batchTime();
-    if (took < quicker * quickest) since = performance.now();
-    quickest = Math.min(quickest, took);
+    const took = await timeBatch();
+    if (took.wall < quicker * quickest) since = performance.now();
+    quickest = Math.min(quickest, took.wall);
   }
 }
 
@@ -63,21 +63,19 @@ export async function takeClocks(
     runs.times(1);
     await device.read(mark);
     const count = batch ?? Math.min(mostRuns, Math.max(1, Math.ceil(batchMs / (performance.now() - begun))));
-    const batchTime = async (): Promise<number> => {
-      const start = performance.now();
-      runs.times(count);
-      await device.read(mark);
-      return performance.now() - start;
-    };
-    if (warmMs > 0) await warmUp(batchTime, warmMs);
-    const [gpu, wall, host]: [number[], number[], number[]] = [[], [], []];
-    for (let i = 0; i < measurements; i++) {
+    const timeBatch = async (): Promise<{ wall: number; host: number }> => {
       const start = performance.now();
       runs.times(count);
       const recorded = performance.now();
       await device.read(mark);
-      wall.push(performance.now() - start);
-      host.push(recorded - start);
+      return { wall: performance.now() - start, host: recorded - start };
+    };
+    if (warmMs > 0) await warmUp(timeBatch, warmMs);
+    const [gpu, wall, host]: [number[], number[], number[]] = [[], [], []];
+    for (let i = 0; i < measurements; i++) {
+      const batch = await timeBatch();
+      wall.push(batch.wall);
+      host.push(batch.host);
       if (!timestamps) continue;
       // The same submit runs once before, so that no clock has fallen asleep.
       runs.times(1);

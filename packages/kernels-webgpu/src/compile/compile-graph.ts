@@ -1,17 +1,8 @@
-import type {
-  GpuCapabilities,
-  Graph,
-  GraphNode,
-  ScanAttributes,
-  Tensor,
-  WebGpuDispatchKernel,
-  WebGpuKernel,
-} from '@tessera/tensor-core';
+import type { GpuCapabilities, Graph, GraphNode, ScanAttributes, Tensor, WebGpuKernel } from '@tessera/tensor-core';
 import { scanOp, sizeOf } from '@tessera/tensor-core';
 import type { Region } from '../codegen/region.ts';
 import { asExpression, literalOf, makersOf } from '../codegen/region.ts';
 import { mapDispatch } from '../kernels/map.ts';
-import type { MatmulCall } from '../kernels/matmul.ts';
 import { matmulDispatches } from '../kernels/matmul.ts';
 import { planReduce } from '../kernels/reduce.ts';
 import { cumsumDispatch, scatterSetDispatch, sortDispatch } from '../kernels/rows.ts';
@@ -27,7 +18,7 @@ import type { Slot } from './slot.ts';
 import type { Step } from './step.ts';
 import { stridedView } from './strided-view.ts';
 import { kernelCall, planTasks, webgpuKernel } from './tasks.ts';
-import type { Task } from './tasks.ts';
+import type { Task, TaskPlan } from './tasks.ts';
 
 export type { Step } from './step.ts';
 
@@ -75,7 +66,7 @@ class GraphCompiler {
   readonly #work: Work[] = [];
   readonly #makers: ReturnType<typeof makersOf>;
   readonly #stored: ReadonlySet<number>;
-  readonly #norms: ReadonlyMap<number, GraphNode>;
+  readonly #norms: TaskPlan['norms'];
   readonly #tasks: readonly Task[];
   readonly #region: Region;
 
@@ -260,8 +251,8 @@ class GraphCompiler {
     const norm = this.#norms.get(left.leaf);
     const { first, join, partBytes } = matmulDispatches({
       region: this.#region,
-      a: norm ? { ...left, leaf: norm.inputs[0]! } : left,
-      norm: norm && this.#factorsOf(norm),
+      a: norm ? { ...left, leaf: norm.rows } : left,
+      norm,
       products: nodes.map((node) => ({ node, b: view(node.inputs[1]!) })),
       target,
       capabilities: this.#context.capabilities,
@@ -271,11 +262,6 @@ class GraphCompiler {
     this.#dispatch(first, new Map([[target, parts]]));
     const { shader, values } = join;
     this.#work.push(draftOf(shader, [parts, ...values.map((value) => this.#slot(value))]));
-  }
-
-  #factorsOf(norm: GraphNode): MatmulCall['norm'] {
-    const { rowFactors } = webgpuKernel(norm, this.#graph, this.#context.capabilities) as WebGpuDispatchKernel<object>;
-    return { factors: rowFactors!(norm.attributes), values: norm.inputs.slice(1) };
   }
 
   /** A reduction; of long lines with few results its parts first, in memory of their own. */

@@ -27,6 +27,18 @@ export function leavesOf(cut: Cut, value: number): Set<number> {
   return new Set([...valuesBelow(cut, [value])].filter((each) => cut.stored.has(each)));
 }
 
+/** Stored values that a node reads, directly or through expressions. */
+export function readsOf(cut: Cut, { inputs }: GraphNode): Set<number> {
+  return new Set(inputs.flatMap((input) => [...leavesOf(cut, input)]));
+}
+
+/** The nodes that read each value. */
+export function readersOf({ types, nodes }: Graph): readonly (readonly GraphNode[])[] {
+  const readers = types.map((): GraphNode[] => []);
+  for (const node of nodes) for (const input of new Set(node.inputs)) readers[input]!.push(node);
+  return readers;
+}
+
 /** Values of expressions down to those that are stored. */
 function valuesBelow({ makers, stored }: Cut, values: readonly number[]): Set<number> {
   const found = new Set<number>();
@@ -61,9 +73,7 @@ export function keepInside(cut: Cut, most: { readonly reads: number; readonly wo
 
 /** Finds the one stored value to which all that read a value lead, element by element; undefined: there are others, or it is an output. */
 function endsOf({ graph, stored }: Cut): (value: number) => number | undefined {
-  const readersOf = new Map<number, GraphNode[]>();
-  for (const node of graph.nodes)
-    for (const input of new Set(node.inputs)) readersOf.set(input, [...(readersOf.get(input) ?? []), node]);
+  const readers = readersOf(graph);
   const outputs = new Set(graph.outputs);
   const size = (value: number): number => sizeOf(graph.types[value]!.shape);
   return (value) => {
@@ -73,7 +83,7 @@ function endsOf({ graph, stored }: Cut): (value: number) => number | undefined {
       seen.add(from);
       return (
         !outputs.has(from) &&
-        (readersOf.get(from) ?? []).every((reader) => {
+        readers[from]!.every((reader) => {
           const [next] = reader.outputs as [number];
           if (!elementwise.has(reader.op.id) || writesPacked(graph, reader) || size(next) !== size(from)) return false;
           if (!stored.has(next)) return leads(next);

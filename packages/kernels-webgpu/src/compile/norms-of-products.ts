@@ -1,12 +1,21 @@
-import type { GraphNode, WebGpuKernel } from '@tessera/tensor-core';
+import type { GraphNode, RowFactors, WebGpuKernel } from '@tessera/tensor-core';
 import { views } from '../codegen/emitter.ts';
 import type { Cut } from './expressions.ts';
-import { leavesOf } from './expressions.ts';
+import { readersOf, readsOf } from './expressions.ts';
 import { stridedView } from './strided-view.ts';
 
 const matmul = '@tessera/tensor-core:matmul';
 /** Rows of a product at most: it takes longer to norm more of them along the way, once for each column, than to wait. */
 const mostRows = 4;
+
+/** A norm that products compute. */
+export interface NormOfProducts {
+  /** The rows before it. */
+  readonly rows: number;
+  /** Its parameters. */
+  readonly values: readonly number[];
+  readonly factors: RowFactors;
+}
 
 /**
  * Takes the buffer from norms that are read by products of few rows alone: those read the rows anyway, and sum their squares along the way.
@@ -18,10 +27,9 @@ export function normsOfProducts(
   endOf: (product: GraphNode) => number,
   kernelOf: (node: GraphNode) => WebGpuKernel<object> | undefined,
   mostBuffers: number,
-): Map<number, GraphNode> {
+): Map<number, NormOfProducts> {
   const { graph, makers, stored } = cut;
-  const readers = graph.types.map((): GraphNode[] => []);
-  for (const node of graph.nodes) for (const input of new Set(node.inputs)) readers[input]!.push(node);
+  const readers = readersOf(graph);
   const outputs = new Set(graph.outputs);
 
   /** The products that read the rows of a norm, as it is or through views; undefined: something else reads it, too. */
@@ -45,19 +53,20 @@ export function normsOfProducts(
     if (!view || view.leaf !== norm || M > mostRows || K !== width) return false;
     return view.strides.at(-1) === 1 && [view.offset, ...view.strides.slice(0, -1)].every((step) => step % width === 0);
   };
-  const norms = new Map<number, GraphNode>();
+  const norms = new Map<number, NormOfProducts>();
   for (const node of graph.nodes) {
     const kernel = kernelOf(node);
-    if (!kernel || !('rowFactors' in kernel) || node.inputs.some((input) => !stored.has(input))) continue;
+    const factors = kernel && 'rowFactors' in kernel ? kernel.rowFactors?.(node.attributes) : undefined;
+    if (!factors || node.inputs.some((input) => !stored.has(input))) continue;
     const [value] = node.outputs as [number];
     const products = productsOf(value);
     if (!products?.length || !products.every((product) => readsRows(product, value))) continue;
     stored.delete(value);
     // Beside what is read: the rows once more, by what goes on from the product, and what is written.
-    const buffers = (product: GraphNode): number =>
-      new Set(makers[endOf(product)]!.inputs.flatMap((input) => [...leavesOf(cut, input)])).size + 2;
+    const buffers = (product: GraphNode): number => readsOf(cut, makers[endOf(product)]!).size + 2;
+    const [rows, ...values] = node.inputs as [number, ...number[]];
     if (products.some((product) => buffers(product) > mostBuffers)) stored.add(value);
-    else norms.set(value, node);
+    else norms.set(value, { rows, values, factors });
   }
   return norms;
 }

@@ -3,9 +3,10 @@ import { sizeOf } from '@tessera/tensor-core';
 import { inlined, views } from '../codegen/emitter.ts';
 import { literalOf, makersOf } from '../codegen/region.ts';
 import { mostBuffers } from './device-limits.ts';
-import { keepInside, leavesOf, productsOfEnds, writesPacked } from './expressions.ts';
+import { keepInside, leavesOf, productsOfEnds, readsOf, writesPacked } from './expressions.ts';
 import type { Cut } from './expressions.ts';
 import { normsOfProducts } from './norms-of-products.ts';
+import type { NormOfProducts } from './norms-of-products.ts';
 import { stridedView } from './strided-view.ts';
 
 /** One unit of work: it makes the stored values of one node, or of the expression that ends in it. */
@@ -24,7 +25,7 @@ export interface TaskPlan {
   /** Values that have a buffer: inputs, constants that are no scalars, and what tasks make. */
   readonly stored: ReadonlySet<number>;
   /** Norms, by their values, that the products which read them compute: of them only those have no buffer. */
-  readonly norms: ReadonlyMap<number, GraphNode>;
+  readonly norms: ReadonlyMap<number, NormOfProducts>;
 }
 
 const prefix = '@tessera/tensor-core:';
@@ -115,7 +116,7 @@ function tasksOf(cut: Cut, products: ReadonlyMap<number, readonly GraphNode[]>):
       {
         node,
         ...(ending && { products: ending }),
-        reads: [...new Set(node.inputs.flatMap((input) => [...leavesOf(cut, input)]))],
+        reads: [...readsOf(cut, node)],
         writes,
       },
     ];

@@ -12,7 +12,7 @@ interface RowsForm {
   /** Elements of a load, and loads of a column. */
   readonly perLoad: number;
   readonly loads: number;
-  /** Sums of each lane. */
+  /** Sums of each lane: of products, then of the squares of each row where there is a norm. */
   readonly sums: number;
 }
 
@@ -21,20 +21,20 @@ interface RowsForm {
  * two columns share what is read of the rows. Where the inner axis is too short for all lanes, each subgroup has columns of its own.
  */
 export function wideRows(plan: MatmulPlan, perLoad: number): Shader {
-  const { M, N, K, bs, capabilities } = plan;
+  const { M, N, K, bs, norm, capabilities } = plan;
   const subgroups = capabilities.features.has('subgroups');
   const threads = subgroups ? 128 : 64;
   const loads = K / perLoad;
   const together = !subgroups || loads >= threads;
   const columns = bs.length === 1 && (together || (M === 1 && N >= 8192)) ? 2 : 1;
-  const form: RowsForm = { threads, columns, together, perLoad, loads, sums: bs.length * M * columns };
+  const form: RowsForm = { threads, columns, together, perLoad, loads, sums: bs.length * M * columns + (norm ? M : 0) };
   if (!together) return bySubgroups(plan, form);
   return subgroups ? byWorkgroups(plan, form) : withoutSubgroups(plan, form);
 }
 
 /** The width of a subgroup is only known on the device: as many workgroups as 32 lanes need; the loop takes any other. */
 function bySubgroups(plan: MatmulPlan, form: RowsForm): Shader {
-  const { M, bs, norm } = plan;
+  const { M, bs } = plan;
   const { threads, columns, sums } = form;
   const each = M * columns;
   const units = unitsOf(plan, form);
@@ -45,7 +45,7 @@ function bySubgroups(plan: MatmulPlan, form: RowsForm): Shader {
         plan,
         form,
         `${r}u`,
-        bs.map((_, p) => scaled(plan, `sum${p * each + r}`, `square${Math.floor(r / columns)}`)),
+        bs.map((_, p) => scaled(plan, `sum${p * each + r}`, `sum${bs.length * each + Math.floor(r / columns)}`)),
       )} }`,
   );
   return plan.shader('rows by subgroups', typesOf(plan), {
@@ -56,7 +56,6 @@ function bySubgroups(plan: MatmulPlan, form: RowsForm): Shader {
   for (var unit = number * (${threads}u / width) + lane / width; unit < ${units}u; unit += stride) {
   ${accumulated(plan, form, { first: 'own', reach: 'width' })}
   ${listed(sums, (r) => `sum${r} = subgroupAdd(sum${r});`)}
-  ${norm ? listed(M, (m) => `square${m} = subgroupAdd(square${m});`) : ''}
   if (own == 0u) { ${ending} }
   }`,
   });
@@ -70,21 +69,19 @@ function byWorkgroups(plan: MatmulPlan, form: RowsForm): Shader {
   const { threads, columns, sums } = form;
   const each = M * columns;
   const most = threads / leastWidth;
-  const squares = norm ? M : 0;
   const wholes = [
     ...bs.map((_, p) => ({ name: `whole${p}`, place: `part[(${p * each}u + lane) * ${most}u` })),
-    ...(norm ? [{ name: 'square', place: `part[(${sums}u + lane / ${columns}u) * ${most}u` }] : []),
+    ...(norm ? [{ name: 'square', place: `part[(${bs.length * each}u + lane / ${columns}u) * ${most}u` }] : []),
   ];
   return plan.shader('rows by workgroups', typesOf(plan), {
     workgroup: threads,
     workgroups: unitsOf(plan, form),
     subgroups: true,
-    shared: { part: `array<f32, ${most * (sums + squares)}>` },
+    shared: { part: `array<f32, ${most * sums}>` },
     body: `let unit = number;
   ${accumulated(plan, form, { first: 'lane', reach: `${threads}u` })}
   ${listed(sums, (r) => `sum${r} = subgroupAdd(sum${r});`)}
-  ${listed(squares, (m) => `square${m} = subgroupAdd(square${m});`)}
-  if (own == 0u) { ${listed(sums, (r) => `part[${r * most}u + lane / width] = sum${r};`)} ${listed(squares, (m) => `part[${(sums + m) * most}u + lane / width] = square${m};`)} }
+  if (own == 0u) { ${listed(sums, (r) => `part[${r * most}u + lane / width] = sum${r};`)} }
   workgroupBarrier();
   if (lane < ${each}u) {
     ${wholes.map(({ name, place }) => `var ${name} = ${place}];`).join(' ')}
@@ -100,27 +97,24 @@ function byWorkgroups(plan: MatmulPlan, form: RowsForm): Shader {
 }
 
 function withoutSubgroups(plan: MatmulPlan, form: RowsForm): Shader {
-  const { M, bs, norm } = plan;
+  const { M, bs } = plan;
   const { threads, columns, sums } = form;
   const each = M * columns;
-  const squares = norm ? M : 0;
+  const square = `part[(${bs.length * each}u + lane / ${columns}u) * ${threads}u]`;
   return plan.shader('rows by 16 bytes', typesOf(plan), {
     workgroup: threads,
     workgroups: unitsOf(plan, form),
-    shared: { part: `array<f32, ${threads * (sums + squares)}>` },
+    shared: { part: `array<f32, ${threads * sums}>` },
     body: `let unit = number;
   ${accumulated(plan, form, { first: 'lane', reach: `${threads}u` })}
   ${listed(sums, (r) => `part[${r * threads}u + lane] = sum${r};`)}
-  ${listed(squares, (m) => `part[${(sums + m) * threads}u + lane] = square${m};`)}
   workgroupBarrier();
-  ${sumOfLanes(sums + squares, threads)}
+  ${sumOfLanes(sums, threads)}
   if (lane < ${each}u) { ${written(
     plan,
     form,
     'lane',
-    bs.map((_, p) =>
-      scaled(plan, `part[(${p * each}u + lane) * ${threads}u]`, `part[(${sums}u + lane / ${columns}u) * ${threads}u]`),
-    ),
+    bs.map((_, p) => scaled(plan, `part[(${p * each}u + lane) * ${threads}u]`, square)),
   )} }`,
   });
 }
@@ -137,13 +131,14 @@ function typesOf({ bs }: MatmulPlan): { a: string; b: string } {
 /** Code that sums what a lane has of `unit`, from load `first` on, every `reach`-th of them: `sum…` of product p, row m, column c. */
 function accumulated(
   plan: MatmulPlan,
-  { threads, together, columns, perLoad, loads }: RowsForm,
+  { threads, together, columns, perLoad, loads, sums }: RowsForm,
   { first, reach }: { readonly first: string; readonly reach: string },
 ): string {
   const { M, N, batches, bs, a, norm } = plan;
   const { dtype } = bs[0]!;
   const unroll = unrolled(Math.ceil(loads / (together ? threads : 32)), bs.length * columns, M);
   const sum = (p: number, m: number, c: number): string => `sum${(p * M + m) * columns + c}`;
+  const square = (m: number): string => `sum${bs.length * M * columns + m}`;
   const each = (code: (p: number, c: number) => string): string =>
     bs.map((_, p) => listed(columns, (c) => code(p, c))).join(' ');
   const fetch = (u: number): string =>
@@ -155,7 +150,7 @@ function accumulated(
   const four = (name: string, m: number, index: string): string => {
     const read = `a[(${a.start} + ${m * a.row}u) / 4u + ${index}]`;
     return norm
-      ? `let r${name} = ${read}; square${m} += dot(r${name}, r${name}); let ${name} = r${name} * f${name[0]};`
+      ? `let r${name} = ${read}; ${square(m)} += dot(r${name}, r${name}); let ${name} = r${name} * f${name[0]};`
       : `let ${name} = ${read};`;
   };
   const fours = perLoad === 4 ? ['x'] : ['x', 'y'];
@@ -171,8 +166,7 @@ function accumulated(
   return `let batch = min(unit / ${perMatrix}u, ${batches - 1}u);
   let n = (unit % ${perMatrix}u) * ${columns}u;
   ${plan.starts}
-  ${each((p, c) => listed(M, (m) => `var ${sum(p, m, c)} = 0.0;`))}
-  ${norm ? listed(M, (m) => `var square${m} = 0.0;`) : ''}
+  ${listed(sums, (r) => `var sum${r} = 0.0;`)}
   var k = ${first};
   for (; k + ${unroll - 1}u * ${reach} < ${loads}u; k += ${reach} * ${unroll}u) {
       ${indices(unroll)}
