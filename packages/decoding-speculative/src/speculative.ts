@@ -82,7 +82,8 @@ export function speculative({
       return {
         async next() {
           if (next === made.length) {
-            await pause();
+            // What a round beside the host gives is waited for anyway.
+            if (model.device.onHost) await pause();
             signal?.throwIfAborted();
             [made, next] = [(await making.round())[0]!, 0];
           }

@@ -1,4 +1,4 @@
-import { l2Normalize, linearAttentionChunked, linearAttentionRecurrent } from '@tessera/ops';
+import { l2Normalize, linearAttentionChunked, linearAttentionRecurrent, linearAttentionStates } from '@tessera/ops';
 import type { LinearAttentionCall, LinearAttentionResult, LinearAttentionVariant } from '@tessera/ops';
 import {
   abs,
@@ -32,7 +32,8 @@ interface Sizes {
   readonly V?: number;
 }
 
-type Form = (call: LinearAttentionCall) => LinearAttentionResult;
+type Form<Result = LinearAttentionResult> = (call: LinearAttentionCall) => Result;
+type AnyForm = Form | Form<ReturnType<typeof linearAttentionStates>>;
 type Inputs = { -readonly [name in keyof LinearAttentionCall]: Tensor };
 
 const byChunks =
@@ -61,7 +62,7 @@ async function inputs(
   };
 }
 
-function called(form: Form, given: Inputs, x: readonly Tensor[]): LinearAttentionResult {
+function called<Result>(form: Form<Result>, given: Inputs, x: readonly Tensor[]): Result {
   return form(
     Object.fromEntries(Object.keys(given).map((name, index) => [name, x[index]!])) as unknown as LinearAttentionCall,
   );
@@ -76,14 +77,18 @@ function shapesOf(given: Inputs, chunk: number): readonly (readonly number[])[] 
 }
 
 function differences(
-  form: Form,
+  form: AnyForm,
   given: Inputs,
   { chunk = 1, ...options }: DefinitionOptions & { readonly chunk?: number } = {},
 ): Promise<string[]> {
-  return differencesFromDefinition((...x) => Object.values(called(form, given, x)), Object.values(given), {
-    ...options,
-    temporaries: shapesOf(given, chunk),
-  });
+  return differencesFromDefinition(
+    (...x) => Object.values(called<Readonly<Record<string, Tensor>>>((call) => ({ ...form(call) }), given, x)),
+    Object.values(given),
+    {
+      ...options,
+      temporaries: shapesOf(given, chunk),
+    },
+  );
 }
 
 /** What the gradients of all operands get wrong, for random cotangents of both results. */
@@ -196,26 +201,36 @@ describe('by chunks', () => {
   });
 });
 
+const oneByOne = [
+  ['', linearAttentionRecurrent],
+  [', every state', linearAttentionStates],
+] as const;
+
 describe.each(variants)('%s, one entry after another', (_, variant) => {
-  test.each([1, 7])('%i entries in one dispatch', async (T) => {
-    expect(await differences(linearAttentionRecurrent, await inputs({ T }, variant), { dispatches: 1 })).toEqual([]);
-  });
+  test.each(oneByOne.flatMap(([name, form]) => [1, 7].map((T) => [T, name, form] as const)))(
+    '%i entries in one dispatch%s',
+    async (T, __, form) => {
+      expect(await differences(form, await inputs({ T }, variant), { dispatches: 1 })).toEqual([]);
+    },
+  );
 });
 
-describe('one entry after another', () => {
+describe.each(oneByOne)('one entry after another%s', (_, form) => {
   test.each<readonly [string, Sizes]>([
     ['many entries', { T: 65 }],
     ...oddSizes,
     ['the sizes of a model', { T: 2, B: 1, H: 1, P: 1, K: 128, V: 20 }],
     ['keys in more shares than a power of two', { T: 2, B: 1, H: 1, P: 1, K: 260, V: 2 }],
-  ])('%s', async (_, sizes) => {
-    expect(await differences(linearAttentionRecurrent, await inputs(sizes, deltaLike), { dispatches: 1 })).toEqual([]);
+  ])('%s', async (__, sizes) => {
+    expect(await differences(form, await inputs(sizes, deltaLike), { dispatches: 1 })).toEqual([]);
   });
 
   test('no entry leaves the state', async () => {
-    expect(await differences(linearAttentionRecurrent, await inputs({ T: 0 }, netLike))).toEqual([]);
+    expect(await differences(form, await inputs({ T: 0 }, netLike))).toEqual([]);
   });
+});
 
+describe('one entry after another', () => {
   test('decay 1 and strength 0 leave the state to the bit', async () => {
     const gpu = await testDevice();
     const { S, ...given } = await inputs({ T: 3 }, netLike);

@@ -17,7 +17,7 @@ import {
   zeros,
 } from '@tessera/tensor-core';
 import { isKnownZero } from './known-zero.ts';
-import type { Call } from './mixer.ts';
+import type { Call, StepCall } from './mixer.ts';
 import type { AlignedRows } from './rows.ts';
 import { alignRows } from './rows.ts';
 
@@ -29,6 +29,8 @@ export interface Entries extends AlignedRows {
   readonly documents?: PackedDocuments;
   /** Of drafts that form a tree, the parent of each node, counted from the first entry of its row, −1 at a root: `[B, n]`, i32. Absent: a chain. */
   readonly parents?: Tensor;
+  /** True: a commit in order follows, see {@link StepCall.draft}. Never of a tree. */
+  readonly draft?: boolean;
 }
 
 /** Documents that are packed into rows. The first entry of a call goes on with the document that the state belongs to. */
@@ -40,7 +42,8 @@ export interface PackedDocuments {
 }
 
 /** What of a call says which entries there are. */
-export type EntriesCall = Pick<Call<object, object>, 'starts' | 'lengths' | 'segments'> & { readonly parents?: Tensor };
+export type EntriesCall = Pick<Call<object, object>, 'starts' | 'lengths' | 'segments'> &
+  Pick<StepCall<object, object, object>, 'parents' | 'draft'>;
 
 /**
  * The entries of a call of n. Where nothing has to be moved, and a single entry never has, they stay as they are: a decode step then
@@ -49,7 +52,11 @@ export type EntriesCall = Pick<Call<object, object>, 'starts' | 'lengths' | 'seg
  * @param mixer - for the message
  * @throws {@link FeatureUnavailableError} when nodes of a tree are said to be of several documents
  */
-export function entriesOf({ starts, lengths, segments, parents }: EntriesCall, n: number, mixer: string): Entries {
+export function entriesOf(
+  { starts, lengths, segments, parents, draft }: EntriesCall,
+  n: number,
+  mixer: string,
+): Entries {
   if (n === 1) return { valid: greater(expandDims(lengths, 1), 0), lengths, align: (x) => x, restore: (y) => y };
   if (segments && parents)
     throw new FeatureUnavailableError(
@@ -63,6 +70,7 @@ export function entriesOf({ starts, lengths, segments, parents }: EntriesCall, n
     ...rows,
     lengths,
     ...(documents && { documents }),
+    ...(draft && !parents && { draft }),
     // Parents are counted as the entries were given.
     ...(own && { parents: where(and(rows.valid, greaterEqual(own, 0)), sub(own, expandDims(starts, 1)), -1) }),
   };

@@ -69,6 +69,11 @@ export interface StepCall<Config, Params, State> extends Call<Config, Params> {
    * entries that do not count mean nothing. Absent: a chain.
    */
   readonly parents?: Tensor;
+  /**
+   * True: a commit in order follows, recorded with the step; which entries stay is known then. A mixer may give links by which its commit
+   * need not read them again. @defaultValue false
+   */
+  readonly draft?: boolean | undefined;
 }
 
 /** What a commit is given. */
@@ -100,6 +105,8 @@ export interface CommitCall<Config, Params, State> {
    * the commit is recorded. What does not look at it is as right.
    */
   readonly inOrder?: boolean | undefined;
+  /** True: `count` is 0 in each row, known when the commit is recorded. What does not look at it is as right. */
+  readonly nothing?: boolean | undefined;
   readonly cache?: CachePolicy;
 }
 
@@ -128,6 +135,11 @@ export interface Decoding<Config, Params, State> {
   readonly followsPolicy?: boolean;
   /** Keeps of the last step only the nodes on the path. Absent: the snapshot is restored and steps over them again. */
   commit?(call: CommitCall<Config, Params, State>): State;
+  /**
+   * Without a commit of its own: finds the state that is wanted among the links of a step that was a {@link StepCall.draft}, so that nothing is
+   * read again. Undefined: it is not there.
+   */
+  lookUp?(call: CommitCall<Config, Params, State>): State | undefined;
 }
 
 /**

@@ -43,11 +43,14 @@ export function runStep(mixer: AnyMixer, call: AnyStep): { y: Tensor; state: Any
   return call.parents && !decoding.trees ? stepNodes(mixer, call, call.parents) : decoding.step(call);
 }
 
-/** Keeps of the last step only the nodes on the path: the mixer's own way, or the snapshot and a step over them. */
+/** Keeps of the last step only the nodes on the path: the mixer's own way, or a state that it kept, or the snapshot and a step over them. */
 export function runCommit(mixer: AnyMixer, call: AnyCommit): AnyState {
   const decoding = decodingOf(mixer);
   if (treeLeaves(call.snapshot).length === 0) return call.state;
   if (decoding.commit) return decoding.commit(call);
+  if (call.nothing) return call.snapshot;
+  const found = decoding.lookUp?.(call);
+  if (found) return found;
   const batch = call.inputs.shape[0]!;
   // What the step made of the same rows is recorded once.
   const pick = (rows: Tensor): Tensor => (call.inOrder ? rows : pickRows(rows, call.path));

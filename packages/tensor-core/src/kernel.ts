@@ -8,6 +8,8 @@ export interface GpuCapabilities {
   readonly features: ReadonlySet<string>;
   /** Limits of the device, for example `maxComputeWorkgroupStorageSize`. */
   readonly limits: Readonly<Record<string, number>>;
+  /** Lanes of the narrowest subgroup that a shader may get, a power of two from 4. Undefined: the adapter does not say. */
+  readonly subgroupMinSize?: number | undefined;
 }
 
 /** The types of one call, from which a kernel generates its source and grid. */

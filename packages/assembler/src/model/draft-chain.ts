@@ -130,14 +130,7 @@ function takenBack(
     path: order,
     count: none,
     inOrder: true,
+    nothing: true,
   });
-  return {
-    position: snapshot.position,
-    stack: {
-      // Without a commit of its own a layer would be stepped again over nothing.
-      layers: layers.map(({ mixer }, index) =>
-        mixer?.part.decoding?.commit ? stack.layers[index]! : snapshot.stack.layers[index]!,
-      ),
-    },
-  };
+  return { position: snapshot.position, stack };
 }

@@ -50,6 +50,8 @@ export interface StepBatch extends TokenBatch {
   readonly parents?: Tensor;
   /** How many tokens of the tree stand before each on its path, `[B, n]`, i32; with {@link StepBatch.parents}. */
   readonly depths?: Tensor;
+  /** True: a commit in order follows, see {@link StepCall.draft}. */
+  readonly draft?: boolean | undefined;
 }
 
 /** Steps of which only a path stays. */
@@ -68,6 +70,8 @@ export interface DraftedSteps {
   readonly count: Tensor;
   /** True: of a chain the first entries stay, as `path` says, too; known when the commit is recorded. @defaultValue false */
   readonly inOrder?: boolean | undefined;
+  /** True: none stays, as `count` says, too; known when the commit is recorded. @defaultValue false */
+  readonly nothing?: boolean | undefined;
 }
 
 /** What a model remembers. */

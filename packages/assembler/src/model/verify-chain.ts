@@ -68,7 +68,12 @@ export function verifyChain(call: ChainCall): {
   const n = tokens.shape[1]!;
   // Of what is chosen, the last token comes without having been proposed.
   const lengths = minimum(left, proposed ? add(proposed.depths, 1) : 1);
-  const made = graph.step(params, { tokens, starts: zeros([B], 'i32'), lengths }, state, 'all');
+  const made = graph.step(
+    params,
+    { tokens, starts: zeros([B], 'i32'), lengths, draft: proposed !== undefined },
+    state,
+    'all',
+  );
   const choice = concat([last, zeros([B, 1], 'i32'), expandDims(step, 1)], 1);
   const chosen = chooseTokens(made.logits, tokens, { ...sampler, choice }, sampling);
   const none = zeros([B, 1], 'i32');
@@ -122,10 +127,19 @@ function acceptedOf(chosen: Tensor, after: Tensor, lengths: Tensor): Tensor {
   return min(where(right, n, place), { axis: 1 });
 }
 
+/** Tokens that end a text, as many as are compared one by one. */
+const fewEnds = 4;
+
 /** Place of the first chosen token that ends its row, `[B]`; n: none does. */
 function firstEnd(chosen: Tensor, ends: Tensor): Tensor {
   const [B, n] = chosen.shape as [number, number];
   const E = ends.shape[1]!;
+  // Of one token it is told along with everything else.
+  if (n === 1 && E <= fewEnds)
+    return Array.from({ length: E }, (_, e) => slice(ends, 1, e, e + 1)).reduce(
+      (place, end) => where(equal(reshape(chosen, [B]), reshape(end, [B])), 0, place),
+      add(zeros([B], 'i32'), 1),
+    );
   const is = equal(expandDims(chosen, 2), expandDims(ends, 1)); // [B, n, E]
   return min(reshape(where(is, iota([B, n, E], 1), n), [B, n * E]), { axis: 1 });
 }

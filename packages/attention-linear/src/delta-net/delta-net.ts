@@ -10,7 +10,7 @@ import { convolveStreams } from '../layer/convolve-streams.ts';
 import { eluPlusOne } from '../layer/elu-plus-one.ts';
 import { headOutput } from '../layer/head-output.ts';
 import { recurrence } from '../layer/recurrence.ts';
-import type { RecurrentCall } from '../layer/recurrent-mixer.ts';
+import type { RecurrentCall, RecurrentResult } from '../layer/recurrent-mixer.ts';
 import { recurrentMixer } from '../layer/recurrent-mixer.ts';
 import { sumToOne } from '../layer/sum-to-one.ts';
 import type { TapParams } from '../layer/tap-parameters.ts';
@@ -91,7 +91,7 @@ function finishKeys(x: Tensor, { keyActivation, keyNorm }: Required<DeltaNetConf
 function run(
   { params: p, config, x, entries }: RecurrentCall<DeltaNetConfig, DeltaNetParams>,
   state: DeltaNetState,
-): { y: Tensor; state: DeltaNetState } {
+): RecurrentResult<DeltaNetState> {
   const { heads: H, keyDim: K } = config;
   const [B, n] = x.shape as [number, number, number];
   const {

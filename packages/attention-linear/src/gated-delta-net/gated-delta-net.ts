@@ -9,7 +9,7 @@ import { convolveStreams } from '../layer/convolve-streams.ts';
 import { decayRates, decaySteps } from '../layer/decay-parameters.ts';
 import { headOutput } from '../layer/head-output.ts';
 import { recurrence } from '../layer/recurrence.ts';
-import type { RecurrentCall } from '../layer/recurrent-mixer.ts';
+import type { RecurrentCall, RecurrentResult } from '../layer/recurrent-mixer.ts';
 import { recurrentMixer } from '../layer/recurrent-mixer.ts';
 import type { TapParams } from '../layer/tap-parameters.ts';
 import { historyRows, tapParams, tapsOf } from '../layer/tap-parameters.ts';
@@ -84,7 +84,7 @@ function sizesOf({ keyHeads: P, valueHeads, keyDim: K, valueDim: V }: Required<G
 function run(
   { params: p, config, x, entries }: RecurrentCall<GatedDeltaNetConfig, GatedDeltaNetParams>,
   state: GatedDeltaNetState,
-): { y: Tensor; state: GatedDeltaNetState } {
+): RecurrentResult<GatedDeltaNetState> {
   const { P, H, K } = sizesOf(config);
   const activation = config.convolutionActivation;
   const {

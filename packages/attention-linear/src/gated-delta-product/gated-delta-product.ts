@@ -8,7 +8,7 @@ import { convolveStreams } from '../layer/convolve-streams.ts';
 import { decayRates, decaySteps } from '../layer/decay-parameters.ts';
 import { headOutput } from '../layer/head-output.ts';
 import { formOf, resetAt } from '../layer/recurrence.ts';
-import type { RecurrentCall } from '../layer/recurrent-mixer.ts';
+import type { RecurrentCall, RecurrentResult } from '../layer/recurrent-mixer.ts';
 import { recurrentMixer } from '../layer/recurrent-mixer.ts';
 import type { TapParams } from '../layer/tap-parameters.ts';
 import { historyRows, tapParams, tapsOf } from '../layer/tap-parameters.ts';
@@ -94,7 +94,7 @@ function decay({ params: p, x, entries }: Call, H: number): Tensor | undefined {
   return resetAt(g && zeroInvalid(g, entries.valid), entries.documents?.begins, [B, n, H]);
 }
 
-function run(call: Call, state: GatedDeltaProductState): { y: Tensor; state: GatedDeltaProductState } {
+function run(call: Call, state: GatedDeltaProductState): RecurrentResult<GatedDeltaProductState> {
   const { params: p, config, x, entries } = call;
   const { P, H, K, V, N } = sizesOf(config);
   const [B, n] = x.shape as [number, number, number];

@@ -1,7 +1,7 @@
 import type { Call, MixerFactory, Site } from '@tessera/plugin';
 import { defineMixer, entriesOf } from '@tessera/plugin';
 import type { Shape, Tensor } from '@tessera/tensor-core';
-import type { RecurrentCall, RecurrentMixer } from '../layer/recurrent-mixer.ts';
+import type { RecurrentCall, RecurrentMixer, RecurrentResult } from '../layer/recurrent-mixer.ts';
 import { recurrentMixer } from '../layer/recurrent-mixer.ts';
 
 /** A recurrent mixer that has less to do for whole sequences, before which there is nothing. */
@@ -27,7 +27,7 @@ export function freshMixer<Config extends object, Params extends object, State e
     state: (site) => mixer.state(site) as Readonly<Record<keyof State, Shape>>,
     run(call, state) {
       const made = mixer.run(call, state);
-      return { y: made.y, state: made.state ?? state };
+      return { y: made.y, state: (made.state ?? state) as RecurrentResult<State>['state'] };
     },
   });
   return defineMixer<Config, Params, State>({

@@ -7,7 +7,7 @@ import type { SettingIssue } from '../layer/checked.ts';
 import { checked, sharedEvenly, unread } from '../layer/checked.ts';
 import { headOutput } from '../layer/head-output.ts';
 import { recurrence } from '../layer/recurrence.ts';
-import type { RecurrentCall } from '../layer/recurrent-mixer.ts';
+import type { RecurrentCall, RecurrentResult } from '../layer/recurrent-mixer.ts';
 import { recurrentMixer } from '../layer/recurrent-mixer.ts';
 import { repeatHeads } from '../layer/repeat-heads.ts';
 import type { FeatureMapName, FeatureParams, FeatureSizes } from './feature-maps.ts';
@@ -121,7 +121,7 @@ function featuresOf(x: Tensor, role: 'q' | 'k', { params, config }: Call): Tenso
   return (role === 'q' ? config.queriesOverSum : config.keysOverSum) ? overSum(phi) : phi;
 }
 
-function run(call: Call, state: KernelAttentionState): { y: Tensor; state: KernelAttentionState } {
+function run(call: Call, state: KernelAttentionState): RecurrentResult<KernelAttentionState> {
   const { params: p, config, x, entries } = call;
   const { heads: H, keyDim: K, valueDim: V } = config;
   const P = kvHeadsOf(config);

@@ -9,7 +9,7 @@ import { convolveStreams } from '../layer/convolve-streams.ts';
 import { decayRates, decaySteps } from '../layer/decay-parameters.ts';
 import { headOutput } from '../layer/head-output.ts';
 import { recurrence } from '../layer/recurrence.ts';
-import type { RecurrentCall } from '../layer/recurrent-mixer.ts';
+import type { RecurrentCall, RecurrentResult } from '../layer/recurrent-mixer.ts';
 import { recurrentMixer } from '../layer/recurrent-mixer.ts';
 import type { TapParams } from '../layer/tap-parameters.ts';
 import { historyRows, tapParams, tapsOf } from '../layer/tap-parameters.ts';
@@ -105,7 +105,7 @@ function decay({ params: p, config, x }: Call, { H, K }: Sizes): Tensor {
   return floor === undefined ? neg(mul(rate, softplus(byHead))) : mul(sigmoid(mul(rate, byHead)), floor);
 }
 
-function run(call: Call, state: KimiDeltaAttentionState): { y: Tensor; state: KimiDeltaAttentionState } {
+function run(call: Call, state: KimiDeltaAttentionState): RecurrentResult<KimiDeltaAttentionState> {
   const { params: p, config, x, entries } = call;
   const sizes = sizesOf(config);
   const { P, H, K } = sizes;

@@ -3,6 +3,7 @@ import { activations, causalConvolution, l2Normalize, shortConvolutions } from '
 import type { Entries, PackedDocuments } from '@tessera/plugin';
 import { pickRows, zeroInvalid } from '@tessera/plugin';
 import type { Tensor } from '@tessera/tensor-core';
+import type { PartAfter } from './evolving.ts';
 import {
   add,
   at,
@@ -49,23 +50,28 @@ export function convolveStreams(
   taps: Taps | undefined,
   history: Tensor,
   entries: Entries,
-): { y: Tensor[]; history: Tensor } {
+): { y: Tensor[]; history: PartAfter } {
   if (!taps) return { y: cutStreams(streams, streams.map(({ x }) => x)), history }; // prettier-ignore
   const activation = streams[0]!.activation;
   const plain = !taps.bias && !entries.documents && !entries.parents;
-  if (plain && streams.every((stream) => stream.activation === activation))
-    return shortConvolutions({
-      x: streams.map(({ x }) => x),
+  const x = concat(streams.map((stream) => stream.x), 2); // prettier-ignore
+  if (plain && streams.every((stream) => stream.activation === activation)) {
+    const made = shortConvolutions({
+      x: streams.map((stream) => stream.x),
       weight: taps.weight,
       history,
       lengths: entries.lengths,
       activation,
       streams: streams.map(({ heads, normalize }) => ({ heads, ...(normalize && { normalize }) })),
     });
-  const x = concat(streams.map((stream) => stream.x), 2); // prettier-ignore
+    return { y: made.y, history: afterEach(made.history, { before: history, x }, entries) };
+  }
   const made = convolve(x, taps, history, entries);
   const channels = streams.map((stream) => stream.x.shape[2]!);
-  return { y: cutStreams(streams, split(made.y, 2, channels)), history: made.history };
+  return {
+    y: cutStreams(streams, split(made.y, 2, channels)),
+    history: afterEach(made.history, { before: history, x }, entries),
+  };
 }
 
 function cutStreams(streams: readonly Stream[], parts: readonly Tensor[]): Tensor[] {
@@ -92,6 +98,24 @@ export function convolve(x: Tensor, taps: Taps, history: Tensor, entries: Entrie
   const last = add(expandDims(lengths, 1), expandDims(iota([J - 1]), 0)); // of `whole`, the J − 1 before entry `lengths`
   const kept = pickRows(whole, last);
   return { y, history: documents ? ofLastDocument(kept, last, documents) : kept };
+}
+
+/**
+ * The history `last [B, J − 1, C]` after the entries `x [B, n, C]`, and of a draft that after each of them.
+ * @param given - the history before them, and the entries
+ */
+export function afterEach(
+  last: Tensor,
+  { before, x }: { readonly before: Tensor; readonly x: Tensor },
+  { draft, documents }: Entries,
+): PartAfter {
+  if (!draft || documents) return last;
+  const [B, kept, C] = last.shape as [number, number, number];
+  const n = x.shape[1]!;
+  // After entry i the rows of [history | entries] from i + 1 on.
+  const rows = add(add(iota([B, n, kept], 1), iota([B, n, kept], 2)), 1);
+  const each = pickRows(concat([before, x], 1), reshape(rows, [B, n * kept]));
+  return { last, each: reshape(each, [B, n, kept, C]) };
 }
 
 function biased(y: Tensor, { bias }: Taps): Tensor {

@@ -7,6 +7,7 @@ import type { SettingIssue } from './checked.ts';
 import { sharedEvenly, unread, unreadTaps } from './checked.ts';
 import type { Stream } from './convolve-streams.ts';
 import { convolveStreams } from './convolve-streams.ts';
+import type { PartAfter } from './evolving.ts';
 import { headOutput } from './head-output.ts';
 import type { TapParams } from './tap-parameters.ts';
 import { historyRows, tapParams, tapsOf } from './tap-parameters.ts';
@@ -118,7 +119,7 @@ export function gatedHeadsStreams(
   x: Tensor,
   history: Tensor,
   entries: Entries,
-): { q: Tensor; k: Tensor; v: Tensor; history: Tensor } {
+): { q: Tensor; k: Tensor; v: Tensor; history: PartAfter } {
   const P = kvHeadsOf(config);
   const stream = (weight: Tensor, heads: number): Stream => ({
     x: linear(x, weight),

@@ -3,7 +3,7 @@ import type { MixerFactory } from '@tessera/plugin';
 import { bias, bool, fields, int, linearWeight, normal } from '@tessera/plugin';
 import { mul, split } from '@tessera/tensor-core';
 import type { Tensor } from '@tessera/tensor-core';
-import { convolve } from '../layer/convolve-streams.ts';
+import { afterEach, convolve } from '../layer/convolve-streams.ts';
 import { recurrentMixer } from '../layer/recurrent-mixer.ts';
 
 /** Settings of {@link shortConvolution}. */
@@ -58,7 +58,11 @@ export const shortConvolution: MixerFactory<ShortConvolutionConfig, ShortConvolu
     run({ params: p, x, entries }, state) {
       const D = x.shape[2]!;
       const [b, c, z] = split(linear(x, p.in_proj, p.in_bias), 2, [D, D, D]);
-      const { y, history } = convolve(mul(b!, z!), { weight: p.conv, bias: p.conv_bias }, state.conv, entries);
-      return { y: linear(mul(c!, y), p.out_proj, p.out_bias), state: { conv: history } };
+      const gated = mul(b!, z!);
+      const { y, history } = convolve(gated, { weight: p.conv, bias: p.conv_bias }, state.conv, entries);
+      return {
+        y: linear(mul(c!, y), p.out_proj, p.out_bias),
+        state: { conv: afterEach(history, { before: state.conv, x: gated }, entries) },
+      };
     },
   });

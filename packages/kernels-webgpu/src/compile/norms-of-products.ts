@@ -1,12 +1,11 @@
 import type { GraphNode, RowFactors, WebGpuKernel } from '@tessera/tensor-core';
 import { views } from '../codegen/emitter.ts';
+import { fewRows } from '../kernels/matmul.ts';
 import type { Cut } from './expressions.ts';
 import { readersOf, readsOf } from './expressions.ts';
 import { stridedView } from './strided-view.ts';
 
 const matmul = '@tessera/tensor-core:matmul';
-/** Rows of a product at most: it takes longer to norm more of them along the way, once for each column, than to wait. */
-const mostRows = 4;
 
 /** A norm that products compute. */
 export interface NormOfProducts {
@@ -50,7 +49,7 @@ export function normsOfProducts(
     const width = graph.types[norm]!.shape.at(-1)!;
     const [M, K] = graph.types[left!]!.shape.slice(-2) as [number, number];
     const view = stridedView(graph, makers, stored, left!);
-    if (!view || view.leaf !== norm || M > mostRows || K !== width) return false;
+    if (!view || view.leaf !== norm || M > fewRows || K !== width) return false;
     return view.strides.at(-1) === 1 && [view.offset, ...view.strides.slice(0, -1)].every((step) => step % width === 0);
   };
   const norms = new Map<number, NormOfProducts>();

@@ -1,5 +1,5 @@
 import type { Shader } from '../codegen/shader.ts';
-import { listed, scaled, sumOfLanes } from './few-rows.ts';
+import { leastSubgroup, listed, scaled, sumOfLanes, sumsOfSubgroup } from './few-rows.ts';
 import type { MatmulPlan, Operand } from './matmul-plan.ts';
 
 /** How products of few rows are cut. */
@@ -61,14 +61,11 @@ function bySubgroups(plan: MatmulPlan, form: RowsForm): Shader {
   });
 }
 
-/** The narrowest subgroup there is. */
-const leastWidth = 4;
-
 function byWorkgroups(plan: MatmulPlan, form: RowsForm): Shader {
   const { M, bs, norm } = plan;
   const { threads, columns, sums } = form;
   const each = M * columns;
-  const most = threads / leastWidth;
+  const most = threads / leastSubgroup;
   const wholes = [
     ...bs.map((_, p) => ({ name: `whole${p}`, place: `part[(${p * each}u + lane) * ${most}u` })),
     ...(norm ? [{ name: 'square', place: `part[(${bs.length * each}u + lane / ${columns}u) * ${most}u` }] : []),
@@ -80,8 +77,7 @@ function byWorkgroups(plan: MatmulPlan, form: RowsForm): Shader {
     shared: { part: `array<f32, ${most * sums}>` },
     body: `let unit = number;
   ${accumulated(plan, form, { first: 'lane', reach: `${threads}u` })}
-  ${listed(sums, (r) => `sum${r} = subgroupAdd(sum${r});`)}
-  if (own == 0u) { ${listed(sums, (r) => `part[${r * most}u + lane / width] = sum${r};`)} }
+  ${sumsOfSubgroup(plan, sums, (number, sum) => `part[${number} * ${most}u + lane / width] = ${sum};`)}
   workgroupBarrier();
   if (lane < ${each}u) {
     ${wholes.map(({ name, place }) => `var ${name} = ${place}];`).join(' ')}
@@ -180,8 +176,8 @@ function accumulated(
   }`;
 }
 
-/** Loads that a lane has under way at a time, at most: with several rows it holds sums of each, too. */
-const inFlight = { oneRow: 16, rows: 8 } as const;
+/** Loads that a lane has under way at a time, at most: with several rows it holds sums of each, too, and more lanes fit the device without. */
+const inFlight = { oneRow: 16, rows: 2 } as const;
 
 /** Loads of a round, for a lane that has so many of each operand: rounds of equal length where they divide so. */
 function unrolled(loads: number, operands: number, M: number): number {

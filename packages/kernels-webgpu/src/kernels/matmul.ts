@@ -23,7 +23,8 @@ export interface MatmulCall {
   readonly capabilities: GpuCapabilities;
 }
 
-const fewRows = 8;
+/** Rows that are computed by rows, at most; more of them by tiles. */
+export const fewRows = 8;
 
 /** Products, and what joins their parts when the inner axis is cut. */
 export interface MatmulDispatches {

@@ -79,9 +79,9 @@ export class WebGpuDevice implements Device {
     this.held = held;
     this.lost = this.#failures.lost;
     // A page is told no more than a vendor and an architecture.
-    const { vendor, architecture, description } = device.adapterInfo ?? {};
+    const { vendor, architecture, description, subgroupMinSize } = device.adapterInfo ?? {};
     this.name = description || [vendor, architecture].filter((part) => part).join(' ') || 'WebGPU adapter';
-    this.#capabilities = { features: new Set(device.features), limits: limitsOf(device) };
+    this.#capabilities = { features: new Set(device.features), limits: limitsOf(device), subgroupMinSize };
     // On a device of others, what comes outside of our error scopes is theirs.
     if (owned)
       device.addEventListener('uncapturederror', (event) => {

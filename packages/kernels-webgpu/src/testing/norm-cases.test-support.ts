@@ -86,8 +86,17 @@ export const normCases: readonly NormCase[] = [
     dispatches: 2,
   },
   {
+    name: 'a norm of eight rows, one times the other',
+    inputs: [draws([8, 1024]), draws([1024], 2), draws([5, 1024], 3), draws([5, 1024], 4)],
+    build: (x, p, gate, up) => {
+      const h = rmsNorm(x!, p!, { eps });
+      return [mul(mul(linear(h, gate!), 0.5), linear(h, up!))];
+    },
+    dispatches: 1,
+  },
+  {
     name: 'a norm of more rows',
-    inputs: [draws([5, 64]), draws([64], 2), draws([5, 64], 3)],
+    inputs: [draws([9, 64]), draws([64], 2), draws([5, 64], 3)],
     build: (x, p, w) => [linear(rmsNorm(x!, p!, { eps }), w!)],
     dispatches: 2,
   },

@@ -3,6 +3,7 @@ import {
   attention,
   linearAttentionChunked,
   linearAttentionRecurrent,
+  linearAttentionStates,
   linearAttentionTree,
   gatedRmsNorm,
   l2Normalize,
@@ -206,6 +207,11 @@ export const opCases: readonly GraphCase[] = [
     name: 'linear attention, step by step',
     inputs: linearAttentionInputs,
     build: (...x) => linearAttentionCalls(x).flatMap((call) => Object.values(linearAttentionRecurrent(call))),
+  },
+  {
+    name: 'linear attention with the state after each entry',
+    inputs: linearAttentionInputs,
+    build: (...x) => linearAttentionCalls(x).flatMap((call) => Object.values(linearAttentionStates(call))),
   },
   {
     name: 'linear attention, by chunks',

@@ -3,11 +3,11 @@ import { fromHost } from '@tessera/tensor-core';
 import { ancestors } from '../ancestors.ts';
 import type { GradientCase } from '../gradient-check.test-support.ts';
 import { draws } from '../gradient-check.test-support.ts';
-import type { LinearAttentionCall, LinearAttentionResult, LinearAttentionVariant } from './linear-attention-call.ts';
+import type { LinearAttentionCall, LinearAttentionVariant } from './linear-attention-call.ts';
 import { operandsOf } from './linear-attention-call.ts';
 import { nameOf, variants } from './linear-attention-cases.test-support.ts';
 import { linearAttentionChunked } from './linear-attention-chunked.ts';
-import { linearAttentionRecurrent } from './linear-attention-recurrent.ts';
+import { linearAttentionRecurrent, linearAttentionStates } from './linear-attention-recurrent.ts';
 import { commitPath, linearAttentionTree } from './linear-attention-tree.ts';
 
 interface Sizes {
@@ -19,7 +19,7 @@ interface Sizes {
   readonly V?: number;
 }
 
-type Form = readonly [string, (call: LinearAttentionCall) => LinearAttentionResult];
+type Form = readonly [string, (call: LinearAttentionCall) => Readonly<Record<string, Tensor>>];
 
 function inputs({ T, B = 1, P = 2, H = P, K = 3, V = 2 }: Sizes, { decay, delta }: LinearAttentionVariant): Tensor[] {
   return [
@@ -35,19 +35,17 @@ function inputs({ T, B = 1, P = 2, H = P, K = 3, V = 2 }: Sizes, { decay, delta 
 function casesOf(sizes: Sizes, variant: LinearAttentionVariant): GradientCase[] {
   // A whole chunk is computed however few entries there are.
   const forms: Form[] = [
-    ['step by step', linearAttentionRecurrent],
+    ['step by step', (call) => ({ ...linearAttentionRecurrent(call) })],
+    ['with every state', (call) => ({ ...linearAttentionStates(call) })],
     ...[4, sizes.T > 60 ? 64 : 16].map((chunk): Form => [
       `by chunks of ${chunk}`,
-      (call) => linearAttentionChunked(call, { chunk }),
+      (call) => ({ ...linearAttentionChunked(call, { chunk }) }),
     ]),
   ];
   return forms.map(([name, form]) => ({
     name: `linear attention (${nameOf(variant)}) ${name}, ${Object.entries(sizes).map(([size, value]) => `${size} ${value}`).join(', ')}`, // prettier-ignore
     inputs: inputs(sizes, variant),
-    build(...x) {
-      const { o, S } = form(operandsOf(x, variant));
-      return [o, S];
-    },
+    build: (...x) => Object.values(form(operandsOf(x, variant))),
   }));
 }
 

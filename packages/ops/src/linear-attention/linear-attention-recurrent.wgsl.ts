@@ -1,4 +1,4 @@
-import type { WebGpuDispatchKernel } from '@tessera/tensor-core';
+import type { KernelCall, WebGpuDispatchKernel } from '@tessera/tensor-core';
 import { sizeOf } from '@tessera/tensor-core';
 import type { QuadRows } from '../quads.wgsl.ts';
 import { bindQuads, readQuad, writeQuad } from '../quads.wgsl.ts';
@@ -19,29 +19,51 @@ const mostKeys = 64 * shares;
  * share of the keys in each lane, and reads and writes them once however many entries there are. With S̃ = e^g ⊙ S, and u what is
  * written, the output is q S̃ + (q · k) u, so that one sum over the lanes an entry serves what keys and queries read.
  */
-export const recurrentKernel: WebGpuDispatchKernel<LinearAttentionVariant> = {
-  backend: 'webgpu',
-  name: 'a workgroup for 16 columns of a state',
-  when: (_, call) =>
-    call.inputs.every(({ dtype, shape }) => dtype === 'f32' && sizeOf(shape) > 0) && sizesOf(call.inputs).K <= mostKeys,
-  grid: (call) => {
-    const { B, H, V } = sizesOf(call.inputs);
-    return [Math.ceil(V / (4 * quads)), H, B];
-  },
-  source({ inputs, attributes }) {
-    const { T, P, H, K, V } = sizesOf(inputs);
-    const { decay, delta } = attributes;
-    const binding = operandsOf([0, 1, 2, 3, 4, 5], attributes);
-    const rows = (name: string, at: number): QuadRows => ({ name, binding: at, width: V, aligned: V % 4 === 0 });
-    const numbers = (name: string, at: number | undefined): string =>
-      at === undefined ? '' : `@group(0) @binding(${at}) var<storage, read> ${name}: array<f32>;`;
-    const own = Math.ceil(K / shares);
-    const each = (line: (i: number) => string): string => Array.from({ length: own }, (_, i) => line(i)).join('\n    ');
-    const inside = (i: number): boolean => (i + 1) * shares <= K;
-    // Keys beyond the last read as zeros, and are written nowhere.
-    const number = (i: number, value: string): string =>
-      inside(i) ? value : `select(0.0, ${value}, share + ${i * shares}u < ${K}u)`;
-    return `${numbers('q', binding.q)}
+export const recurrentKernel: WebGpuDispatchKernel<LinearAttentionVariant> = kernelOf(
+  'a workgroup for 16 columns of a state',
+  'last',
+);
+
+/** The same, which writes the state after each entry. */
+export const recurrentStatesKernel: WebGpuDispatchKernel<LinearAttentionVariant> = kernelOf(
+  'a workgroup for 16 columns of every state',
+  'all',
+);
+
+function kernelOf(name: string, states: 'last' | 'all'): WebGpuDispatchKernel<LinearAttentionVariant> {
+  return {
+    backend: 'webgpu',
+    name,
+    when: (_, call) =>
+      call.inputs.every(({ dtype, shape }) => dtype === 'f32' && sizeOf(shape) > 0) &&
+      sizesOf(call.inputs).K <= mostKeys,
+    grid: (call) => {
+      const { B, H, V } = sizesOf(call.inputs);
+      return [Math.ceil(V / (4 * quads)), H, B];
+    },
+    source: (call) => sourceOf(call, states),
+  };
+}
+
+function sourceOf({ inputs, attributes }: KernelCall<LinearAttentionVariant>, states: 'last' | 'all'): string {
+  const { T, P, H, K, V } = sizesOf(inputs);
+  const { decay, delta } = attributes;
+  const binding = operandsOf([0, 1, 2, 3, 4, 5], attributes);
+  const rows = (name: string, at: number): QuadRows => ({ name, binding: at, width: V, aligned: V % 4 === 0 });
+  const numbers = (name: string, at: number | undefined): string =>
+    at === undefined ? '' : `@group(0) @binding(${at}) var<storage, read> ${name}: array<f32>;`;
+  const own = Math.ceil(K / shares);
+  const each = (line: (i: number) => string): string => Array.from({ length: own }, (_, i) => line(i)).join('\n    ');
+  const inside = (i: number): boolean => (i + 1) * shares <= K;
+  // Keys beyond the last read as zeros, and are written nowhere.
+  const number = (i: number, value: string): string =>
+    inside(i) ? value : `select(0.0, ${value}, share + ${i * shares}u < ${K}u)`;
+  const keptAt = (row: string): string =>
+    each(
+      (i) =>
+        `${inside(i) ? '' : `if (share + ${i * shares}u < ${K}u) `}{ keepState(${row} + ${i * shares}u, column, s${i}); }`,
+    );
+  return `${numbers('q', binding.q)}
 ${numbers('k', binding.k)}
 ${bindQuads(rows('v', binding.v))}
 ${bindQuads(rows('before', binding.S))}
@@ -95,8 +117,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       }
       keepOutput(at, column, answer + near * u);
     }
+    ${states === 'all' ? keptAt(`at * ${K}u + share`) : ''}
   }
-  ${each((i) => `${inside(i) ? '' : `if (share + ${i * shares}u < ${K}u) `}{ keepState(state + ${i * shares}u, column, s${i}); }`)}
+  ${states === 'last' ? keptAt('state') : ''}
 }`;
-  },
-};
+}

@@ -6,7 +6,7 @@ import { dense, differences, randomDense, real } from '../array.reference.ts';
 import type { LinearAttentionCall, LinearAttentionResult } from './linear-attention-call.ts';
 import { constants, entries, nameOf, operands, unit, variants } from './linear-attention-cases.test-support.ts';
 import { linearAttentionChunked } from './linear-attention-chunked.ts';
-import { linearAttentionRecurrent } from './linear-attention-recurrent.ts';
+import { linearAttentionRecurrent, linearAttentionStates } from './linear-attention-recurrent.ts';
 import type { LinearAttentionReferenceCall } from './linear-attention.reference.ts';
 import { lastState, linearAttentionReference } from './linear-attention.reference.ts';
 
@@ -49,6 +49,18 @@ describe.each(each)('%s', (_, variant) => {
   test('odd sizes', async () => {
     expect(await wrong(operands(5, variant, { H: 1, K: 1, V: 1 }))).toEqual([]);
     expect(await wrong(operands(17, variant, { H: 3, K: 2, V: 7 }))).toEqual([]);
+  });
+
+  test.each([
+    [0, {}],
+    [1, {}],
+    [17, { B: 2 }],
+    [5, { H: 3, K: 2, V: 7 }],
+  ])('%i entries: the state after each', async (T, sizes) => {
+    const call = operands(T, variant, sizes);
+    const { o, states } = linearAttentionReference(call);
+    const build = (): Tensor[] => Object.values(linearAttentionStates(constants(call)));
+    expect(await differences(build, [o, states], { single: 1e-5 })).toEqual([]);
   });
 
   test('heads of values share those of queries and keys', async () => {

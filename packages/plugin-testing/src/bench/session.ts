@@ -18,6 +18,17 @@ export interface RunOptions {
   readonly cache?: CachePolicy;
   /** The step may overwrite the state that it is given. @defaultValue false */
   readonly donate?: boolean;
+  /** A commit in order follows. @defaultValue false */
+  readonly draft?: boolean;
+}
+
+/** How a commit is run. */
+export interface CommitOptions {
+  readonly cache?: CachePolicy;
+  /** @defaultValue as long as the step */
+  readonly depth?: number;
+  /** @defaultValue false */
+  readonly inOrder?: boolean;
 }
 
 /** A step that was made, as much of it as a commit needs. */
@@ -119,12 +130,12 @@ export class Session {
   async step(state: AnyState, rows: readonly Row[], options: RunOptions = {}): Promise<Step> {
     const { subject } = this;
     const { mixer, site } = subject;
-    const { cache, donate } = options;
+    const { cache, donate, draft } = options;
     const { n, entries } = this.#pack(rows, options);
     const inputs = { params: subject.params, ...entries, state };
     const made = this.#scope.add(
       await subject.run(
-        `step ${cache?.name ?? ''}`,
+        `step ${cache?.name ?? ''} ${draft ?? ''}`,
         inputs as TensorTree,
         (call: TensorTree) => {
           const {
@@ -135,6 +146,7 @@ export class Session {
             ...(call as object),
             config: site.config,
             ...(cache && { cache }),
+            ...(draft && { draft }),
           } as never);
           return { y, state: next, links };
         },
@@ -145,18 +157,23 @@ export class Session {
     return { y, snapshot: state, state: made.state, rows, n, inputs: entries as TensorTree, outputs: made.links };
   }
 
-  /** Keeps of a step the tokens of each row's path of at most `depth`, by their numbers among the tokens of the row. */
+  /**
+   * Keeps of a step the tokens of each row's path of at most `depth`, by their numbers among the tokens of the row. `inOrder`: that they are the
+   * first ones of rows that start at 0 is known to the mixer.
+   */
   async commit(
     step: Step,
     paths: readonly (readonly number[])[],
-    { cache, depth = step.n }: { readonly cache?: CachePolicy; readonly depth?: number } = {},
+    { cache, depth = step.n, inOrder }: CommitOptions = {},
   ): Promise<AnyState> {
     const { subject } = this;
     const { mixer, site } = subject;
     const { n, rows } = step;
     const draw = new Draw(subject.seed, 'rest of the path');
     // Entries of the path from `count` on mean nothing, so they may be anything.
-    const path = Int32Array.from({ length: rows.length * depth }, () => draw.integer(-3, n + 3));
+    const path = Int32Array.from({ length: rows.length * depth }, (_, i) =>
+      inOrder ? i % depth : draw.integer(-3, n + 3),
+    );
     paths.forEach((nodes, b) => nodes.forEach((node, i) => (path[b * depth + i] = node + (rows[b]!.start ?? 0))));
     const { x, positions, starts, context, links } = step.inputs as Record<string, Tensor>;
     const inputs = {
@@ -176,8 +193,13 @@ export class Session {
       ...(links && { links }),
     };
     return this.#scope.add(
-      await subject.run(`commit ${cache?.name ?? ''}`, inputs as TensorTree, (call: TensorTree) =>
-        runCommit(mixer, { ...(call as object), config: site.config, ...(cache && { cache }) } as never),
+      await subject.run(`commit ${cache?.name ?? ''} ${inOrder ?? ''}`, inputs as TensorTree, (call: TensorTree) =>
+        runCommit(mixer, {
+          ...(call as object),
+          config: site.config,
+          ...(cache && { cache }),
+          ...(inOrder && { inOrder }),
+        } as never),
       ),
     );
   }

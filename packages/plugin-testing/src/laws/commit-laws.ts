@@ -23,8 +23,9 @@ function acceptedPath(parents: readonly number[], draw: Draw, round: number, row
  * Drafts, accepts a part that differs from row to row, and goes on, several times over. Every output at an accepted token
  * has to be what a sequence of accepted tokens alone gives.
  */
-async function speculate(session: Session, form: 'chain' | 'tree'): Promise<void> {
+async function speculate(session: Session, form: 'chain' | 'tree' | 'draft in order'): Promise<void> {
   const { subject } = session;
+  const inOrder = form === 'draft in order';
   const draw = new Draw(subject.seed, `speculate ${form}`);
   const prompts = [4, 7, 0];
   const accepted: Token[][] = prompts.map((length, row) => subject.tokens(`prompt ${row}`, length));
@@ -51,18 +52,18 @@ async function speculate(session: Session, form: 'chain' | 'tree'): Promise<void
         tokens: subject.tokens(`draft ${form} ${round} ${row}`, size),
         parents,
         positions: parents.map((_, node) => before.length + pathTo(parents, node).length - 1),
-        start: draw.integer(0, n - size),
+        start: inOrder ? 0 : draw.integer(0, n - size),
       };
     });
     const rows = form === 'tree' ? drafts : drafts.map(({ parents: _, ...row }): Row => row);
-    const step = await session.step(state, rows, { n });
+    const step = await session.step(state, rows, { n, draft: inOrder });
     const paths = drafts.map(({ parents }, row) => acceptedPath(parents, draw, round, row));
     shown.push(JSON.stringify(paths));
     keep(step.y, paths);
     paths.forEach((path, row) => accepted[row]!.push(...path.map((node) => drafts[row]!.tokens[node]!)));
     // Each depth is a program: as deep as the step is long, or half.
     const depth = form === 'tree' && paths.every((path) => path.length <= 4) ? 4 : n;
-    state = await session.commit(step, paths, { depth });
+    state = await session.commit(step, paths, { depth, inOrder });
   }
   const rest = accepted.map((_, row) => subject.tokens(`rest ${row}`, 3));
   const last = await session.step(
@@ -83,6 +84,11 @@ export const commitLaws: readonly LawSource[] = [
     name: 'after accepted parts of chains it goes on as if the rest had never been',
     applies: decodes,
     check: (session) => speculate(session, 'chain'),
+  },
+  {
+    name: 'after accepted parts of drafts in order it goes on as if the rest had never been',
+    applies: decodes,
+    check: (session) => speculate(session, 'draft in order'),
   },
   {
     name: 'after accepted paths of trees it goes on as if the rest had never been',

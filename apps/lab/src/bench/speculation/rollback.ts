@@ -113,7 +113,7 @@ export function compileRound<P extends Program>(
       const snapshot = fillTree(form, inputs);
       const made = graph.step(
         params,
-        { tokens: tokens!, starts: zeros([1], 'i32'), lengths: lengths! },
+        { tokens: tokens!, starts: zeros([1], 'i32'), lengths: lengths!, draft: commit },
         snapshot,
         'all',
       );
