@@ -16,7 +16,7 @@ test('a draft is the longer the more of it stays and the less it costs, and none
   expect(best(0.9, 0)).toBe(8);
 });
 
-test('the best length is that of the formula among those that may be, where it gains a tenth', () => {
+test('the best length is that of the formula among those that may be, where it gains enough', () => {
   for (const acceptance of [0.2, 0.5, 0.8, 0.95])
     for (const token of [0.02, 0.1, 0.4])
       for (const [round, square] of [
@@ -26,7 +26,7 @@ test('the best length is that of the formula among those that may be, where it g
         for (const lengths of [upTo(10), [1, 2, 3, 5, 7], [4]]) {
           const speed = (length: number): number =>
             length === 0
-              ? 1.1
+              ? 1.06
               : (1 - acceptance ** (length + 1)) /
                 (1 - acceptance) /
                 (1 + round + length * token + length * length * square);

@@ -23,7 +23,7 @@ function stepsOfRound({ token, square = 0, round = 0 }: DraftCost, length: numbe
 }
 
 /** A draft has to promise so much more than a step: costs are estimates. */
-const leastGain = 1.1;
+const leastGain = 1.06;
 
 /**
  * The length γ at which the most tokens come per time: (1 − a^{γ+1}) / (1 − a) of them a round. 0 where no draft is worth its cost.
