@@ -50,7 +50,7 @@ export interface StepBatch extends TokenBatch {
   readonly parents?: Tensor;
   /** How many tokens of the tree stand before each on its path, `[B, n]`, i32; with {@link StepBatch.parents}. */
   readonly depths?: Tensor;
-  /** True: a commit in order follows, see {@link StepCall.draft}. */
+  /** True: a commit in order follows, recorded with the step, see `StepCall.draft` of the contract. */
   readonly draft?: boolean | undefined;
 }
 
