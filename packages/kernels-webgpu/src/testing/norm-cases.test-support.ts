@@ -95,6 +95,12 @@ export const normCases: readonly NormCase[] = [
     dispatches: 1,
   },
   {
+    name: 'a norm of eight rows of odd length',
+    inputs: [draws([8, 65]), draws([65], 2), draws([9, 65], 3)],
+    build: (x, p, w) => [linear(rmsNorm(x!, p!, { eps }), w!)],
+    dispatches: 1,
+  },
+  {
     name: 'a norm of more rows',
     inputs: [draws([9, 64]), draws([64], 2), draws([5, 64], 3)],
     build: (x, p, w) => [linear(rmsNorm(x!, p!, { eps }), w!)],
