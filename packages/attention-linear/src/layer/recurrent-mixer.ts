@@ -20,7 +20,7 @@ export interface RecurrentCall<Config, Params> {
 export interface RecurrentResult<State> {
   /** `[B, n, D]`, aligned. */
   readonly y: Tensor;
-  /** Of a tree not used any more. What stays as it was is the same tensor. */
+  /** Of a tree not used any more. */
   readonly state: { readonly [Key in keyof State]: PartAfter };
 }
 

@@ -135,7 +135,7 @@ export class Session {
     const inputs = { params: subject.params, ...entries, state };
     const made = this.#scope.add(
       await subject.run(
-        `step ${cache?.name ?? ''} ${draft ?? ''}`,
+        `step ${cache?.name ?? ''} ${draft ? 'draft' : ''}`,
         inputs as TensorTree,
         (call: TensorTree) => {
           const {
@@ -193,13 +193,16 @@ export class Session {
       ...(links && { links }),
     };
     return this.#scope.add(
-      await subject.run(`commit ${cache?.name ?? ''} ${inOrder ?? ''}`, inputs as TensorTree, (call: TensorTree) =>
-        runCommit(mixer, {
-          ...(call as object),
-          config: site.config,
-          ...(cache && { cache }),
-          ...(inOrder && { inOrder }),
-        } as never),
+      await subject.run(
+        `commit ${cache?.name ?? ''} ${inOrder ? 'in order' : ''}`,
+        inputs as TensorTree,
+        (call: TensorTree) =>
+          runCommit(mixer, {
+            ...(call as object),
+            config: site.config,
+            ...(cache && { cache }),
+            ...(inOrder && { inOrder }),
+          } as never),
       ),
     );
   }
