@@ -20,13 +20,12 @@ const [right] = mapCases('dry') as [KernelCase];
 /** Nearly the right expression. */
 const wrong: KernelCase = { ...right, build: ([a, b]) => add(a!, add(b!, 0.01)) };
 
-async function run(args: readonly string[], cases?: () => KernelCase[]): Promise<{ status: number; text: string }> {
+async function run(
+  args: readonly string[],
+  more?: Parameters<typeof runCommand>[2],
+): Promise<{ status: number; text: string }> {
   let text = '';
-  const status = await runCommand(
-    readOptions(args),
-    { print: (more) => (text += more), progress: () => {} },
-    cases && { cases },
-  );
+  const status = await runCommand(readOptions(args), { print: (more) => (text += more), progress: () => {} }, more);
   return { status, text };
 }
 
@@ -56,7 +55,7 @@ test.each([
 });
 
 test('a wrong kernel has no figure, and the command fails', async () => {
-  const { status, text } = await run(['--dry', '--only=maps'], () => [right, wrong]);
+  const { status, text } = await run(['--dry', '--only=maps'], { cases: () => [right, wrong] });
   expect(status).toBe(1);
   expect(text).toMatch(/\*\*No figure: maps a \+ b, 24 elements f32: wrong: differs by 1\.\de-3/);
   expect(text.match(/^\| a \+ b.*checked/gm)).toHaveLength(1);
@@ -70,10 +69,24 @@ test('a row that cannot be run says why, and the others go on', async () => {
       throw new Error('there is no such kernel');
     },
   };
-  const { status, text } = await run(['--dry', '--only=maps'], () => [broken, right]);
+  const { status, text } = await run(['--dry', '--only=maps'], { cases: () => [broken, right] });
   expect(status).toBe(1);
   expect(text).toMatch(/failed: there is no such kernel/);
   expect(text.match(/^\| a \+ b.*checked/gm)).toHaveLength(1);
+});
+
+test('once it is interrupted nothing new begins, and what was measured is told', async () => {
+  const interrupt = new AbortController();
+  const last: KernelCase = {
+    ...right,
+    build: (inputs) => {
+      interrupt.abort();
+      return right.build(inputs);
+    },
+  };
+  const { text } = await run(['--dry', '--only=maps'], { cases: () => [right, last, right], signal: interrupt.signal });
+  expect(text.match(/^\| a \+ b.*checked/gm)).toHaveLength(2);
+  expect(text.match(/^\| a \+ b.*not reached/gm)).toHaveLength(1);
 });
 
 test('what a kernel leaves out of its result is found, whatever earlier runs left there', async () => {

@@ -30,15 +30,15 @@ async function softwareAdapter(): Promise<GPU> {
 
 /**
  * Runs the benchmark.
- * @param replaced - rows to measure instead of those of the sections, for tests
+ * @param more - what ends it early, and rows to measure instead of those of the sections
  * @returns the exit status: 1 when a row was wrong or could not be run
  */
 export async function runCommand(
   options: CommandOptions,
   { print, progress }: Voice,
-  replaced: Pick<BenchOptions, 'cases'> = {},
+  more: Pick<BenchOptions, 'cases' | 'signal'> = {},
 ): Promise<number> {
-  const { scale, native, only, dtypes, directories, seconds, out, commit } = options;
+  const { scale, native, only, dtypes, directories, seconds, texts, out, commit } = options;
   const dry = scale === 'dry';
   const peers = options.peers === undefined ? undefined : readPeers(options.peers, dry);
   const on = native ? nativeOnly : [];
@@ -57,8 +57,9 @@ export async function runCommand(
     dtypes,
     directories,
     seconds,
+    texts,
     onProgress: progress,
-    ...replaced,
+    ...more,
   });
   const report: Report = {
     format: 'tessera-bench/1',

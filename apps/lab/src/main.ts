@@ -11,10 +11,10 @@ if (args.includes('--help')) {
   status = 0;
 } else
   try {
-    status = await runCommand(readOptions(args), {
-      print: (text) => console.log(text),
-      progress: (line) => console.error(line),
-    });
+    const interrupt = new AbortController();
+    for (const end of ['SIGINT', 'SIGTERM']) process.once(end, () => interrupt.abort());
+    const voice = { print: (text: string) => console.log(text), progress: (line: string) => console.error(line) };
+    status = await runCommand(readOptions(args), voice, interrupt);
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
   }

@@ -13,10 +13,15 @@ test('without options everything is measured as a page sees the adapter', () => 
 });
 
 test('sections, weights and time are chosen', () => {
-  const { only, dtypes, seconds } = readOptions(['--only=model,gemv', '--dtypes=f32', '--seconds=30']);
+  const { only, dtypes, seconds, texts } = readOptions([
+    '--only=model,gemv',
+    '--dtypes=f32',
+    '--seconds=30',
+    '--texts=27',
+  ]);
   expect([...only!]).toEqual(['model', 'gemv']);
   expect(dtypes).toEqual(['f32']);
-  expect(seconds).toBe(30);
+  expect([seconds, texts]).toEqual([30, 27]);
 });
 
 test('checkpoints are those that are named, else the story models of the repository, which a dry run does without', () => {
@@ -35,6 +40,7 @@ test.each([
   [['--quick', '--dry'], '--quick and --dry do not go together'],
   [['--native', '--dry'], 'a dry run is on the software adapter'],
   [['--seconds=soon'], '--seconds=soon: expected a number above 0'],
+  [['--texts=0'], '--texts=0: expected a whole number from 1'],
   [['--fast'], "Unknown option '--fast'"],
 ])('%j is refused', (args, message) => {
   expect(() => readOptions(args)).toThrow(message);

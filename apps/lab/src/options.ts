@@ -16,6 +16,8 @@ export interface CommandOptions {
   readonly dtypes: readonly WeightDtype[];
   /** After so many seconds nothing new begins. */
   readonly seconds: number;
+  /** Texts of each row of speculation. */
+  readonly texts: number | undefined;
   /** Folder for the results. */
   readonly out: string | undefined;
   /** File of a peer's results. */
@@ -27,7 +29,7 @@ export interface CommandOptions {
 
 /** How the command is used. */
 export const usage: string = `bench [--quick | --dry] [--native] [--only=SECTION,…] [--dtypes=f16,bf16,f32] [--seconds=N]
-      [--out=FOLDER] [--peers=FILE] [--commit=ID] [--models=DIR,…] [--draft=DIR] [--heads=DIR]
+      [--texts=N] [--out=FOLDER] [--peers=FILE] [--commit=ID] [--models=DIR,…] [--draft=DIR] [--heads=DIR]
 
 --quick   the most telling rows, models in f16: two minutes on a large GPU
 --dry     everything once at tiny sizes on a software adapter: proves that it works, gives no figures
@@ -36,7 +38,8 @@ export const usage: string = `bench [--quick | --dry] [--native] [--only=SECTION
 --models  checkpoints for speculation and streaming, which run only where --only names them
 --draft   a draft model with their tokenizer
 --heads   Medusa-style heads of the first of them
---seconds nothing new begins after this time, and what is missing is told`;
+--texts   of each row of speculation, 9 when absent: the more, the surer the ratio
+--seconds nothing new begins after this time, and what is missing is told; at SIGINT and SIGTERM, too`;
 
 const dtypeNames: readonly WeightDtype[] = ['f16', 'bf16', 'f32'];
 /** Not there in a bundle. */
@@ -58,6 +61,7 @@ export function readOptions(args: readonly string[]): CommandOptions {
       only: { type: 'string' },
       dtypes: { type: 'string' },
       seconds: { type: 'string' },
+      texts: { type: 'string' },
       out: { type: 'string' },
       peers: { type: 'string' },
       commit: { type: 'string' },
@@ -66,18 +70,22 @@ export function readOptions(args: readonly string[]): CommandOptions {
       heads: { type: 'string' },
     },
   });
-  const { quick, dry, native, only, dtypes, seconds, out, peers, commit, models, draft, heads } = values;
+  const { quick, dry, native, only, dtypes, seconds, texts, out, peers, commit, models, draft, heads } = values;
   if (quick && dry) throw new Error('--quick and --dry do not go together. Give one of them.');
   if (native && dry) throw new Error('--native and --dry do not go together: a dry run is on the software adapter.');
   const scale = dry ? 'dry' : quick ? 'quick' : 'full';
   const limit = seconds === undefined ? secondsOf[scale] : Number(seconds);
   if (!(limit > 0)) throw new Error(`--seconds=${seconds}: expected a number above 0.`);
+  const count = texts === undefined ? undefined : Number(texts);
+  if (count !== undefined && !(Number.isSafeInteger(count) && count > 0))
+    throw new Error(`--texts=${texts}: expected a whole number from 1.`);
   return {
     scale,
     native,
     only: only === undefined ? undefined : new Set(listOf('only', only, sectionNames)),
     dtypes: dtypes === undefined ? (scale === 'full' ? dtypeNames : ['f16']) : listOf('dtypes', dtypes, dtypeNames),
     seconds: limit,
+    texts: count,
     out,
     peers,
     commit,

@@ -9,10 +9,10 @@ const hostBytes = 768 * 2 ** 20;
 
 /**
  * What a step costs, as bytes that it reads. On a GPU each layer waits for the one before it, which takes as long as reading some more; what is
- * before the layers and behind them is as many dispatches as one.
+ * before the layers and behind them is as many dispatches as half of one.
  */
 export function stepBytes({ memory, spec, device }: Model): number {
-  return memory.weightBytes + (spec.layers.length + 1) * waitingBytes(device);
+  return memory.weightBytes + (spec.layers.length + 0.5) * waitingBytes(device);
 }
 
 /** What a layer waits, as bytes that are read meanwhile. */

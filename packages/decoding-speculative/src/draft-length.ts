@@ -43,10 +43,16 @@ export function bestDraftLength({ acceptance, cost, lengths }: DraftLengthCall):
 const memory = 0.98;
 
 /**
- * Steps that may be lost to drafts which are not known to be worth while: those of a few tries in the beginning, what each round adds, and the
- * most that is kept. Rest is until there is enough for some more, since a model that has rested has to read first, which is waited for.
+ * Where no draft promises enough, short ones are tried until they have lost this part of what one of them may lose, or gain; of what they gained
+ * so many steps may be lost again.
  */
-const credit = { tries: 3, round: 0.008, most: 3, resume: 2.2, reading: 1 } as const;
+const trying = { lost: 0.9, most: 3 } as const;
+
+/**
+ * In between is rest: so many rounds for each step that a try may lose, after each time in vain so much longer. So what is lost is a small part of any
+ * text, and one whose beginning nobody could have told is tried again soon after it.
+ */
+const rest = { first: 16, growth: 3, longest: 300 } as const;
 
 /** Rounds in which a source that finds nothing is not asked, at most. */
 const longestPause = 8;
@@ -58,10 +64,13 @@ export class AdaptiveLength {
   // As if six of ten tokens had stayed: a few that do not are no reason to rest.
   #accepted = 6;
   #tested = 10;
-  /** Steps that tries may still lose, and whether there is nothing left of them. */
+  /** Steps that a try of the shortest draft may lose. */
+  readonly #atStake: number;
+  /** Steps that tries may still lose, and rounds of rest that are left. */
   #credit: number;
-  readonly #mostCredit: number;
-  #resting = false;
+  #resting = 0;
+  /** Rounds of the next rest, for each step at stake. */
+  #nextRest: number = rest.first;
   /** Rounds until something is looked for again, and how many that were after the last time that nothing was found. */
   #pausing = 0;
   #pause = 0;
@@ -69,28 +78,31 @@ export class AdaptiveLength {
   constructor({ cost, lengths }: Omit<DraftLengthCall, 'acceptance'>) {
     this.#cost = cost;
     this.#lengths = lengths;
-    this.#credit = credit.tries * (stepsOfRound(cost, lengths[0] ?? 0) - 1 / leastGain);
-    this.#mostCredit = Math.max(credit.most, this.#credit);
+    this.#atStake = stepsOfRound(cost, lengths[0] ?? 0) - 1 / leastGain;
+    this.#credit = trying.lost * this.#atStake;
   }
 
   /** Tokens to propose now. */
   next(): number {
-    this.#earn(credit.round);
     if (this.#pausing > 0) {
       this.#pausing--;
       return 0;
     }
     const { length } = this;
     if (length > 0) {
-      this.#resting = false;
+      this.#resting = 0;
+      this.#nextRest = rest.first;
       return length;
     }
-    if (!this.#resting) this.#resting = this.#credit < 0;
-    else if (this.#credit >= credit.resume) {
-      this.#resting = false;
-      this.#earn(-credit.reading);
+    if (this.#resting > 0) {
+      if (--this.#resting > 0) return 0;
+      this.#credit = trying.lost * this.#atStake;
+    } else if (this.#credit < 0) {
+      this.#resting = Math.ceil(this.#nextRest * this.#atStake);
+      this.#nextRest = Math.min(rest.growth * this.#nextRest, rest.longest);
+      return 0;
     }
-    return this.#resting ? 0 : (this.#lengths[0] ?? 0);
+    return this.#lengths[0] ?? 0;
   }
 
   /** The best length as far as is known. */
@@ -111,15 +123,12 @@ export class AdaptiveLength {
     const kept = memory ** tested;
     this.#accepted = kept * this.#accepted + accepted;
     this.#tested = kept * this.#tested + tested;
-    this.#earn((accepted + 1) / leastGain - stepsOfRound(this.#cost, proposed));
+    this.#credit += (accepted + 1) / leastGain - stepsOfRound(this.#cost, proposed);
+    this.#credit = Math.min(this.#credit, Math.max(trying.most, this.#atStake));
   }
 
   /** Nothing was found to propose, which was waited for: after each time in a row it is not looked for in twice as many rounds. */
   missed(): void {
     this.#pausing = this.#pause = Math.min(Math.max(1, 2 * this.#pause), longestPause);
-  }
-
-  #earn(steps: number): void {
-    this.#credit = Math.min(Math.max(this.#credit + steps, -1), this.#mostCredit);
   }
 }

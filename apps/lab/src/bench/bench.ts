@@ -65,6 +65,10 @@ export interface BenchOptions {
   readonly directories: Directories;
   /** After so many seconds nothing new begins. */
   readonly seconds: number;
+  /** When it aborts, nothing new begins either. */
+  readonly signal?: AbortSignal | undefined;
+  /** Texts of each row of speculation. */
+  readonly texts?: number | undefined;
   readonly onProgress?: (line: string) => void;
   /** Rows that are measured instead of those of their sections. @defaultValue {@link casesOf} */
   readonly cases?: (scale: Scale) => readonly KernelCase[];
@@ -112,11 +116,14 @@ export async function bench(options: BenchOptions): Promise<BenchResult> {
     dtypes,
     directories,
     seconds,
+    signal,
+    texts,
     onProgress = () => {},
     cases = casesOf,
   } = options;
   const begun = performance.now();
   const passed = (): number => (performance.now() - begun) / 1000;
+  const over = (): boolean => passed() > seconds || signal?.aborted === true;
   const wanted = (section: Section): boolean => !only || only.has(section);
   const timestamps = scale === 'dry' ? features.has('timestamp-query') : await hasExactTimestamps(device, features);
   const context = { device, features, scale, timestamps };
@@ -135,7 +142,7 @@ export async function bench(options: BenchOptions): Promise<BenchResult> {
   const shape = shapeOf(scale);
   for (const dtype of wanted('model') ? dtypes : []) {
     if (!roofs) models.push(reportWithout(shape, dtype, 'failed', 'the roofs have no figures'));
-    else if (passed() > seconds) models.push(reportWithout(shape, dtype, 'not reached'));
+    else if (over()) models.push(reportWithout(shape, dtype, 'not reached'));
     else models.push(await benchModel({ ...context, shape, roofs }, dtype));
     progress(`model ${dtype}`);
   }
@@ -143,13 +150,13 @@ export async function bench(options: BenchOptions): Promise<BenchResult> {
   const trained = trainingShapeOf(scale);
   for (const variant of wanted('training') ? trainingVariants(scale) : []) {
     if (!roofs) trainings.push(trainingWithout(trained, variant, 'failed', 'the roofs have no figures'));
-    else if (passed() > seconds) trainings.push(trainingWithout(trained, variant, 'not reached'));
+    else if (over()) trainings.push(trainingWithout(trained, variant, 'not reached'));
     else trainings.push(await benchTraining({ ...context, shape: trained, roofs }, variant));
     progress(`training ${variant.name}`);
   }
-  const timeLeft = { ...context, inTime: () => passed() <= seconds, onProgress: progress };
+  const timeLeft = { ...context, inTime: () => !over(), onProgress: progress };
   // These take minutes, and run where they are named.
-  const speculations = only?.has('speculation') ? await speculationsOf(timeLeft, directories) : [];
+  const speculations = only?.has('speculation') ? await speculationsOf({ ...timeLeft, texts }, directories) : [];
   const streams = only?.has('streaming') ? await streamsOf(timeLeft, directories) : [];
   const host = wanted('host') ? await benchHost(context, scale) : undefined;
 
@@ -157,7 +164,7 @@ export async function bench(options: BenchOptions): Promise<BenchResult> {
   for (const one of cases(scale).filter((each) => wanted(each.group))) {
     if (group !== '' && group !== one.group) progress(group);
     group = one.group;
-    rows.push(passed() > seconds ? rowWithout(one, 'not reached') : await runCase(one, { ...context, roofs }));
+    rows.push(over() ? rowWithout(one, 'not reached') : await runCase(one, { ...context, roofs }));
   }
   if (group !== '') progress(group);
   // What warmth and clocks did to the roofs meanwhile.

@@ -12,7 +12,7 @@ import { waterfallSvg } from './waterfall-svg.ts';
  */
 export function writeReport(folder: string, report: Report): string[] {
   const files = new Map([
-    ['bench.json', `${JSON.stringify(report, undefined, 1)}\n`],
+    ['bench.json', `${JSON.stringify(report)}\n`],
     ['bench.md', `${markdownOf(report)}\n`],
   ]);
   for (const { dtype, figures } of report.models)

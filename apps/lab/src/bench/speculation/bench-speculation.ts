@@ -51,12 +51,13 @@ export interface SpeculationReport {
 /** With what speculation is timed. */
 export interface SpeculationContext extends TimedDevice {
   readonly scale: Scale;
+  /** Texts of each row. @defaultValue 9 */
+  readonly texts?: number | undefined;
   /** False: nothing new is begun. */
   readonly inTime: () => boolean;
   readonly onProgress?: (line: string) => void;
 }
 
-const repeatsOf = (scale: Scale): number => (scale === 'dry' ? 1 : 9);
 /** Tokens of a round whose rollback is timed, and positions before it. */
 const rollbackOf = (scale: Scale): { tokens: number; context: number } =>
   scale === 'dry' ? { tokens: 3, context: 12 } : { tokens: 5, context: 256 };
@@ -120,7 +121,7 @@ async function reportOf(
 }
 
 async function rowOf(
-  { device, scale }: SpeculationContext,
+  { device, scale, texts = 9 }: SpeculationContext,
   { target: model, prompt, tokens, sourceOf }: OpenSubject,
   plan: DraftPlan,
   { ids: text, plain }: { readonly ids: readonly number[]; readonly plain: number[] },
@@ -137,7 +138,7 @@ async function rowOf(
     const made: TimedRounds[] = [];
     const plainRate = async (): Promise<number> => (await timePlain({ model, prompt, tokens })).tokensPerSecond;
     const beside = [await plainRate()];
-    for (let seed = 0; seed < repeatsOf(scale); seed++) {
+    for (let seed = 0; seed < (scale === 'dry' ? 1 : texts); seed++) {
       made.push(await timed(seed));
       beside.push(await plainRate());
     }
