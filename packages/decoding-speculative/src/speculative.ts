@@ -8,7 +8,7 @@ import { DeviceRounds } from './device-rounds.ts';
 import type { RoundsCall } from './rounds.ts';
 import { Rounds } from './rounds.ts';
 import type { DraftSource, OpenDraftSource } from './sources/draft-source.ts';
-import { deviceLengths, roundCost, verifyCost } from './costs.ts';
+import { deviceLengths, draftCost } from './costs.ts';
 
 /** Settings of {@link speculative}. */
 export interface SpeculativeOptions {
@@ -122,7 +122,6 @@ async function roundsOnHost({
   const deepest = Math.min(longest, draft.depth ?? longest);
   // Where drafts are trees, each token of depth takes several nodes.
   const width = Math.min(longest, draft.nodes ?? deepest) / deepest;
-  const { token, square } = verifyCost(model.device);
   return new Rounds({
     ...call,
     target: model,
@@ -130,7 +129,7 @@ async function roundsOnHost({
     longest: deepest,
     nodes: longest,
     hidden,
-    cost: adaptive ? { token: draft.cost(model) + width * token, square: width ** 2 * square } : undefined,
+    cost: adaptive ? draftCost({ target: model, draft, width }) : undefined,
   });
 }
 
@@ -138,7 +137,6 @@ async function roundsOnDevice(call: OpenRoundsCall): Promise<DeviceRounds> {
   const { model, session, rows, draft, source, longest, adaptive, signal } = call;
   const deepest = Math.min(longest, draft.depth ?? longest);
   const depths = adaptive ? deviceLengths(deepest) : [deepest];
-  const { token, square } = verifyCost(model.device);
   const chains = session.chainRounds(
     rows.map((row) => ({ history: row, options: row.sampling, limit: row.limit })),
     { depths, draft: source.chain, guess: source.guess },
@@ -157,11 +155,7 @@ async function roundsOnDevice(call: OpenRoundsCall): Promise<DeviceRounds> {
     vocabSize: model.spec.vocabSize,
     lengths: depths,
     cost: adaptive
-      ? {
-          token: draft.cost(model) + token,
-          square,
-          round: roundCost(model, (source.chain ?? source.guess) !== undefined),
-        }
+      ? draftCost({ target: model, draft, onDevice: { proposes: (source.chain ?? source.guess) !== undefined } })
       : undefined,
     signal,
   });

@@ -1,5 +1,5 @@
-import { add, trace } from '@tessera/tensor-core';
-import { expect, test } from 'vitest';
+import { add, fromHost, trace } from '@tessera/tensor-core';
+import { expect, test, vi } from 'vitest';
 import { WebGpuDevice } from './runtime/webgpu-device.ts';
 import { nullGpu } from './testing/null-gpu.test-support.ts';
 
@@ -40,4 +40,28 @@ test('on a device that was handed in, errors of others are theirs', async () => 
   expect(theirs).toHaveLength(1);
   device.dispose();
   gpuDevice.destroy();
+});
+
+test('a run that fails while it is encoded keeps nothing', async () => {
+  const { gpuDevice, device } = await open();
+  const x = device.upload(new Float32Array(4), type);
+  const program = await device.compile(trace((a, b) => [add(a!, b!)], [type, type]));
+  const run = (): void => program.run([x, fromHost(new Float32Array(4), [4])])[0]!.dispose();
+  run();
+  await device.read(x);
+  vi.spyOn(gpuDevice, 'createBindGroup').mockImplementation(() => {
+    throw new Error('no groups today');
+  });
+  const other = device.upload(new Float32Array(4), type);
+  const fail = async (): Promise<number> => {
+    expect(() => program.run([other, fromHost(new Float32Array(4), [4])])).toThrow('no groups today');
+    await device.read(x);
+    return device.counters.buffers;
+  };
+  const made = await fail();
+  for (let i = 0; i < 3; i++) expect(await fail()).toBe(made);
+  vi.restoreAllMocks();
+  run();
+  expect(device.counters.buffers).toBe(made);
+  device.dispose();
 });

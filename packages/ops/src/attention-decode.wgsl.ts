@@ -1,9 +1,9 @@
 import type { KernelPass, WebGpuPassesKernel } from '@tessera/tensor-core';
+import { gpuLimit } from '@tessera/tensor-core';
 import {
   afterInputs,
   beginning,
   bindings,
-  binds,
   computable,
   fewQueries,
   lowest,
@@ -75,8 +75,9 @@ export const decodeAttentionKernel: WebGpuPassesKernel<Attributes> = {
       computable(call) &&
       sizes.n <= fewQueries &&
       sizes.V <= 4 * lanes &&
-      binds(capabilities, call.inputs.length + (call.attributes.sinks ? 1 : 2)) &&
-      sharedBytes(sizes, call.attributes.pinned) <= (capabilities.limits['maxComputeWorkgroupStorageSize'] ?? 16_384)
+      call.inputs.length + (call.attributes.sinks ? 1 : 2) <=
+        gpuLimit(capabilities, 'maxStorageBuffersPerShaderStage') &&
+      sharedBytes(sizes, call.attributes.pinned) <= gpuLimit(capabilities, 'maxComputeWorkgroupStorageSize')
     );
   },
   passes(call) {

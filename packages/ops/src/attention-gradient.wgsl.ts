@@ -1,4 +1,5 @@
 import type { KernelPass, WebGpuPassesKernel } from '@tessera/tensor-core';
+import { gpuLimit } from '@tessera/tensor-core';
 import {
   addWeighted,
   eachRow,
@@ -15,7 +16,7 @@ import {
   tileProduct,
   vector,
 } from './attention-blocks.wgsl.ts';
-import { binds, computable, float, lowest, scored, sizesOf, visible } from './attention.wgsl.ts';
+import { computable, float, lowest, scored, sizesOf, visible } from './attention.wgsl.ts';
 import type { Attributes, Sizes } from './attention.wgsl.ts';
 
 const sharedBytes = tileMemoryBytes + 4 * (2 * tile + 4 * tile);
@@ -44,8 +45,8 @@ export const attentionGradientKernel: WebGpuPassesKernel<Attributes> = {
       call.attributes.pinned === 0 &&
       K <= 256 &&
       V <= 256 &&
-      sharedBytes <= (capabilities.limits['maxComputeWorkgroupStorageSize'] ?? 16_384) &&
-      binds(capabilities, mostBuffers)
+      sharedBytes <= gpuLimit(capabilities, 'maxComputeWorkgroupStorageSize') &&
+      mostBuffers <= gpuLimit(capabilities, 'maxStorageBuffersPerShaderStage')
     );
   },
   passes(call) {

@@ -1,9 +1,9 @@
 import type { WebGpuDispatchKernel } from '@tessera/tensor-core';
+import { gpuLimit } from '@tessera/tensor-core';
 import {
   afterInputs,
   beginning,
   bindings,
-  binds,
   computable,
   fewQueries,
   lowest,
@@ -34,8 +34,8 @@ export const prefillAttentionKernel: WebGpuDispatchKernel<Attributes> = {
       sizes.n > fewQueries &&
       sizes.V % 8 === 0 &&
       sizes.V <= 256 &&
-      binds(capabilities, call.inputs.length + 1) &&
-      tileBytes(sizes) <= (capabilities.limits['maxComputeWorkgroupStorageSize'] ?? 16_384)
+      call.inputs.length + 1 <= gpuLimit(capabilities, 'maxStorageBuffersPerShaderStage') &&
+      tileBytes(sizes) <= gpuLimit(capabilities, 'maxComputeWorkgroupStorageSize')
     );
   },
   grid: (call) => {

@@ -1,15 +1,6 @@
 import type { WebGpuDispatchKernel } from '@tessera/tensor-core';
-import {
-  afterInputs,
-  beginning,
-  bindings,
-  binds,
-  computable,
-  lowest,
-  scored,
-  sizesOf,
-  visible,
-} from './attention.wgsl.ts';
+import { gpuLimit } from '@tessera/tensor-core';
+import { afterInputs, beginning, bindings, computable, lowest, scored, sizesOf, visible } from './attention.wgsl.ts';
 import type { Attributes } from './attention.wgsl.ts';
 import {
   addWeighted,
@@ -47,8 +38,8 @@ export const tilesAttentionKernel: WebGpuDispatchKernel<Attributes> = {
       n >= leastQueries &&
       V <= 256 &&
       call.attributes.pinned === 0 &&
-      binds(capabilities, call.inputs.length + 1) &&
-      sharedBytes <= (capabilities.limits['maxComputeWorkgroupStorageSize'] ?? 16_384)
+      call.inputs.length + 1 <= gpuLimit(capabilities, 'maxStorageBuffersPerShaderStage') &&
+      sharedBytes <= gpuLimit(capabilities, 'maxComputeWorkgroupStorageSize')
     );
   },
   grid: (call) => {

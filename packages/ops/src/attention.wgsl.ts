@@ -1,4 +1,4 @@
-import type { GpuCapabilities, KernelCall } from '@tessera/tensor-core';
+import type { KernelCall } from '@tessera/tensor-core';
 
 /** What the shaders need of the attributes of attention. */
 export interface Attributes {
@@ -66,11 +66,6 @@ export function bindings(attributes: Attributes): string {
 
 /** Number of the first binding after the inputs. */
 export const afterInputs = (attributes: Attributes): number => inputsOf(attributes).length;
-
-/** Whether a device binds so many buffers at once. */
-export function binds({ limits }: GpuCapabilities, buffers: number): boolean {
-  return buffers <= (limits['maxStorageBuffersPerShaderStage'] ?? 8);
-}
 
 /** What the largest score and the mass of a query of head `h` start from: the logit of a key without a value, or nothing. */
 export function beginning({ sinks }: Attributes, h: string): { readonly top: string; readonly mass: string } {

@@ -1,7 +1,7 @@
 import type { GpuCapabilities } from '@tessera/tensor-core';
+import { gpuLimit } from '@tessera/tensor-core';
 import type { Sizes } from './attention.wgsl.ts';
 import { mostJoinedParts } from './join-parts.wgsl.ts';
-import { workgroupBytes } from './quads.wgsl.ts';
 
 /** Sizes of a call, with R of the shared key. */
 export interface LatentSizes extends Sizes {
@@ -90,7 +90,7 @@ export function latentLayout(sizes: LatentSizes, capabilities: GpuCapabilities):
         strips,
       };
       if (slots > scoreSlots && slots >= 2 * S) continue;
-      if (sharedBytes(sizes, layout) > workgroupBytes(capabilities)) continue;
+      if (sharedBytes(sizes, layout) > gpuLimit(capabilities, 'maxComputeWorkgroupStorageSize')) continue;
       const tiles = Math.ceil(S / slots);
       const parts = Math.min(mostJoinedParts, Math.ceil(manyWorkgroups / (B * G * layout.blocks)));
       const least = Math.ceil(worthwhile / (16 * slots * slotQuads(sizes)));

@@ -1,5 +1,5 @@
 import type { KernelCall, KernelPass, WebGpuPassesKernel } from '@tessera/tensor-core';
-import { binds } from './attention.wgsl.ts';
+import { gpuLimit } from '@tessera/tensor-core';
 import type { Attributes } from './attention.wgsl.ts';
 import { joinedQuads, joinPartsSource } from './join-parts.wgsl.ts';
 import { latentLayout } from './latent-attention-layout.ts';
@@ -31,7 +31,7 @@ export const latentAttentionKernel: WebGpuPassesKernel<LatentAttentionAttributes
       B * n * H * S * K * V > 0 &&
       [K, V, R].every((width) => width % 4 === 0) &&
       n <= mostQueries &&
-      binds(capabilities, call.inputs.length + 2) &&
+      call.inputs.length + 2 <= gpuLimit(capabilities, 'maxStorageBuffersPerShaderStage') &&
       latentLayout(sizes, capabilities) !== undefined
     );
   },

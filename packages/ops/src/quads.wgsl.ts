@@ -1,5 +1,3 @@
-import type { GpuCapabilities } from '@tessera/tensor-core';
-
 /** A storage buffer of rows of f32 that a kernel reads or writes four numbers at a time. */
 export interface QuadRows {
   readonly name: string;
@@ -36,9 +34,4 @@ export function writeQuad(fn: string, { name, width, aligned }: QuadRows): strin
     : `fn ${fn}(row: u32, column: u32, x: vec4f) {
   for (var i = 0u; i < 4u; i++) { if (column + i < ${width}u) { ${name}[row * ${width}u + column + i] = x[i]; } }
 }`;
-}
-
-/** Bytes of memory that a workgroup has. */
-export function workgroupBytes({ limits }: GpuCapabilities): number {
-  return limits['maxComputeWorkgroupStorageSize'] ?? 16_384;
 }

@@ -1,5 +1,5 @@
 import type { KernelCall, WebGpuDispatchKernel } from '@tessera/tensor-core';
-import { sizeOf } from '@tessera/tensor-core';
+import { gpuLimit, sizeOf } from '@tessera/tensor-core';
 import { activationCode } from './activation.wgsl.ts';
 import type { ShortConvolutionsAttributes } from './short-convolutions.ts';
 
@@ -40,13 +40,13 @@ function streamsOf({ inputs, attributes: { streams } }: Call): Stream[] {
 export const shortConvolutionsKernel: WebGpuDispatchKernel<ShortConvolutionsAttributes> = {
   backend: 'webgpu',
   name: 'a workgroup a head',
-  when({ limits }, call) {
+  when(capabilities, call) {
     const { inputs, outputs, attributes } = call;
     const [B, T] = inputs[3]!.shape as [number, number];
     return (
       inputs.every(({ dtype }, i) => dtype === 'f32' || i === 2) &&
       inputs.slice(3).every(({ shape }) => sizeOf(shape) > 0) &&
-      inputs.length + outputs.length <= (limits['maxStorageBuffersPerShaderStage'] ?? 8) &&
+      inputs.length + outputs.length <= gpuLimit(capabilities, 'maxStorageBuffersPerShaderStage') &&
       activationCode[attributes.activation] !== undefined &&
       streamsOf(call).every(({ normalize, unit }) => !normalize || unit <= longestHead) &&
       T <= mostPerAxis &&

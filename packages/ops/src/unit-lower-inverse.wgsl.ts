@@ -1,6 +1,5 @@
 import type { WebGpuDispatchKernel } from '@tessera/tensor-core';
-import { sizeOf } from '@tessera/tensor-core';
-import { workgroupBytes } from './quads.wgsl.ts';
+import { gpuLimit, sizeOf } from '@tessera/tensor-core';
 
 const mostPerAxis = 65_535;
 
@@ -10,7 +9,12 @@ export const unitLowerInverseKernel: WebGpuDispatchKernel<Record<never, never>> 
   name: 'a lane a column',
   when(capabilities, { inputs: [L] }) {
     const C = L!.shape.at(-1)!;
-    return L!.dtype === 'f32' && sizeOf(L!.shape) > 0 && C <= 256 && 4 * C * C <= workgroupBytes(capabilities);
+    return (
+      L!.dtype === 'f32' &&
+      sizeOf(L!.shape) > 0 &&
+      C <= 256 &&
+      4 * C * C <= gpuLimit(capabilities, 'maxComputeWorkgroupStorageSize')
+    );
   },
   grid({ inputs: [L] }) {
     const matrices = sizeOf(L!.shape.slice(0, -2));

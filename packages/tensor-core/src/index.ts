@@ -3,6 +3,7 @@ export * from './dtype.ts';
 export * from './half.ts';
 export * from './shape.ts';
 export * from './op.ts';
+export * from './gpu-limit.ts';
 export * from './kernel.ts';
 export * from './device.ts';
 export * from './tensor.ts';

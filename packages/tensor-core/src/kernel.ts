@@ -6,7 +6,7 @@ import type { Shape } from './shape.ts';
 export interface GpuCapabilities {
   /** `shader-f16`, `subgroups`, … as the device names them. */
   readonly features: ReadonlySet<string>;
-  /** Limits of the device, for example `maxComputeWorkgroupStorageSize`. */
+  /** Limits of the device, for example `maxComputeWorkgroupStorageSize`; `gpuLimit` reads one. */
   readonly limits: Readonly<Record<string, number>>;
   /** Lanes of the narrowest subgroup that a shader may get, a power of two from 4. Undefined: the adapter does not say. */
   readonly subgroupMinSize?: number | undefined;

@@ -1,7 +1,7 @@
 import type { GpuCapabilities } from '@tessera/tensor-core';
+import { gpuLimit } from '@tessera/tensor-core';
 import type { Shader, ShaderBinding } from '../codegen/shader.ts';
 import { sourceOf } from '../codegen/shader.ts';
-import { mostBuffers, mostShared } from './device-limits.ts';
 import type { Draft, Work } from './draft.ts';
 import type { Slot } from './slot.ts';
 import type { Step } from './step.ts';
@@ -84,7 +84,8 @@ function fits(host: Group, group: Group, capabilities: GpuCapabilities): boolean
     return false;
   if (workgroupsOf(host) >= enough && workgroupsOf(group) >= enough) return false;
   return (
-    bindingsOf(parts).bindings.length <= mostBuffers(capabilities) && sharedBytes(shaders) <= mostShared(capabilities)
+    bindingsOf(parts).bindings.length <= gpuLimit(capabilities, 'maxStorageBuffersPerShaderStage') &&
+    sharedBytes(shaders) <= gpuLimit(capabilities, 'maxComputeWorkgroupStorageSize')
   );
 }
 

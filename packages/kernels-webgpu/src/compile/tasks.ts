@@ -1,8 +1,7 @@
 import type { GpuCapabilities, Graph, GraphNode, KernelCall, TensorType, WebGpuKernel } from '@tessera/tensor-core';
-import { sizeOf } from '@tessera/tensor-core';
+import { gpuLimit, sizeOf } from '@tessera/tensor-core';
 import { inlined, views } from '../codegen/emitter.ts';
 import { literalOf, makersOf } from '../codegen/region.ts';
-import { mostBuffers } from './device-limits.ts';
 import { keepInside, leavesOf, productsOfEnds, readsOf, writesPacked } from './expressions.ts';
 import type { Cut } from './expressions.ts';
 import { normsOfProducts } from './norms-of-products.ts';
@@ -101,7 +100,7 @@ export function planTasks(graph: Graph, capabilities: GpuCapabilities): TaskPlan
     cut,
     (product) => ends.get(product) ?? product.outputs[0]!,
     kernelOf,
-    mostBuffers(capabilities),
+    gpuLimit(capabilities, 'maxStorageBuffersPerShaderStage'),
   );
   return { tasks: tasksOf(cut, products), stored, norms };
 }

@@ -1,5 +1,5 @@
 import type { GpuCapabilities, GraphNode, ReduceAttributes, Reduction } from '@tessera/tensor-core';
-import { sizeOf } from '@tessera/tensor-core';
+import { gpuLimit, sizeOf } from '@tessera/tensor-core';
 import { Emitter } from '../codegen/emitter.ts';
 import { scalarOf } from '../codegen/region.ts';
 import type { Region, Scalar } from '../codegen/region.ts';
@@ -40,9 +40,12 @@ function sharingOf({ fn, axes }: ReduceAttributes, shape: readonly number[], cou
 }
 
 /** Invocations of a workgroup: the longer the line and the fewer the results, the more. */
-function workgroupOf(count: number, results: number, { limits }: GpuCapabilities): number {
+function workgroupOf(count: number, results: number, capabilities: GpuCapabilities): number {
   if (count < 1024) return 64;
-  const most = Math.min(limits['maxComputeInvocationsPerWorkgroup'] ?? 256, limits['maxComputeWorkgroupSizeX'] ?? 256);
+  const most = Math.min(
+    gpuLimit(capabilities, 'maxComputeInvocationsPerWorkgroup'),
+    gpuLimit(capabilities, 'maxComputeWorkgroupSizeX'),
+  );
   return count >= 8192 && results <= 128 && most >= 1024 ? 1024 : 256;
 }
 

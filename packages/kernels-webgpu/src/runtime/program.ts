@@ -183,15 +183,22 @@ export class WebGpuProgram implements Program {
     this.#checkInputs(inputs);
     const storages = storagesOf(inputs);
     const owned = this.#ownedBy(inputs, storages);
-    const external = this.#external;
-    external.length = 0;
-    for (const index of this.#boundInputs) external.push(storages[index]!.buffer);
-    const made = this.#made.map(({ bytes, partner }) => {
-      const twin = partner < 0 ? undefined : buffers.twinOf(storages[partner]!, bytes);
-      return new GpuStorage(twin ?? buffers.take('output', bytes), bytes);
-    });
-    for (const { buffer } of made) external.push(buffer);
-    encode(this.#groups.groupsFor(external));
+    const made: GpuStorage[] = [];
+    try {
+      const external = this.#external;
+      external.length = 0;
+      for (const index of this.#boundInputs) external.push(storages[index]!.buffer);
+      for (const { bytes, partner } of this.#made) {
+        const twin = partner < 0 ? undefined : buffers.twinOf(storages[partner]!, bytes);
+        made.push(new GpuStorage(twin ?? buffers.take('output', bytes), bytes));
+      }
+      for (const { buffer } of made) external.push(buffer);
+      encode(this.#groups.groupsFor(external));
+    } catch (error) {
+      // Nobody else knows of these.
+      for (const storage of [...made, ...owned]) buffers.release(storage);
+      throw error;
+    }
     const outputs = this.#outputs.map((place, position) => {
       const type = graph.types[graph.outputs[position]!]!;
       if ('made' in place) return hold(made[place.made]!, type);

@@ -1,14 +1,9 @@
+import type { GpuLimit } from '@tessera/tensor-core';
 import { FeatureUnavailableError, UnsupportedOptionError } from '@tessera/tensor-core';
 import { WebGpuDevice } from './webgpu-device.ts';
 
 /** Limits that are raised to what the adapter has, since they default to less. */
-export type WebGpuLimit =
-  | 'maxStorageBuffersPerShaderStage'
-  | 'maxStorageBufferBindingSize'
-  | 'maxBufferSize'
-  | 'maxComputeWorkgroupStorageSize'
-  | 'maxComputeInvocationsPerWorkgroup'
-  | 'maxComputeWorkgroupSizeX';
+export type WebGpuLimit = Exclude<GpuLimit, 'maxComputeWorkgroupsPerDimension'>;
 
 /** How a device is asked for. */
 export interface RequestWebGpuOptions {

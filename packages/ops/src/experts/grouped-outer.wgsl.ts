@@ -1,5 +1,5 @@
 import type { KernelCall, WebGpuDispatchKernel } from '@tessera/tensor-core';
-import { mostPerAxis } from './folded-grid.wgsl.ts';
+import { gpuLimit } from '@tessera/tensor-core';
 import { readMatrix, tileColumns, tileLanes, tileMemory, tileProducts, tileRows } from './grouped-tiles.wgsl.ts';
 import { bindNumbers } from './weights.wgsl.ts';
 
@@ -9,9 +9,9 @@ type Call = KernelCall<Record<never, never>>;
 export const groupedOuterKernel: WebGpuDispatchKernel<Record<never, never>> = {
   backend: 'webgpu',
   name: 'tiles of one expert',
-  when({ limits }, { inputs, outputs }: Call) {
+  when(capabilities, { inputs, outputs }: Call) {
     const [E, N, K] = outputs[0]!.shape as [number, number, number];
-    const most = limits['maxComputeWorkgroupsPerDimension'] ?? mostPerAxis;
+    const most = gpuLimit(capabilities, 'maxComputeWorkgroupsPerDimension');
     return inputs[0]!.shape[0]! > 0 && E * N * K > 0 && E <= most && Math.ceil(N / tileRows) <= most;
   },
   grid({ outputs }: Call) {

@@ -1,6 +1,5 @@
 import type { GpuCapabilities, KernelCall, KernelPass, TensorType } from '@tessera/tensor-core';
-import { sizeOf } from '@tessera/tensor-core';
-import { workgroupBytes } from '../quads.wgsl.ts';
+import { gpuLimit, sizeOf } from '@tessera/tensor-core';
 import type { ChunkPlan } from './chunk-pass.wgsl.ts';
 import { chunkRecurrence, chunkRecurrenceFits } from './chunk-recurrence.wgsl.ts';
 import { chunkScores, chunkScoresBytes } from './chunk-scores.wgsl.ts';
@@ -31,8 +30,9 @@ export function planOf(
 }
 
 /** Whether a device can bind a buffer of so many numbers. */
-export function fitsBuffer(numbers: number, { limits }: GpuCapabilities): boolean {
-  return 4 * numbers <= Math.min(limits['maxStorageBufferBindingSize'] ?? 2 ** 27, limits['maxBufferSize'] ?? 2 ** 28);
+export function fitsBuffer(numbers: number, capabilities: GpuCapabilities): boolean {
+  const most = Math.min(gpuLimit(capabilities, 'maxStorageBufferBindingSize'), gpuLimit(capabilities, 'maxBufferSize'));
+  return 4 * numbers <= most;
 }
 
 /** Whether a device can run a call by passes over its chunks. */
@@ -46,7 +46,7 @@ export function goesByChunks(
     fitsBuffer(N * B * H * Math.max(K * V, C * K, C * V, 2 * C * C), capabilities) &&
     call.inputs.every(({ dtype, shape }) => dtype === 'f32' && sizeOf(shape) > 0) &&
     N * Math.ceil(Math.max(K, V) / 64) * Math.ceil(V / 64) <= mostWorkgroups &&
-    sharedBytes(plan) <= workgroupBytes(capabilities) &&
+    sharedBytes(plan) <= gpuLimit(capabilities, 'maxComputeWorkgroupStorageSize') &&
     (!delta || chunkRecurrenceFits({ C, K, V }, capabilities))
   );
 }

@@ -1,5 +1,5 @@
 import type { GpuCapabilities, KernelPass } from '@tessera/tensor-core';
-import { workgroupBytes } from '../quads.wgsl.ts';
+import { gpuLimit } from '@tessera/tensor-core';
 import type { Bound, ChunkPlan } from './chunk-pass.wgsl.ts';
 import { passOf, valueRow } from './chunk-pass.wgsl.ts';
 
@@ -38,7 +38,9 @@ function planFor({ C, K, V }: Sizes, capabilities: GpuCapabilities): Plan | unde
       if (columns > 4 && depth < Math.min(8, deepest)) break;
       const reads = Math.ceil(keyQuads / depth);
       const stateRows = reads * depth * 4;
-      const room = Math.floor(workgroupBytes(capabilities) / 16 - ((stateRows + C) * columns) / 4);
+      const room = Math.floor(
+        gpuLimit(capabilities, 'maxComputeWorkgroupStorageSize') / 16 - ((stateRows + C) * columns) / 4,
+      );
       const entries = [64, 32, 16, 8, 4].find(
         (count) => C % count === 0 && count * keyQuads <= Math.min(room, mostAhead * lanes),
       );

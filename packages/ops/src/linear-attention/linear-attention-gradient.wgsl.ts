@@ -1,5 +1,5 @@
 import type { KernelPass, WebGpuPassesKernel } from '@tessera/tensor-core';
-import { workgroupBytes } from '../quads.wgsl.ts';
+import { gpuLimit } from '@tessera/tensor-core';
 import { chunkKeysGradient, chunkKeysGradientBytes } from './chunk-keys-gradient.wgsl.ts';
 import {
   fitsBuffer,
@@ -32,7 +32,7 @@ export const gradientKernel: WebGpuPassesKernel<ChunkedAttributes> = {
       goesByChunks(call, capabilities) &&
       fitsBuffer(N * B * H * handedRows(plan) * K, capabilities) &&
       Math.max(chunkScoresGradientBytes(plan), chunkStatesGradientBytes(plan), chunkKeysGradientBytes(plan)) <=
-        workgroupBytes(capabilities)
+        gpuLimit(capabilities, 'maxComputeWorkgroupStorageSize')
     );
   },
   passes(call, capabilities) {

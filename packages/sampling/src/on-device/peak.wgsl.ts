@@ -1,13 +1,14 @@
 import type { GpuCapabilities, KernelCall } from '@tessera/tensor-core';
+import { gpuLimit } from '@tessera/tensor-core';
 import { status } from './choice.ts';
 
 /** Invocations that share a row. */
-export function threadsFor(V: number, { limits }: GpuCapabilities): number {
+export function threadsFor(V: number, capabilities: GpuCapabilities): number {
   if (V <= 512) return 64;
   const many =
-    (limits['maxComputeInvocationsPerWorkgroup'] ?? 256) >= 1024 &&
-    (limits['maxComputeWorkgroupSizeX'] ?? 256) >= 1024 &&
-    (limits['maxComputeWorkgroupStorageSize'] ?? 16_384) >= 32_768;
+    gpuLimit(capabilities, 'maxComputeInvocationsPerWorkgroup') >= 1024 &&
+    gpuLimit(capabilities, 'maxComputeWorkgroupSizeX') >= 1024 &&
+    gpuLimit(capabilities, 'maxComputeWorkgroupStorageSize') >= 32_768;
   return many && V >= 8192 ? 1024 : 256;
 }
 
