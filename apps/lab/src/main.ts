@@ -14,7 +14,7 @@ if (args.includes('--help')) {
     const interrupt = new AbortController();
     for (const end of ['SIGINT', 'SIGTERM']) process.once(end, () => interrupt.abort());
     const voice = { print: (text: string) => console.log(text), progress: (line: string) => console.error(line) };
-    status = await runCommand(readOptions(args), voice, interrupt);
+    status = await runCommand(readOptions(args), voice, { signal: interrupt.signal });
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
   }

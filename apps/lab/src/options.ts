@@ -6,6 +6,7 @@ import type { WeightDtype } from './bench/cases/products.ts';
 import type { Scale } from './bench/scale.ts';
 import type { Directories } from './bench/speculation/subjects.ts';
 import { modelsBeside } from './bench/speculation/subjects.ts';
+import { countOf, numberOf } from './number-options.ts';
 
 /** What the command was asked for. */
 export interface CommandOptions {
@@ -17,7 +18,7 @@ export interface CommandOptions {
   /** After so many seconds nothing new begins. */
   readonly seconds: number;
   /** Texts of each row of speculation. */
-  readonly texts: number | undefined;
+  readonly texts: number;
   /** Folder for the results. */
   readonly out: string | undefined;
   /** File of a peer's results. */
@@ -74,18 +75,13 @@ export function readOptions(args: readonly string[]): CommandOptions {
   if (quick && dry) throw new Error('--quick and --dry do not go together. Give one of them.');
   if (native && dry) throw new Error('--native and --dry do not go together: a dry run is on the software adapter.');
   const scale = dry ? 'dry' : quick ? 'quick' : 'full';
-  const limit = seconds === undefined ? secondsOf[scale] : Number(seconds);
-  if (!(limit > 0)) throw new Error(`--seconds=${seconds}: expected a number above 0.`);
-  const count = texts === undefined ? undefined : Number(texts);
-  if (count !== undefined && !(Number.isSafeInteger(count) && count > 0))
-    throw new Error(`--texts=${texts}: expected a whole number from 1.`);
   return {
     scale,
     native,
     only: only === undefined ? undefined : new Set(listOf('only', only, sectionNames)),
     dtypes: dtypes === undefined ? (scale === 'full' ? dtypeNames : ['f16']) : listOf('dtypes', dtypes, dtypeNames),
-    seconds: limit,
-    texts: count,
+    seconds: numberOf('seconds', seconds, secondsOf[scale]),
+    texts: countOf('texts', texts, dry ? 1 : 9),
     out,
     peers,
     commit,

@@ -68,7 +68,7 @@ export interface BenchOptions {
   /** When it aborts, nothing new begins either. */
   readonly signal?: AbortSignal | undefined;
   /** Texts of each row of speculation. */
-  readonly texts?: number | undefined;
+  readonly texts: number;
   readonly onProgress?: (line: string) => void;
   /** Rows that are measured instead of those of their sections. @defaultValue {@link casesOf} */
   readonly cases?: (scale: Scale) => readonly KernelCase[];

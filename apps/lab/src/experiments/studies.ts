@@ -1,3 +1,4 @@
+import { numberOf } from '../number-options.ts';
 import { inductionStudy } from './induction.ts';
 import { oneBlockSizes, oneBlockStudy } from './one-block.ts';
 import { regularLanguagesSizes, regularLanguagesStudy } from './regular-languages.ts';
@@ -86,10 +87,4 @@ function streamOf({ model = ['../models/story-llama'], text = [], held, stream, 
     count: numberOf('stream', stream, 100_000),
     seen: numberOf('seen', seen, 256),
   };
-}
-
-function numberOf(name: string, given: string | undefined, otherwise: number): number {
-  const value = given === undefined ? otherwise : Number(given);
-  if (!(value > 0)) throw new Error(`--${name}=${given}: expected a number above 0.`);
-  return value;
 }

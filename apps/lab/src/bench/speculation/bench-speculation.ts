@@ -51,8 +51,8 @@ export interface SpeculationReport {
 /** With what speculation is timed. */
 export interface SpeculationContext extends TimedDevice {
   readonly scale: Scale;
-  /** Texts of each row. @defaultValue 9 */
-  readonly texts?: number | undefined;
+  /** Texts of each row. */
+  readonly texts: number;
   /** False: nothing new is begun. */
   readonly inTime: () => boolean;
   readonly onProgress?: (line: string) => void;
@@ -121,7 +121,7 @@ async function reportOf(
 }
 
 async function rowOf(
-  { device, scale, texts = 9 }: SpeculationContext,
+  { device, scale, texts }: SpeculationContext,
   { target: model, prompt, tokens, sourceOf }: OpenSubject,
   plan: DraftPlan,
   { ids: text, plain }: { readonly ids: readonly number[]; readonly plain: number[] },
@@ -138,7 +138,7 @@ async function rowOf(
     const made: TimedRounds[] = [];
     const plainRate = async (): Promise<number> => (await timePlain({ model, prompt, tokens })).tokensPerSecond;
     const beside = [await plainRate()];
-    for (let seed = 0; seed < (scale === 'dry' ? 1 : texts); seed++) {
+    for (let seed = 0; seed < texts; seed++) {
       made.push(await timed(seed));
       beside.push(await plainRate());
     }

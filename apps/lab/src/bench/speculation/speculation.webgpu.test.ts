@@ -8,7 +8,7 @@ import { speculationSubjects } from './subjects.ts';
 test('a target speculates with a draft that is right as often as it should be, and its text is the plain one', async () => {
   const { device } = await openDevice(await softwareGpu(), { dry: true });
   const [subject] = speculationSubjects('dry', { models: [], draft: undefined, heads: undefined }) as [Subject];
-  const context = { device, scale: 'dry', timestamps: true, inTime: () => true } as const;
+  const context = { device, scale: 'dry', texts: 1, timestamps: true, inTime: () => true } as const;
   const { outcome, reason, text, rows, plain } = await benchSpeculation(context, subject);
   expect([outcome, reason, plain]).toEqual(['dry', undefined, undefined]);
   expect(text).toMatchObject({ tokens: 16, prompt: 12 });
