@@ -1,12 +1,12 @@
 import type { KernelCall, WebGpuDispatchKernel } from '@tessera/tensor-core';
 import { gpuLimit, sizeOf } from '@tessera/tensor-core';
-import { mostPerAxis } from './folded-grid.wgsl.ts';
 import { activationCode } from './activation.wgsl.ts';
 import type { ShortConvolutionsAttributes } from './short-convolutions.ts';
 
 type Call = KernelCall<ShortConvolutionsAttributes>;
 
 const lanes = 64;
+const mostPerAxis = 65_535;
 /** Channels of a head of which a workgroup keeps all. */
 const longestHead = 2048;
 

@@ -1,6 +1,7 @@
 import type { WebGpuDispatchKernel } from '@tessera/tensor-core';
 import { gpuLimit, sizeOf } from '@tessera/tensor-core';
-import { foldedGrid, mostPerAxis } from './folded-grid.wgsl.ts';
+
+const mostPerAxis = 65_535;
 
 /** A workgroup a matrix, a lane a column: column c of A is solved row by row and lies in workgroup memory. */
 export const unitLowerInverseKernel: WebGpuDispatchKernel<Record<never, never>> = {
@@ -16,7 +17,8 @@ export const unitLowerInverseKernel: WebGpuDispatchKernel<Record<never, never>> 
     );
   },
   grid({ inputs: [L] }) {
-    return foldedGrid(sizeOf(L!.shape.slice(0, -2)));
+    const matrices = sizeOf(L!.shape.slice(0, -2));
+    return [Math.min(matrices, mostPerAxis), Math.ceil(matrices / mostPerAxis), 1];
   },
   source({ inputs: [L] }) {
     const C = L!.shape.at(-1)!;

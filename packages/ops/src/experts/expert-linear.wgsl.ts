@@ -1,5 +1,5 @@
 import type { KernelCall, WebGpuDispatchKernel } from '@tessera/tensor-core';
-import { mostPerAxis } from '../folded-grid.wgsl.ts';
+import { mostPerAxis } from './folded-grid.wgsl.ts';
 import { bindNumbers } from './weights.wgsl.ts';
 
 type Call = KernelCall<Record<never, never>>;

@@ -1,7 +1,7 @@
 import type { WebGpuDispatchKernel } from '@tessera/tensor-core';
 import { sizeOf } from '@tessera/tensor-core';
 import type { GroupAttributes } from './group-by-expert.ts';
-import { mostPerAxis } from '../folded-grid.wgsl.ts';
+import { mostPerAxis } from './folded-grid.wgsl.ts';
 
 const lanes = 128;
 

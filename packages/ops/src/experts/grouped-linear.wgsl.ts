@@ -1,6 +1,6 @@
 import type { KernelCall, WebGpuDispatchKernel } from '@tessera/tensor-core';
 import type { GroupedLinearAttributes } from './grouped-loops.ts';
-import { mostPerAxis } from '../folded-grid.wgsl.ts';
+import { mostPerAxis } from './folded-grid.wgsl.ts';
 import { readMatrix, tileColumns, tileLanes, tileMemory, tileProducts, tileRows } from './grouped-tiles.wgsl.ts';
 import { bindNumbers } from './weights.wgsl.ts';
 

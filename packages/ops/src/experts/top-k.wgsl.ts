@@ -1,6 +1,6 @@
 import type { KernelCall, WebGpuDispatchKernel } from '@tessera/tensor-core';
 import { sizeOf } from '@tessera/tensor-core';
-import { foldedGrid, mostPerAxis } from '../folded-grid.wgsl.ts';
+import { foldedGrid, mostPerAxis } from './folded-grid.wgsl.ts';
 import type { TopKAttributes } from './top-k.ts';
 
 const lanes = 64;

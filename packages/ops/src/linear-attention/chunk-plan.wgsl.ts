@@ -1,6 +1,5 @@
 import type { GpuCapabilities, KernelCall, KernelPass, TensorType } from '@tessera/tensor-core';
 import { gpuLimit, sizeOf } from '@tessera/tensor-core';
-import { mostPerAxis } from '../folded-grid.wgsl.ts';
 import type { ChunkPlan } from './chunk-pass.wgsl.ts';
 import { chunkRecurrence, chunkRecurrenceFits } from './chunk-recurrence.wgsl.ts';
 import { chunkScores, chunkScoresBytes } from './chunk-scores.wgsl.ts';
@@ -12,6 +11,8 @@ import { tileMemoryBytes } from './tile-products.wgsl.ts';
 
 /** Rows of a chunk that a tile of products has, and that lanes can keep in registers. */
 const longestChunk = 64;
+/** Workgroups along one axis of a grid. */
+const mostWorkgroups = 65_535;
 
 /** Bytes of workgroup memory of the passes that take most, other than the recurrence, which fits itself to what there is. */
 function sharedBytes({ C, decay, delta }: ChunkPlan): number {
@@ -44,7 +45,7 @@ export function goesByChunks(
   return (
     fitsBuffer(N * B * H * Math.max(K * V, C * K, C * V, 2 * C * C), capabilities) &&
     call.inputs.every(({ dtype, shape }) => dtype === 'f32' && sizeOf(shape) > 0) &&
-    N * Math.ceil(Math.max(K, V) / 64) * Math.ceil(V / 64) <= mostPerAxis &&
+    N * Math.ceil(Math.max(K, V) / 64) * Math.ceil(V / 64) <= mostWorkgroups &&
     sharedBytes(plan) <= gpuLimit(capabilities, 'maxComputeWorkgroupStorageSize') &&
     (!delta || chunkRecurrenceFits({ C, K, V }, capabilities))
   );
