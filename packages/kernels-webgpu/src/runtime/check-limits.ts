@@ -1,5 +1,4 @@
-import type { GpuCapabilities } from '@tessera/tensor-core';
-import { FeatureUnavailableError, gpuLimit } from '@tessera/tensor-core';
+import { FeatureUnavailableError } from '@tessera/tensor-core';
 import type { CompiledGraph, Step } from '../compile/compile-graph.ts';
 import { showBytes } from './failures.ts';
 
@@ -7,8 +6,8 @@ import { showBytes } from './failures.ts';
  * Refuses a program that a device cannot run, before anything is made for it.
  * @throws FeatureUnavailableError with the dispatch and the numbers
  */
-export function checkLimits({ steps, outputs }: CompiledGraph, capabilities: GpuCapabilities): void {
-  const most = Math.min(gpuLimit(capabilities, 'maxBufferSize'), gpuLimit(capabilities, 'maxStorageBufferBindingSize'));
+export function checkLimits({ steps, outputs }: CompiledGraph, limits: Readonly<Record<string, number>>): void {
+  const most = Math.min(limits['maxBufferSize']!, limits['maxStorageBufferBindingSize']!);
   const checkBytes = (what: string, bytes: number): void => {
     if (bytes <= most) return;
     throw new FeatureUnavailableError(
@@ -25,13 +24,8 @@ export function checkLimits({ steps, outputs }: CompiledGraph, capabilities: Gpu
       }
       const { label, grid, slots } = step;
       for (const { bytes } of slots) checkBytes(label, bytes);
-      refuse(label, 'storage buffers', slots.length, gpuLimit(capabilities, 'maxStorageBuffersPerShaderStage'));
-      refuse(
-        label,
-        'workgroups along one axis',
-        Math.max(...grid),
-        gpuLimit(capabilities, 'maxComputeWorkgroupsPerDimension'),
-      );
+      refuse(label, 'storage buffers', slots.length, limits['maxStorageBuffersPerShaderStage']!);
+      refuse(label, 'workgroups along one axis', Math.max(...grid), limits['maxComputeWorkgroupsPerDimension']!);
     }
   };
   visit(steps);

@@ -112,7 +112,7 @@ export class WebGpuDevice implements Device {
         capabilities: this.#capabilities,
         constant: (tensor) => this.#holdConstant(tensor, constants),
       });
-      checkLimits(compiled, this.#capabilities);
+      checkLimits(compiled, this.#capabilities.limits);
       const sources = new Map(inOrder(compiled.steps).dispatches.map(({ source, label }) => [source, label]));
       const pipelines = await Promise.all(
         [...sources].map(async ([source, label]) => [source, await this.#pipelines.get(source, label)] as const),
