@@ -49,7 +49,7 @@ test('drafts that are rejected grow short and are tried again now and then; ones
   });
   expect(new Set(tried)).toEqual(new Set([0, 1]));
   const tries = tried.filter((tokens) => tokens === 1).length;
-  expect(tries).toBeGreaterThan(10);
+  expect(tries).toBeGreaterThan(5);
   // A try takes 0.2 steps, and about as much to read what was missed.
   expect(tries * 0.2).toBeLessThan(0.015 * 1000);
   for (let round = 0; round < 400; round++) {
@@ -99,7 +99,7 @@ test('rest between tries in vain grows, and begins anew once drafts were worth w
   expect(inVain.length).toBeGreaterThan(2);
   for (let i = 1; i < inVain.length; i++) {
     expect(inVain[i]).toBeGreaterThanOrEqual(inVain[i - 1]!);
-    expect(inVain[i]).toBeLessThanOrEqual(3 * inVain[i - 1]! + 2);
+    expect(inVain[i]).toBeLessThanOrEqual(4 * inVain[i - 1]! + 2);
   }
   const [last] = rests((round) => round < 300).slice(-2);
   expect(last).toBeLessThan(inVain.at(-1)!);
@@ -144,7 +144,7 @@ function speedOn(
       accepted++;
     }
     // A model that has rested reads what it has missed before it proposes, which is waited for.
-    const reading = proposed > 0 && missed > 0 ? 0.2 + 1.5 * draft * Math.max(1, Math.ceil(missed / chunk)) : 0;
+    const reading = proposed > 0 && missed > 0 ? 0.6 + 3 * draft * Math.max(1, Math.ceil(missed / chunk)) : 0;
     missed = proposed > 0 ? 0 : missed + 1;
     time += proposed > 0 ? 1 + round + reading + proposed * (draft + verify) + proposed ** 2 * square : 1;
     tokens += accepted + 1;

@@ -52,7 +52,7 @@ const trying = { lost: 0.9, most: 3 } as const;
  * In between is rest: so many rounds for each step that a try may lose, after each time in vain so much longer. So what is lost is a small part of any
  * text, and one whose beginning nobody could have told is tried again soon after it.
  */
-const rest = { first: 16, growth: 3, longest: 300 } as const;
+const rest = { first: 16, growth: 4, longest: 600 } as const;
 
 /** Rounds in which a source that finds nothing is not asked, at most. */
 const longestPause = 8;

@@ -80,3 +80,19 @@ test.each<[string, () => DraftSource]>([
   expect([few.buffers, many.buffers]).toEqual([0, 0]);
   expect(device.allocatedBytes).toBe(allocated);
 });
+
+test.each<[string, () => GenerateOptions]>([
+  ['plain', () => ({})],
+  ['with drafts of adaptive length', () => ({ decoder: speculative({ draft: draftModel(smaller), longest: 4 }) })],
+])(
+  'a text that is written again meets the buffers of the first one, and makes no bind group: %s',
+  async (_, options) => {
+    const write = async (): Promise<number> => {
+      const { bindGroups } = device.counters;
+      await model.generate(prompt, { maxNewTokens: 24, ...options() });
+      return device.counters.bindGroups - bindGroups;
+    };
+    for (let i = 0; i < 4; i++) await write();
+    expect(await write()).toBe(0);
+  },
+);

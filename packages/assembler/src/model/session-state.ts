@@ -72,26 +72,30 @@ export class SessionState {
   /** Reads tokens without logits of any; resolves when the last step was started. */
   async read(rows: TokenRows, options: FeedOptions = {}): Promise<void> {
     this.checkRows(rows);
-    await this.steps(rows, this.lengthsOfSteps, options, ({ chunk, n }) => this.step(chunk, n));
+    await this.steps(rows, this.lengthsOfSteps, options, (call) => this.step(call));
   }
 
   /**
    * Runs steps over rows. A device that works beside the host has two of them at once, so that it need not wait and an abort
-   * stops it soon.
+   * stops it soon. Short ones are waited for by the dozen: being told of each would take as long as to start it.
    */
   async steps(
     rows: TokenRows,
     lengths: readonly number[],
     { signal, pause }: FeedOptions,
-    step: (call: { chunk: TokenRows; n: number; at: number }) => Promise<Step | undefined>,
+    step: (call: StepCall) => Promise<Step | undefined>,
   ): Promise<void> {
     const { device } = this.programs;
     const longest = Math.max(...rows.map((row) => row.length));
-    for (let at = 0; at < longest;) {
+    for (let at = 0, untold = 0; at < longest;) {
       signal?.throwIfAborted();
       const n = nextStep(longest - at, lengths);
-      const made = await step({ chunk: rows.map((row) => row.slice(at, at + n)), n, at });
+      untold += n;
+      // What comes next is behind the last one anyway.
+      const told = device.onHost || (untold >= entriesUntold && at + n < longest);
+      const made = await step({ chunk: rows.map((row) => row.slice(at, at + n)), n, at, told });
       if (made) this.#underWay.push(made.done);
+      if (told) untold = 0;
       at += n;
       if (at >= longest && !device.onHost) break;
       while (this.#underWay.length >= stepsAtOnce(device)) await this.#underWay.shift();
@@ -99,10 +103,11 @@ export class SessionState {
     }
   }
 
-  /** Starts a step without logits. */
-  step(chunk: TokenRows, n: number): Promise<Step> {
+  /** Starts a step without logits. Gives when it is done if that is to be told. */
+  step({ chunk, n, told }: StepCall): Promise<Step | undefined> {
     return this.programs.step({ ...this.size, n, logits: 'none' }, this.#inputs(chunk, n), (leaves) => {
       this.#advance(chunk, leaves);
+      if (!told) return undefined;
       // Its smallest part comes when all of the step is done.
       const [smallest] = leaves.toSorted((a, b) => a.size - b.size);
       const done = this.programs.device.read(smallest!);
@@ -207,13 +212,27 @@ export class SessionState {
   }
 }
 
+/** A step of a text. */
+export interface StepCall {
+  readonly chunk: TokenRows;
+  /** Entries of it. */
+  readonly n: number;
+  /** Tokens of the text before it. */
+  readonly at: number;
+  /** True: it is to be told when the device has done it. */
+  readonly told: boolean;
+}
+
 /** A step that was started. In a record, since a promise would be waited for. */
 export interface Step {
   /** Settles when the device has done it. */
   readonly done: Promise<unknown>;
 }
 
-/** Steps that are under way at once: one that is awaited and one behind it, where the device works beside the host. */
+/** Entries that a device reads without telling that they are done, where the host has more for it. */
+const entriesUntold = 256;
+
+/** Steps that are told of and under way at once: one that is awaited and one behind it, where the device works beside the host. */
 export function stepsAtOnce({ onHost }: Device): number {
   return onHost ? 1 : 2;
 }

@@ -96,9 +96,10 @@ export class Session {
     // A single token is what a host that chooses by logits feeds again and again.
     const single = rows.every((row) => row.length <= 1);
     const lengths = single ? [1] : state.lengthsOfSteps;
-    await state.steps(rows, lengths, options, async ({ chunk, n, at }) => {
+    await state.steps(rows, lengths, options, async (call) => {
+      const { chunk, n, at } = call;
       const ending = rows.flatMap((row, b) => (row.length > at && row.length <= at + n ? [b] : []));
-      if (ending.length === 0) return state.step(chunk, n);
+      if (ending.length === 0) return state.step(call);
       const made = await state.stepWithLogits(chunk, n);
       for (const b of ending) logits.set(made.subarray(b * V, (b + 1) * V), b * V);
       return undefined;

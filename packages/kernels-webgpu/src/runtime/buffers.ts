@@ -3,6 +3,8 @@ import type { CommandStream } from './command-stream.ts';
 import type { DeviceCounters, HeldMemory } from './counters.ts';
 import { showBytes } from './failures.ts';
 import type { Failures } from './failures.ts';
+import { FreeBuffers } from './free-buffers.ts';
+import type { KnownBuffer } from './free-buffers.ts';
 import type { GpuStorage } from './gpu-storage.ts';
 
 /** What buffers are used for, as WebGPU counts it. */
@@ -19,22 +21,27 @@ export const usage: Readonly<Record<'storage' | 'staging' | 'timestamps', number
 const mostFree = 2 ** 30;
 const large = 2 ** 26;
 
-/** All buffers of a device: made under error scopes, counted, and used again. */
+/**
+ * All buffers of a device: made under error scopes, counted, and used again. Of those that are free the one that was made first is taken, whatever was
+ * given back last: so calls that repeat themselves meet the same buffers, and with them the bind groups that there are, each of which costs tens of
+ * microseconds.
+ */
 export class Buffers {
   readonly held: HeldMemory;
   readonly #device: GPUDevice;
   readonly #failures: Failures;
   readonly #stream: CommandStream;
   readonly #counters: DeviceCounters;
-  /** Every buffer that is not destroyed, with its size: asking the buffer itself leaves JavaScript. */
-  readonly #live = new Map<GPUBuffer, number>();
+  /** Every buffer that is not destroyed. */
+  readonly #live = new Map<GPUBuffer, KnownBuffer>();
   readonly #mostBytes: number;
-  /** Free buffers by size. What the host writes into one comes after everything that was submitted. */
-  readonly #free = new Map<number, GPUBuffer[]>();
+  /** What the host writes into one of these comes after everything that was submitted. */
+  readonly #free = new FreeBuffers();
   /** Free too, but commands that still wait to be submitted use them: only for what the GPU writes. */
-  #recent: GPUBuffer[] = [];
+  readonly #recent = new FreeBuffers();
   #condemned: GPUBuffer[] = [];
   #freeBytes = 0;
+  #made = 0;
   #closed = false;
 
   constructor(
@@ -60,31 +67,25 @@ export class Buffers {
    */
   take(what: string, bytes: number): GPUBuffer {
     const size = this.#sizeClass(what, bytes);
-    const at = this.#recent.findLastIndex((buffer) => this.#live.get(buffer) === size);
-    if (at >= 0) {
-      this.#freeBytes -= size;
-      return this.#recent.splice(at, 1)[0]!;
-    }
-    return this.#takeFree(size) ?? this.create(what, size, usage.storage);
+    const [free, recent] = [this.#free.first(size), this.#recent.first(size)];
+    const recentFirst = recent !== undefined && !(free && free.number < recent.number);
+    return this.#taken(recentFirst ? this.#recent : this.#free, size) ?? this.create(what, size, usage.storage);
   }
 
   /** As {@link Buffers.take}, for what the host writes. */
   takeForHost(what: string, bytes: number): GPUBuffer {
     const size = this.#sizeClass(what, bytes);
-    const free = this.#takeFree(size);
-    if (free) return free;
-    if (this.#recent.some((buffer) => this.#live.get(buffer) === size)) this.#stream.submit();
-    return this.#takeFree(size) ?? this.create(what, size, usage.storage);
+    if (!this.#free.first(size) && this.#recent.first(size)) this.#stream.submit();
+    return this.#taken(this.#free, size) ?? this.create(what, size, usage.storage);
   }
 
   /** Gives a buffer back. Commands that were given with it still run first. */
   give(buffer: GPUBuffer): void {
-    const size = this.#live.get(buffer);
-    if (size === undefined) return;
-    if (this.#freeBytes + size > mostFree) return this.destroy(buffer);
-    this.#freeBytes += size;
-    if (this.#stream.open) this.#recent.push(buffer);
-    else this.#keep(buffer, size);
+    const known = this.#live.get(buffer);
+    if (!known) return;
+    if (this.#freeBytes + known.size > mostFree) return this.destroy(buffer);
+    this.#freeBytes += known.size;
+    (this.#stream.open ? this.#recent : this.#free).add(known);
   }
 
   /** The free buffer that travels with a storage, if it is as large as one for so many bytes: it is the caller's then. */
@@ -120,7 +121,7 @@ export class Buffers {
         },
       },
     );
-    this.#live.set(buffer, size);
+    this.#live.set(buffer, { buffer, size, number: this.#made++ });
     this.held.buffers++;
     this.held.bytes += size;
     if (flags === usage.storage) this.#counters.buffers++;
@@ -135,7 +136,7 @@ export class Buffers {
 
   /** Bytes of a buffer. */
   sizeOf(buffer: GPUBuffer): number {
-    return this.#live.get(buffer) ?? 0;
+    return this.#live.get(buffer)?.size ?? 0;
   }
 
   /** Frees the memory of a buffer, after the commands that wait. */
@@ -148,11 +149,9 @@ export class Buffers {
 
   /** Frees the memory that nobody uses. */
   trim(): void {
-    const free = [...this.#recent, ...[...this.#free.values()].flat()];
-    this.#recent = [];
-    this.#free.clear();
+    const free = [...this.#recent.takeAll(), ...this.#free.takeAll()];
     this.#freeBytes = 0;
-    for (const buffer of free) this.destroy(buffer);
+    for (const { buffer } of free) this.destroy(buffer);
   }
 
   /** Frees all buffers, also those in use. */
@@ -160,44 +159,34 @@ export class Buffers {
     this.#closed = true;
     for (const buffer of [...this.#live.keys(), ...this.#condemned]) buffer.destroy();
     this.#live.clear();
-    this.#free.clear();
-    this.#recent = [];
+    this.#free.takeAll();
+    this.#recent.takeAll();
     this.#condemned = [];
     this.#freeBytes = this.held.buffers = this.held.bytes = 0;
   }
 
-  #takeFree(size: number): GPUBuffer | undefined {
-    const free = this.#free.get(size)?.pop();
-    if (free) this.#freeBytes -= size;
-    return free;
-  }
-
-  #keep(buffer: GPUBuffer, size: number): void {
-    const list = this.#free.get(size);
-    if (list) list.push(buffer);
-    else this.#free.set(size, [buffer]);
+  /** Takes the first one of a size. */
+  #taken(from: FreeBuffers, size: number): GPUBuffer | undefined {
+    const taken = from.take(size);
+    if (taken) this.#freeBytes -= size;
+    return taken?.buffer;
   }
 
   #submitted(): void {
     if (this.#closed) return;
-    for (const buffer of this.#recent) this.#keep(buffer, this.#live.get(buffer)!);
+    for (const known of this.#recent.takeAll()) this.#free.add(known);
     for (const buffer of this.#condemned) buffer.destroy();
-    if (this.#recent.length > 0) this.#recent = [];
     if (this.#condemned.length > 0) this.#condemned = [];
   }
 
   /** Takes a buffer out of the books: it was destroyed, or never came to be. */
   #forget(buffer: GPUBuffer): void {
-    const size = this.#live.get(buffer);
-    if (size === undefined) return;
+    const known = this.#live.get(buffer);
+    if (!known) return;
     this.#live.delete(buffer);
     this.held.buffers--;
-    this.held.bytes -= size;
-    const list = this.#recent.includes(buffer) ? this.#recent : (this.#free.get(size) ?? []);
-    const at = list.indexOf(buffer);
-    if (at < 0) return;
-    list.splice(at, 1);
-    this.#freeBytes -= size;
+    this.held.bytes -= known.size;
+    if (this.#recent.remove(known) || this.#free.remove(known)) this.#freeBytes -= known.size;
   }
 
   #sizeClass(what: string, bytes: number): number {
