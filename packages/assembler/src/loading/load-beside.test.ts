@@ -84,10 +84,10 @@ describe('the steps of generation', () => {
     const events: ProgressEvent[] = [];
     const { model, device } = await load(llamaDirectory, { onProgress: (event) => events.push(event) });
     const compile = events.filter(({ type }) => type === 'compile');
-    expect(compile.map(({ loaded, total }) => [loaded, total])).toEqual([1, 2, 3, 4].map((ready) => [ready, 4]));
+    expect(compile.map(({ loaded, total }) => [loaded, total])).toEqual([1, 2, 3, 4, 5].map((ready) => [ready, 5]));
     expect(events.at(-1)).toMatchObject({ type: 'ready', ratio: 1 });
     const { compiled } = device;
-    expect(compiled).toBe(4); // the state, steps of 512 and 32 entries, and the one that chooses
+    expect(compiled).toBe(5); // the state, steps of 512, 128 and 32 entries, and the one that chooses
     await model.generate(someIds(300, 2048), { maxNewTokens: 3 });
     expect(device.compiled).toBe(compiled);
   });
