@@ -193,15 +193,14 @@ export class ChainRounds {
       ...treeLeaves(this.#settings),
       ...session.leaves,
     ]);
-    for (const used of [counts, proposed?.tokens, proposed?.depths, before.told, this.#hidden]) used?.dispose();
+    disposeTree([counts, proposed, before.told, this.#hidden]);
     before.told = undefined;
-    let given = 0;
-    const told = outputs[given++]!;
-    this.#rows = outputs[given++]!;
-    if (guess) this.#hidden = outputs[given++]!;
-    if (this.#marks) this.#marks = outputs[given++]!;
-    session.leaves = outputs.slice(given);
-    return this.#reading(told, depth + 1);
+    const [told, standing, ...rest] = outputs;
+    this.#rows = standing!;
+    if (guess) this.#hidden = rest.shift();
+    if (this.#marks) this.#marks = rest.shift();
+    session.leaves = rest;
+    return this.#reading(told!, depth + 1);
   }
 
   /**

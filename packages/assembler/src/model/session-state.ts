@@ -77,7 +77,7 @@ export class SessionState {
 
   /**
    * Runs steps over rows. A device that works beside the host has two of them at once, so that it need not wait and an abort
-   * stops it soon. Short ones are waited for by the dozen: being told of each would take as long as to start it.
+   * stops it soon. Of short ones it is told by several at once: of each alone would take as long as to start it.
    */
   async steps(
     rows: TokenRows,
@@ -90,14 +90,15 @@ export class SessionState {
     for (let at = 0, untold = 0; at < longest;) {
       signal?.throwIfAborted();
       const n = nextStep(longest - at, lengths);
+      // What comes next is behind the last step of a device anyway.
+      const last = !device.onHost && at + n >= longest;
       untold += n;
-      // What comes next is behind the last one anyway.
-      const told = device.onHost || (untold >= entriesUntold && at + n < longest);
+      const told = !last && untold >= entriesUntold(device);
       const made = await step({ chunk: rows.map((row) => row.slice(at, at + n)), n, at, told });
       if (made) this.#underWay.push(made.done);
       if (told) untold = 0;
       at += n;
-      if (at >= longest && !device.onHost) break;
+      if (last) break;
       while (this.#underWay.length >= stepsAtOnce(device)) await this.#underWay.shift();
       if (at < longest) await pause?.();
     }
@@ -229,8 +230,10 @@ export interface Step {
   readonly done: Promise<unknown>;
 }
 
-/** Entries that a device reads without telling that they are done, where the host has more for it. */
-const entriesUntold = 256;
+/** Entries of a row that are read until it is told that they are. */
+function entriesUntold({ onHost }: Device): number {
+  return onHost ? 0 : 256;
+}
 
 /** Steps that are told of and under way at once: one that is awaited and one behind it, where the device works beside the host. */
 export function stepsAtOnce({ onHost }: Device): number {

@@ -1,3 +1,4 @@
+import { numberOf } from './buffer-number.ts';
 import type { DeviceCounters } from './counters.ts';
 import type { EncodedDispatch } from './command-stream.ts';
 import type { Failures } from './failures.ts';
@@ -17,16 +18,6 @@ interface GroupSet {
 const mostSets = 16;
 /** Combinations of buffers that one dispatch meets where programs take turns. */
 const mostGroups = 32;
-
-let buffersSeen = 0;
-const numbers = new WeakMap<GPUBuffer, number>();
-
-/** A number that no other buffer has. */
-function numberOf(buffer: GPUBuffer): number {
-  let number = numbers.get(buffer);
-  if (number === undefined) numbers.set(buffer, (number = buffersSeen++));
-  return number;
-}
 
 /** The bind groups of a program, kept for the sets of buffers that it was run with last, and of each dispatch for what it binds of them. */
 export class BindGroups {

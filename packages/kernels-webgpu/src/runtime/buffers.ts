@@ -1,4 +1,5 @@
 import { FeatureUnavailableError } from '@tessera/tensor-core';
+import { numberOf } from './buffer-number.ts';
 import type { CommandStream } from './command-stream.ts';
 import type { DeviceCounters, HeldMemory } from './counters.ts';
 import { showBytes } from './failures.ts';
@@ -41,7 +42,6 @@ export class Buffers {
   readonly #recent = new FreeBuffers();
   #condemned: GPUBuffer[] = [];
   #freeBytes = 0;
-  #made = 0;
   #closed = false;
 
   constructor(
@@ -121,7 +121,7 @@ export class Buffers {
         },
       },
     );
-    this.#live.set(buffer, { buffer, size, number: this.#made++ });
+    this.#live.set(buffer, { buffer, size, number: numberOf(buffer) });
     this.held.buffers++;
     this.held.bytes += size;
     if (flags === usage.storage) this.#counters.buffers++;

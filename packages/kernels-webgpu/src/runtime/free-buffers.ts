@@ -3,17 +3,14 @@ export interface KnownBuffer {
   readonly buffer: GPUBuffer;
   /** Bytes. */
   readonly size: number;
-  /** Its place among all that were made. */
+  /** Of those that were made later it is greater. */
   readonly number: number;
 }
-
-const none: readonly KnownBuffer[] = [];
 
 /** Free buffers, of which the one that was made first is taken first, whatever was given back last. */
 export class FreeBuffers {
   /** By size, each list from what was made last to what was made first. */
   readonly #lists = new Map<number, KnownBuffer[]>();
-  #count = 0;
 
   /** The one of a size that would be taken next. */
   first(size: number): KnownBuffer | undefined {
@@ -22,16 +19,13 @@ export class FreeBuffers {
 
   /** Takes the first one of a size. */
   take(size: number): KnownBuffer | undefined {
-    const taken = this.#lists.get(size)?.pop();
-    if (taken) this.#count--;
-    return taken;
+    return this.#lists.get(size)?.pop();
   }
 
   add(known: KnownBuffer): void {
     const list = this.#lists.get(known.size);
     if (list) list.splice(placeIn(list, known), 0, known);
     else this.#lists.set(known.size, [known]);
-    this.#count++;
   }
 
   /** Takes this one out, if it is there. */
@@ -40,16 +34,13 @@ export class FreeBuffers {
     const at = list ? placeIn(list, known) : 0;
     if (list?.[at] !== known) return false;
     list.splice(at, 1);
-    this.#count--;
     return true;
   }
 
   /** Takes all of them. */
-  takeAll(): readonly KnownBuffer[] {
-    if (this.#count === 0) return none;
+  takeAll(): KnownBuffer[] {
     const all: KnownBuffer[] = [];
     for (const list of this.#lists.values()) while (list.length > 0) all.push(list.pop()!);
-    this.#count = 0;
     return all;
   }
 }
