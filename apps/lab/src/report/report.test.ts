@@ -114,7 +114,7 @@ const speculation: SpeculationReport = {
     parts: [{ label: 'matmul 5×2048×5632 (rows)', count: 22, microseconds: 900 }],
     pass: { gpu: about(3000), wall: about(3300), host: about(500), dispatches: 250 },
     committed: { gpu: about(3040), wall: about(3400), host: about(520), dispatches: 294 },
-    microseconds: 40,
+    microseconds: about(40),
     clock: 'GPU',
   },
   rows: [0.3, 0.8].map((acceptance) => ({
@@ -287,10 +287,10 @@ test('speculation shows its rounds beside plain decoding, what rollback takes, a
     '| draft right at 0.3, adaptive up to 8 | 240 [228–264] | 0.60 × [0.57–0.66] | 30.0 % | 50.0 % | 3.50 | 5.00 | 1.00 | 900 | 1.00 | the same |',
   );
   expect(text).toContain('| 1.00 | leaves at token 77, a near tie (3e-6) |');
-  expect(text).toContain('Rollback: **40.0 µs a round** by GPU time.');
+  expect(text).toContain('Rollback: **40.0 µs [38.0–44.0] a round** by GPU time.');
   expect(text).toContain('| draft right at 0.8, adaptive up to 8 | failed: no memory |');
   expect(summaryOf(report)).toContain(
-    '400 tokens/s plain; 0.60 × (draft right at 0.3, adaptive up to 8), 1.60 × (draft right at 0.8, adaptive up to 8); rollback 40.0 µs a round.',
+    '400 tokens/s plain; 0.60 × (draft right at 0.3, adaptive up to 8), 1.60 × (draft right at 0.8, adaptive up to 8); rollback 40.0 µs [38.0–44.0] a round.',
   );
   expect(text).toContain('A pass over one token takes');
   expect(text).toContain('| matmul 5×2048×5632 (rows) | 22 | 900 µs | 100 % |');

@@ -3,7 +3,7 @@ import { nameOfPlan } from '../bench/speculation/draft-plan.ts';
 import type { RollbackFigures } from '../bench/speculation/rollback.ts';
 import { linesSvg } from '../experiments/lines-svg.ts';
 import { partsTable } from './parts-table.ts';
-import { number, percent, spread, table, time, timeSpread } from './text.ts';
+import { number, percent, spread, table, timeSpread } from './text.ts';
 
 const columns = [
   'tokens/s',
@@ -44,7 +44,7 @@ function rollbackText({ tokens, step, pass, committed, microseconds, clock }: Ro
   const both = ({ gpu, wall }: RollbackFigures['pass']): string =>
     `${gpu ? `${timeSpread(gpu)} of GPU time, ` : ''}${timeSpread(wall)} by the clock`;
   return (
-    `Rollback: **${time(microseconds)} a round** by ${clock === 'GPU' ? 'GPU time' : 'the clock'}. ` +
+    `Rollback: **${timeSpread(microseconds)} a round** by ${clock === 'GPU' ? 'GPU time' : 'the clock'}. ` +
     `A pass over one token takes ${both(step)} in ${step.dispatches} dispatches; over ${tokens} tokens ${both(pass)} in ${pass.dispatches} dispatches; with the state before it kept and a commit ${both(committed)} in ${committed.dispatches}.`
   );
 }

@@ -4,7 +4,7 @@ import { groupNames } from '../bench/kernel-case.ts';
 import { titleOf } from '../bench/row.ts';
 import { teraflops } from '../bench/work.ts';
 import { nameOfPlan } from '../bench/speculation/draft-plan.ts';
-import { number, percent, time } from './text.ts';
+import { number, percent, time, timeSpread } from './text.ts';
 
 /** What somebody reads first: the headline, the worst row of each group, and everything that has no figure. */
 export function summaryOf(result: BenchResult): string {
@@ -27,7 +27,7 @@ export function summaryOf(result: BenchResult): string {
   for (const { name, plain, rows: drafts, rollback } of speculations)
     if (plain)
       lines.push(
-        `${name}: ${number(plain.median)} tokens/s plain; ${drafts.flatMap(({ plan, figures }) => (figures ? [`${figures.ratio.median.toFixed(2)} × (${nameOfPlan(plan)})`] : [])).join(', ')}${rollback ? `; rollback ${time(rollback.microseconds)} a round` : ''}.`,
+        `${name}: ${number(plain.median)} tokens/s plain; ${drafts.flatMap(({ plan, figures }) => (figures ? [`${figures.ratio.median.toFixed(2)} × (${nameOfPlan(plan)})`] : [])).join(', ')}${rollback ? `; rollback ${timeSpread(rollback.microseconds)} a round` : ''}.`,
       );
   for (const { name, series } of streams)
     for (const { cache, points } of series) {

@@ -2,13 +2,14 @@ import type { Profile, WebGpuDevice } from '@tessera/kernels-webgpu';
 import type { Program, Tensor } from '@tessera/tensor-core';
 import { argmax, disposeTree, fillTree, iota, trace, treeLeaves, zeros } from '@tessera/tensor-core';
 import type { Clocks, TimedDevice } from '../clocks.ts';
-import { takeClocks } from '../clocks.ts';
+import { clocksOf, differenceOf, takeReadings } from '../clocks.ts';
 import type { Part } from '../model/parts.ts';
 import { partsOf } from '../model/parts.ts';
 import { compileStart, compileStep, runStep, someIds } from '../model/steps.ts';
 import type { DeviceOf, PlacedModel, Room } from '../model/steps.ts';
 import { Runs } from '../runs.ts';
 import type { Scale } from '../scale.ts';
+import type { Statistics } from '../statistics.ts';
 
 /** What it takes to be able to take a draft back, microseconds a round. */
 export interface RollbackFigures {
@@ -22,8 +23,8 @@ export interface RollbackFigures {
   readonly committed: Clocks;
   /** GPU time of that by kind of dispatch, the longest first; empty without timestamps. */
   readonly parts: readonly Part[];
-  /** The difference of medians by the clock that has one. */
-  readonly microseconds: number;
+  /** What a pass that is committed takes more than one just before or after it that is not, by the clock that has one. */
+  readonly microseconds: Statistics;
   readonly clock: 'GPU' | 'wall';
 }
 
@@ -34,9 +35,16 @@ export interface RollbackCall {
   readonly context: number;
 }
 
+/** One round. */
+export interface Round {
+  readonly tokens: number;
+  /** Whether the state before it is kept and a commit decides what stays. */
+  readonly commit: boolean;
+}
+
 /** Runs of a batch, few, so that all of them stay near one position. */
-const batch = 8;
-const measurements = 12;
+const batch = 4;
+const measurements = 24;
 const profiles = 3;
 
 /** Times rounds with and without a commit, over the same tokens, all of which stay, so that both remember the same. */
@@ -50,35 +58,53 @@ export async function timeRollback(
   // Before, within and after the batches each round reads its tokens.
   const rounds = 2 + repeats.measurements * (repeats.batch + 2) + profiles;
   const room = { capacity: context + tokens * rounds, chunk: Math.max(context, tokens) };
-  const { clocks: step } = await measured(1, false);
-  const { clocks: pass } = await measured(tokens, false);
-  const { clocks: committed, parts } = await measured(tokens, true);
-  const clock = pass.gpu && committed.gpu ? 'GPU' : 'wall';
-  const median = ({ gpu, wall }: Clocks): number => (clock === 'GPU' ? gpu! : wall).median;
-  return { tokens, step, pass, committed, parts, microseconds: median(committed) - median(pass), clock };
-
-  async function measured(n: number, commit: boolean): Promise<{ clocks: Clocks; parts: readonly Part[] }> {
-    const { device } = timed;
-    const state = await stateAfter(placed, room, context);
-    const ids = device.upload(someIds(n, placed.graph.resolved.spec.vocabSize), {
-      shape: [1, n],
-      dtype: 'i32',
-    });
-    const count = device.upload(Int32Array.of(n), { shape: [1], dtype: 'i32' });
-    const program = await compileRound(placed, room, { tokens: n, commit });
-    const carried = state.map((_, leaf) => ({ input: 3 + leaf, output: 1 + leaf }));
-    const runs = new Runs(program, [ids, count, count, ...state], carried);
-    try {
-      const clocks = await takeClocks(timed, runs, 1, repeats);
-      if (!clocks.gpu || !commit) return { clocks, parts: [] };
-      const made: Profile['rows'][] = [];
-      for (let i = 0; i < profiles; i++) made.push(await runs.profile());
-      return { clocks, parts: partsOf(made) };
-    } finally {
-      runs.dispose();
-      disposeTree([ids, count]);
+  const fed: Tensor[] = [];
+  const programs: Runs[] = [];
+  try {
+    for (const round of [
+      { tokens: 1, commit: false },
+      { tokens, commit: false },
+      { tokens, commit: true },
+    ]) {
+      const inputs = roundInputs(placed, round.tokens);
+      fed.push(...inputs);
+      programs.push(await roundsAfter(placed, room, context, round, inputs));
     }
+    const readings = await takeReadings(timed, programs, repeats);
+    const [step, pass, committed] = programs.map((runs, index) => clocksOf(readings[index]!, runs, 1)) as [
+      Clocks,
+      Clocks,
+      Clocks,
+    ];
+    const profiled: Profile['rows'][] = [];
+    if (committed.gpu) for (let i = 0; i < profiles; i++) profiled.push(await programs[2]!.profile());
+    const parts = committed.gpu ? partsOf(profiled) : [];
+    return { tokens, step, pass, committed, parts, ...differenceOf(readings[2]!, readings[1]!) };
+  } finally {
+    for (const runs of programs) runs.dispose();
+    disposeTree(fed);
   }
+}
+
+/** Tokens of a round, how many are read, and how many of them stay: all. */
+function roundInputs({ graph, device }: PlacedModel<WebGpuDevice>, n: number): [Tensor, Tensor, Tensor] {
+  const count = (): Tensor => device.upload(Int32Array.of(n), { shape: [1], dtype: 'i32' });
+  const ids = someIds(n, graph.resolved.spec.vocabSize);
+  return [device.upload(ids, { shape: [1, n], dtype: 'i32' }), count(), count()];
+}
+
+/** Rounds one after another, after so many positions. */
+async function roundsAfter(
+  placed: PlacedModel<WebGpuDevice>,
+  room: Room,
+  context: number,
+  round: Round,
+  inputs: readonly Tensor[],
+): Promise<Runs> {
+  const program = await compileRound(placed, room, round);
+  const state = await stateAfter(placed, room, context);
+  const carried = state.map((_, leaf) => ({ input: inputs.length + leaf, output: 1 + leaf }));
+  return new Runs(program, [...inputs, ...state], carried);
 }
 
 /** A state that has read so many tokens. */
@@ -104,7 +130,7 @@ async function stateAfter(placed: PlacedModel<WebGpuDevice>, room: Room, context
 export function compileRound<P extends Program>(
   { graph, params, device }: PlacedModel<DeviceOf<P>>,
   room: Room,
-  { tokens: n, commit }: { readonly tokens: number; readonly commit: boolean },
+  { tokens: n, commit }: Round,
 ): Promise<P> {
   const form = graph.init(params, { batch: 1, ...room });
   const leaves = treeLeaves(form);
