@@ -55,17 +55,26 @@ describe.each([
   });
 });
 
+const models = fileURLToPath(new URL('../../../models/', import.meta.url));
+
 test.each([
-  ['heads', 'story-llama-heads', 'story-llama'],
-  ['draft', 'story-draft', 'story-llama'],
-  ['draft', 'story-draft', 'story-gated-delta-net'],
-])('%s=%s of the repository proposes to %s, whose text stays as it is', async (kind, drafts, name) => {
-  const models = fileURLToPath(new URL('../../../models/', import.meta.url));
-  const argv = ['--model', join(models, name), '--prompt', 'Once there was', '--max-new-tokens', '80'];
+  [`heads=${join(models, 'story-llama-heads')}`, 'story-llama'],
+  // Beside the model, called like it.
+  ['heads', 'story-llama/'],
+  [`draft=${join(models, 'story-draft')}`, 'story-llama'],
+  [`draft=${join(models, 'story-draft')}`, 'story-gated-delta-net'],
+])('%s proposes to %s of the repository, whose text stays as it is', async (source, name) => {
+  const argv = ['--model', models + name, '--prompt', 'Once there was', '--max-new-tokens', '80'];
   const plain = await json(...argv);
-  const made = await json(...argv, '--speculative', `${kind}=${join(models, drafts)}`);
+  const made = await json(...argv, '--speculative', source);
   expect(made.newTokenIds).toEqual(plain.newTokenIds);
   expect(made.speculation!.accepted).toBeGreaterThan(0);
+});
+
+test('heads that are not beside the model are missed by their path', async () => {
+  const { status, stderr } = await generate('--prompt', 'a', '--speculative', 'heads');
+  expect(status).toBe(1);
+  expect(stderr).toContain(`${smallModel}-heads: there is no such directory`);
 });
 
 test('the summary counts drafts', async () => {
@@ -79,5 +88,5 @@ test('a draft of other tokens, and one that does not exist, are refused', async 
   expect(other.stderr).toContain("The draft model does not read the target's tokens");
   const unknown = await generate('--prompt', 'a', '--speculative', 'guess');
   expect(unknown.status).toBe(2);
-  expect(unknown.stderr).toContain('expected lookup, draft=<dir> or heads=<dir>, not guess.');
+  expect(unknown.stderr).toContain('expected lookup, draft=<dir>, heads or heads=<dir>, not guess.');
 });

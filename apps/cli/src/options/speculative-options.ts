@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type { Model, TokenDecoder } from '@tessera/assembler';
 import { draftModel, loadMedusaHeads, medusaHeads, promptLookup, speculative } from '@tessera/decoding-speculative';
 import type { Command } from 'commander';
@@ -6,7 +7,11 @@ import { loadModel } from '../load-model.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
 /** What proposes tokens. */
-type SpeculativeSource = { readonly kind: 'lookup' } | { readonly kind: 'draft' | 'heads'; readonly directory: string };
+type SpeculativeSource =
+  | { readonly kind: 'lookup' }
+  | { readonly kind: 'draft'; readonly directory: string }
+  // Without a directory they are looked for beside the model.
+  | { readonly kind: 'heads'; readonly directory?: string };
 
 /** Options about drafts. */
 export interface SpeculativeOptions {
@@ -17,16 +22,16 @@ export interface SpeculativeOptions {
 export function addSpeculativeOption(command: Command): Command {
   return command.option(
     '--speculative <source>',
-    'propose several tokens at once, for speed alone: lookup (in the text itself), draft=<dir> (a smaller model), or heads=<dir> (heads of the model itself, of train-heads)',
+    'propose several tokens at once, for speed alone: lookup (in the text itself), draft=<dir> (a smaller model), or heads=<dir> (heads of the model itself, of train-heads; heads alone takes those of the directory beside the model that is called like it with -heads behind)',
     sourceArgument,
   );
 }
 
 function sourceArgument(value: string): SpeculativeSource {
-  if (value === 'lookup') return { kind: 'lookup' };
+  if (value === 'lookup' || value === 'heads') return { kind: value };
   const [, kind, directory] = /^(draft|heads)=(.+)$/s.exec(value) ?? [];
   if (directory !== undefined) return { kind: kind as 'draft' | 'heads', directory };
-  throw new InvalidArgumentError(`expected lookup, draft=<dir> or heads=<dir>, not ${value}.`);
+  throw new InvalidArgumentError(`expected lookup, draft=<dir>, heads or heads=<dir>, not ${value}.`);
 }
 
 /** A decoder, with what was loaded for it. */
@@ -35,9 +40,9 @@ export interface LoadedDecoder {
   dispose(): Promise<void>;
 }
 
-/** The decoder that the options ask for. A draft model lives on the device of the target. */
+/** The decoder that the options ask for. A draft model lives on the device of the target, which was loaded from `model`. */
 export async function decoderOf(
-  { speculative: source }: SpeculativeOptions,
+  { speculative: source, model }: SpeculativeOptions & { readonly model: string },
   target: Model,
   terminal: Terminal,
 ): Promise<LoadedDecoder> {
@@ -45,7 +50,9 @@ export async function decoderOf(
   if (source.kind === 'lookup')
     return { decoder: speculative({ draft: promptLookup() }), dispose: () => Promise.resolve() };
   if (source.kind === 'heads') {
-    const heads = await loadMedusaHeads(target, source.directory, { signal: terminal.signal });
+    const heads = await loadMedusaHeads(target, source.directory ?? `${resolve(model)}-heads`, {
+      signal: terminal.signal,
+    });
     return { decoder: speculative({ draft: medusaHeads(heads) }), dispose: async () => heads.dispose() };
   }
   const draft = await loadModel(source.directory, { device: target.device }, terminal, 'draft');
