@@ -130,40 +130,103 @@ test.each(adaptive)(
   },
 );
 
-test('a round of which the host knows the draft is one ahead; one that it has to propose in waits for the text', async () => {
-  const device = new BesideDevice();
-  await using target = await modelOf(stacks[0]![1], 3, { device });
-  const rows = rowsOf(prompts.slice(0, 1), [40]);
+/** A text on a device, about which somebody else may propose. */
+async function oneText(limit: number): Promise<
+  AsyncDisposable & {
+    readonly rows: ReturnType<typeof rowsOf>;
+    /** What plain decoding makes of it. */
+    readonly text: readonly number[];
+    readonly chains: ChainRounds;
+  }
+> {
+  const target = await modelOf(stacks[0]![1], 3, { device: new BesideDevice() });
+  const rows = rowsOf(prompts.slice(0, 1), [limit]);
   const text = await plain(target, rows[0]!);
-  using session = await target.session({ batch: 1, capacity });
+  const session = await target.session({ batch: 1, capacity });
   await session.read([prompts[0]!.slice(0, -1)]);
-  const chains = session.chainRounds([{ history: rows[0]!, options: {}, limit: 40 }], { depths });
-  let taken = 0;
-  // Rounds before it of which nothing was known when one was started, and the tokens proposed in it.
-  const started: (readonly [number, number])[] = [];
-  const watched: Pick<ChainRounds, 'start' | 'dispose'> = {
-    start(proposal, options) {
-      started.push([started.length - taken, 'tokens' in proposal ? proposal.tokens[0]!.length : -1]);
-      return chains.start(proposal, options);
+  const chains = session.chainRounds([{ history: rows[0]!, options: {}, limit }], { depths });
+  return {
+    rows,
+    text,
+    chains,
+    async [Symbol.asyncDispose]() {
+      session.dispose();
+      await target.dispose();
     },
-    dispose: () => chains.dispose(),
   };
-  const seen: number[] = [];
-  const source: OpenDraftSource = {
+}
+
+test.each([
+  ['asks for a draft now and then', false, 3, 20],
+  // Before the first round nothing is under way, and behind the last draft nobody can foresee that there is no further one.
+  ['foresees whether there will be one', true, 0, 2],
+])(
+  'a round without a draft is one ahead, and one that the host proposes in waits for the text; it %s',
+  async (_, foresees, leastInVain, mostInVain) => {
+    await using one = await oneText(40);
+    const { rows, text, chains } = one;
+    let taken = 0;
+    // Rounds before it of which nothing was known when one was started, and the tokens proposed in it.
+    const started: (readonly [number, number])[] = [];
+    const watched: Pick<ChainRounds, 'start' | 'dispose'> = {
+      start(proposal, options) {
+        started.push([started.length - taken, 'tokens' in proposal ? proposal.tokens[0]!.length : -1]);
+        return chains.start(proposal, options);
+      },
+      dispose: () => chains.dispose(),
+    };
     // Right between the tenth and the twentieth token, else there is nothing to propose.
-    propose: ([most]) => {
+    const foresee: OpenDraftSource['foresee'] = ([most]) => {
       const { length } = rows[0]!.generated;
-      seen.push(length);
-      return Promise.resolve([{ tokens: length >= 10 && length < 20 ? text.slice(length, length + most!) : [] }]);
-    },
+      return [{ tokens: length >= 10 && length < 20 ? text.slice(length, length + most!) : [] }];
+    };
+    const seen: number[] = [];
+    const source: OpenDraftSource = {
+      propose: async (most) => {
+        const drafts = foresee(most);
+        seen.push(drafts[0]!.tokens.length);
+        return drafts;
+      },
+      foresee: foresees ? foresee : undefined,
+    };
+    using rounds = new DeviceRounds({ chains: watched as ChainRounds, rows, source, sourceName: 'some', vocabSize: V, lengths: depths, cost: { token: 0.05 } }); // prettier-ignore
+    for (; !rounds.isDone(0); taken++) await rounds.round();
+    expect(rows[0]!.generated).toEqual(text);
+    expect(rounds.drafts.accepted).toBeGreaterThan(0);
+    expect(started.filter(([before, tokens]) => tokens > 0 && before > 0)).toEqual([]);
+    expect(started.filter(([before, tokens]) => tokens === 0 && before === 1).length).toBeGreaterThan(10);
+    expect(seen.length).toBeLessThan(started.length / 2);
+    const inVain = seen.filter((tokens) => tokens === 0).length;
+    expect(inVain).toBeGreaterThanOrEqual(leastInVain);
+    expect(inVain).toBeLessThanOrEqual(mostInVain);
+  },
+);
+
+test('drafts that nobody would keep are never waited for where they are foreseen, and come as soon as they would be kept', async () => {
+  await using one = await oneText(80);
+  const { rows, text, chains } = one;
+  const rightFrom = 30;
+  const foresee: OpenDraftSource['foresee'] = ([most]) => {
+    const { length } = rows[0]!.generated;
+    const right = text.slice(length, length + most!);
+    return [{ tokens: length < rightFrom ? right.map((id) => (id + 1) % V) : right }];
   };
-  using rounds = new DeviceRounds({ chains: watched as ChainRounds, rows, source, sourceName: 'some', vocabSize: V, lengths: depths, cost: { token: 0.05 } }); // prettier-ignore
-  for (; !rounds.isDone(0); taken++) await rounds.round();
+  const proposed: number[] = [];
+  const source: OpenDraftSource = {
+    propose: async (most) => {
+      proposed.push(rows[0]!.generated.length);
+      return foresee(most);
+    },
+    foresee,
+  };
+  // So dear that six of ten, which is what is assumed in the beginning, are not enough.
+  const cost = { token: 0.05, round: 1 };
+  using rounds = new DeviceRounds({ chains, rows, source, sourceName: 'some', vocabSize: V, lengths: depths, cost });
+  while (!rounds.isDone(0)) await rounds.round();
   expect(rows[0]!.generated).toEqual(text);
-  expect(rounds.drafts.accepted).toBeGreaterThan(0);
-  expect(started.filter(([before, tokens]) => tokens > 0 && before > 0)).toEqual([]);
-  expect(started.filter(([before, tokens]) => tokens === 0 && before === 1).length).toBeGreaterThan(10);
-  expect(seen.length).toBeLessThan(started.length / 2);
+  expect(Math.min(...proposed)).toBeGreaterThanOrEqual(rightFrom);
+  expect(rounds.drafts.drafted).toBeGreaterThan(0);
+  expect(rounds.drafts.accepted).toBe(rounds.drafts.drafted);
 });
 
 test('tokens that stand in for those a model would propose are proposed at their place', async () => {

@@ -1,7 +1,9 @@
 import type { ChainRounds, DraftCounts, NextToken, Proposal, StartedRound } from '@tessera/assembler';
 import { checkDraft } from './acceptance/draft.ts';
 import type { DraftCost } from './draft-length.ts';
-import { AdaptiveLength } from './draft-length.ts';
+import type { AdaptiveLength } from './draft-length.ts';
+import type { Foresight } from './foresight.ts';
+import { adaptiveLengths } from './foresight.ts';
 import type { SpeculativeRow } from './rounds.ts';
 import { isDone } from './rounds.ts';
 import type { OpenDraftSource } from './sources/draft-source.ts';
@@ -32,7 +34,9 @@ const roundsAtOnce = 2;
  */
 export class DeviceRounds {
   readonly #call: DeviceRoundsCall;
-  readonly #lengths: readonly (AdaptiveLength | undefined)[];
+  /** Undefined: drafts are as long as may be. */
+  readonly #lengths: readonly AdaptiveLength[] | undefined;
+  readonly #foresight: Foresight | undefined;
   readonly #underWay: StartedRound[] = [];
   /** How many tokens to propose in the next round. */
   #wanted: readonly number[] | undefined;
@@ -42,8 +46,10 @@ export class DeviceRounds {
 
   constructor(call: DeviceRoundsCall) {
     this.#call = call;
-    const { rows, cost, lengths } = call;
-    this.#lengths = rows.map(() => (cost === undefined ? undefined : new AdaptiveLength({ cost, lengths })));
+    const { rows, source, cost, lengths } = call;
+    const adaptive = cost && adaptiveLengths({ rows, source: this.#there ? {} : source, cost, lengths });
+    this.#lengths = adaptive?.lengths;
+    this.#foresight = adaptive?.foresight;
   }
 
   /** What became of the drafts so far. */
@@ -67,8 +73,9 @@ export class DeviceRounds {
       rows[b]!.generated.push(...ids);
       this.#drafted += proposed.length;
       this.#accepted += Math.min(accepted, ids.length);
-      this.#lengths[b]?.learn(proposed.length, accepted);
+      this.#lengths?.[b]!.learn(proposed.length, accepted);
     });
+    this.#foresight?.learn();
     if (this.#there) source.watch?.(made);
     else
       await source.keep?.(
@@ -106,11 +113,9 @@ export class DeviceRounds {
 
   /** Starts a round; false: the host has to know what the one under way gives before it proposes. */
   async #start(): Promise<boolean> {
-    const { rows, chains, signal, lengths } = this.#call;
+    const { chains, signal } = this.#call;
     signal?.throwIfAborted();
-    const wanted = (this.#wanted ??= rows.map((_, b) =>
-      this.#goesOn(b) ? (this.#lengths[b]?.next() ?? lengths.at(-1) ?? 0) : 0,
-    ));
+    const wanted = (this.#wanted ??= this.#want());
     if (!this.#there && this.#underWay.length > 0 && wanted.some((depth) => depth > 0)) return false;
     this.#wanted = undefined;
     // One token comes without a draft.
@@ -121,6 +126,19 @@ export class DeviceRounds {
     return true;
   }
 
+  /** How many tokens to propose in the next round, by what is known. */
+  #want(): readonly number[] {
+    const { rows, source, lengths } = this.#call;
+    const longest = lengths.at(-1) ?? 0;
+    const wanted = rows.map((_, b) => (this.#goesOn(b) ? (this.#lengths?.[b]!.next() ?? longest) : 0));
+    if (!this.#foresight) return wanted;
+    this.#foresight.look(wanted.map((depth, b) => (depth === 0 && this.#goesOn(b) ? longest : 0)));
+    // Nothing is under way that would be waited for, or nothing that would be proposed.
+    if (this.#underWay.length === 0 || wanted.every((depth) => depth === 0)) return wanted;
+    const foreseen = source.foresee!(wanted);
+    return wanted.map((depth, b) => (foreseen[b]!.tokens.length > 0 ? depth : 0));
+  }
+
   async #proposed(most: readonly number[]): Promise<readonly (readonly number[])[]> {
     const { rows, source, sourceName, vocabSize } = this.#call;
     if (most.every((depth) => depth === 0)) return rows.map(() => []);
@@ -129,7 +147,7 @@ export class DeviceRounds {
       const draft = drafts[b];
       if (draft) checkDraft(draft, vocabSize, sourceName);
       const tokens = draft?.tokens.slice(0, most[b]) ?? [];
-      if (most[b]! > 0 && tokens.length === 0) this.#lengths[b]?.missed();
+      if (most[b]! > 0 && tokens.length === 0) this.#lengths?.[b]!.missed();
       return tokens;
     });
   }

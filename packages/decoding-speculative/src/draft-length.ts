@@ -57,10 +57,17 @@ const rest = { first: 16, growth: 4, longest: 600 } as const;
 /** Rounds in which a source that finds nothing is not asked, at most. */
 const longestPause = 8;
 
+/** What an {@link AdaptiveLength} is made of. */
+export interface AdaptiveLengthCall extends Omit<DraftLengthCall, 'acceptance'> {
+  /** Short drafts are tried where none promises enough. False: {@link AdaptiveLength.foresaw} tells of what rests. @defaultValue true */
+  readonly tries?: boolean | undefined;
+}
+
 /** Follows how many proposed tokens stay, and says how many to propose next. It depends on nothing else, so a seed gives the same again. */
 export class AdaptiveLength {
   readonly #cost: DraftCost;
   readonly #lengths: readonly number[];
+  readonly #tries: boolean;
   // As if six of ten tokens had stayed: a few that do not are no reason to rest.
   #accepted = 6;
   #tested = 10;
@@ -75,9 +82,10 @@ export class AdaptiveLength {
   #pausing = 0;
   #pause = 0;
 
-  constructor({ cost, lengths }: Omit<DraftLengthCall, 'acceptance'>) {
+  constructor({ cost, lengths, tries = true }: AdaptiveLengthCall) {
     this.#cost = cost;
     this.#lengths = lengths;
+    this.#tries = tries;
     this.#atStake = stepsOfRound(cost, lengths[0] ?? 0) - 1 / leastGain;
     this.#credit = trying.lost * this.#atStake;
   }
@@ -94,6 +102,7 @@ export class AdaptiveLength {
       this.#nextRest = rest.first;
       return length;
     }
+    if (!this.#tries) return 0;
     if (this.#resting > 0) {
       if (--this.#resting > 0) return 0;
       this.#credit = trying.lost * this.#atStake;
@@ -119,12 +128,16 @@ export class AdaptiveLength {
     if (proposed === 0) return;
     this.#pause = 0;
     // A rejected token ends the test; those behind it say nothing.
-    const tested = Math.min(proposed, accepted + 1);
+    this.foresaw(Math.min(proposed, accepted + 1), accepted);
+    this.#credit += (accepted + 1) / leastGain - stepsOfRound(this.#cost, proposed);
+    this.#credit = Math.min(this.#credit, Math.max(trying.most, this.#atStake));
+  }
+
+  /** Learns what would have become of tokens that were not proposed: so many would have been tested, and so many of these would have stayed. */
+  foresaw(tested: number, accepted: number): void {
     const kept = memory ** tested;
     this.#accepted = kept * this.#accepted + accepted;
     this.#tested = kept * this.#tested + tested;
-    this.#credit += (accepted + 1) / leastGain - stepsOfRound(this.#cost, proposed);
-    this.#credit = Math.min(this.#credit, Math.max(trying.most, this.#atStake));
   }
 
   /** Nothing was found to propose, which was waited for: after each time in a row it is not looked for in twice as many rounds. */

@@ -7,7 +7,7 @@ export type { TypicalAcceptanceOptions } from './acceptance/typical-acceptance.t
 export { approximateTypicalAcceptance } from './acceptance/typical-acceptance.ts';
 export type { DeviceRoundsCall } from './device-rounds.ts';
 export { DeviceRounds } from './device-rounds.ts';
-export type { DraftCost, DraftLengthCall } from './draft-length.ts';
+export type { AdaptiveLengthCall, DraftCost, DraftLengthCall } from './draft-length.ts';
 export { AdaptiveLength, bestDraftLength } from './draft-length.ts';
 export type { CandidateTree } from './heads/candidate-tree.ts';
 export { usualTree } from './heads/candidate-tree.ts';

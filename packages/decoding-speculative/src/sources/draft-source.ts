@@ -56,6 +56,12 @@ export interface OpenDraftSource {
    */
   propose(most: readonly number[]): Promise<readonly Draft[]>;
   /**
+   * Of a source that takes next to no time and looks at nothing but the rows, what it would propose to them as they are. It may be asked at any time: while
+   * drafts rest, what would have stayed is told by the text itself, without a round in vain, and no device waits where nothing is foreseen.
+   * @param most - as of `propose`
+   */
+  readonly foresee?: ((most: readonly number[]) => readonly Draft[]) | undefined;
+  /**
    * Told after each round, the rows having grown, whether there were drafts or not.
    * @param paths - nodes of each draft that stayed in its row
    * @param hidden - for a source that asks for it: of each row what the target's output matrix read, `[D]`, before it chose the last

@@ -1,11 +1,13 @@
 import { UnsupportedOptionError } from '@tessera/tensor-core';
+import type { Draft } from '../acceptance/draft.ts';
 import type { DraftSource } from './draft-source.ts';
+import { Occurrences } from './occurrences.ts';
 
 /** Settings of {@link promptLookup}. */
 export interface PromptLookupOptions {
   /** Last tokens that are looked for, at most; then fewer, down to one. @defaultValue 3 */
   readonly longestMatch?: number | undefined;
-  /** Last tokens of the text among which they are looked for, so that a round takes no longer in a long text. @defaultValue all */
+  /** Last tokens of the text among which they are looked for, so that a stream without end takes no more and more memory. @defaultValue all */
   readonly lookBack?: number | undefined;
 }
 
@@ -26,32 +28,15 @@ export function promptLookup({ longestMatch = 3, lookBack }: PromptLookupOptions
   return {
     name: 'lookup',
     cost: () => 0,
-    open: ({ rows }) =>
-      Promise.resolve({
-        propose: (most) =>
-          Promise.resolve(
-            rows.map(({ prompt, generated }, b) => ({
-              tokens: most[b]! > 0 ? continuationOf(endOf(prompt, generated, lookBack), most[b]!, longestMatch) : [],
-            })),
-          ),
-      }),
+    open: ({ rows }) => {
+      const texts = rows.map(() => new Occurrences({ longestMatch, lookBack }));
+      const foresee = (most: readonly number[]): readonly Draft[] =>
+        rows.map(({ prompt, generated }, b) => {
+          const text = texts[b]!;
+          text.readOn(prompt, generated);
+          return { tokens: text.continuation(most[b]!) };
+        });
+      return Promise.resolve({ propose: async (most) => foresee(most), foresee });
+    },
   };
-}
-
-function endOf(prompt: readonly number[], generated: readonly number[], count = Infinity): readonly number[] {
-  const ofPrompt = Math.max(0, count - generated.length);
-  return [...prompt.slice(Math.max(0, prompt.length - ofPrompt)), ...generated.slice(-count)];
-}
-
-/** Up to `most` tokens that followed the last ones of a text where they stood before. */
-export function continuationOf(text: readonly number[], most: number, longestMatch: number): readonly number[] {
-  for (let length = Math.min(longestMatch, text.length - 1); length > 0; length--) {
-    const end = text.length - length;
-    for (let at = end - 1; at >= 0; at--) {
-      let same = 0;
-      while (same < length && text[at + same] === text[end + same]) same++;
-      if (same === length) return text.slice(at + length, at + length + most);
-    }
-  }
-  return [];
 }
