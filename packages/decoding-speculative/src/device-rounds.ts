@@ -136,7 +136,7 @@ export class DeviceRounds {
     // Nothing is under way that would be waited for, or nothing that would be proposed.
     if (this.#underWay.length === 0 || wanted.every((depth) => depth === 0)) return wanted;
     const foreseen = source.foresee!(wanted);
-    return wanted.map((depth, b) => (foreseen[b]!.tokens.length > 0 ? depth : 0));
+    return wanted.map((depth, b) => (foreseen[b]?.tokens.length ? depth : 0));
   }
 
   async #proposed(most: readonly number[]): Promise<readonly (readonly number[])[]> {

@@ -57,15 +57,16 @@ export class Foresight {
 /** Follows how long drafts should be, row by row, with foresight where the source has any. */
 export function adaptiveLengths({
   rows,
-  source: { foresee },
+  source,
   ...call
 }: Omit<DraftLengthCall, 'acceptance'> &
   Pick<ForesightCall, 'rows'> & { readonly source: Pick<OpenDraftSource, 'foresee'> }): {
   readonly lengths: readonly AdaptiveLength[];
   readonly foresight: Foresight | undefined;
 } {
-  const lengths = rows.map(() => new AdaptiveLength({ ...call, tries: !foresee }));
-  return { lengths, foresight: foresee && new Foresight({ rows, lengths, foresee }) };
+  const lengths = rows.map(() => new AdaptiveLength({ ...call, tries: !source.foresee }));
+  const foresee: ForesightCall['foresee'] = (most) => source.foresee!(most);
+  return { lengths, foresight: source.foresee && new Foresight({ rows, lengths, foresee }) };
 }
 
 /** How many tokens of a draft would have been tested and stayed where a text went on like this; undefined: that cannot be told yet. */

@@ -61,7 +61,7 @@ export class WatchedDrafts {
         proposed = [];
         length = generated.length;
       },
-      foresee: opened.foresee,
+      foresee: opened.foresee?.bind(opened),
       chain: opened.chain,
       watch: ([row]) => this.#round(row!.proposed, Math.min(row!.accepted, row!.ids.length), row!.ids.length),
       [Symbol.dispose]: () => opened[Symbol.dispose]?.(),
