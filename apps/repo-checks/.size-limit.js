@@ -10,7 +10,7 @@ const budgets = {
   'attention-softmax': '2.8 kB',
   checkpoints: '39 kB',
   data: '15.5 kB',
-  'decoding-speculative': '11 kB',
+  'decoding-speculative': '11.4 kB',
   feedforward: '0.6 kB',
   'feedforward-moe': '2.2 kB',
   'head-projections': '1.8 kB',
