@@ -1,9 +1,7 @@
 import type { ChainRounds, DraftCounts, NextToken, Proposal, StartedRound } from '@tessera/assembler';
 import { checkDraft } from './acceptance/draft.ts';
 import type { DraftCost } from './draft-length.ts';
-import type { AdaptiveLength } from './draft-length.ts';
-import type { Foresight } from './foresight.ts';
-import { adaptiveLengths } from './foresight.ts';
+import { RowLengths } from './row-lengths.ts';
 import type { SpeculativeRow } from './rounds.ts';
 import { isDone } from './rounds.ts';
 import type { OpenDraftSource } from './sources/draft-source.ts';
@@ -34,9 +32,7 @@ const roundsAtOnce = 2;
  */
 export class DeviceRounds {
   readonly #call: DeviceRoundsCall;
-  /** Undefined: drafts are as long as may be. */
-  readonly #lengths: readonly AdaptiveLength[] | undefined;
-  readonly #foresight: Foresight | undefined;
+  readonly #lengths: RowLengths;
   readonly #underWay: StartedRound[] = [];
   /** How many tokens to propose in the next round. */
   #wanted: readonly number[] | undefined;
@@ -46,10 +42,7 @@ export class DeviceRounds {
 
   constructor(call: DeviceRoundsCall) {
     this.#call = call;
-    const { rows, source, cost, lengths } = call;
-    const adaptive = cost && adaptiveLengths({ rows, source: this.#there ? {} : source, cost, lengths });
-    this.#lengths = adaptive?.lengths;
-    this.#foresight = adaptive?.foresight;
+    this.#lengths = new RowLengths({ ...call, source: this.#there ? {} : call.source });
   }
 
   /** What became of the drafts so far. */
@@ -73,9 +66,9 @@ export class DeviceRounds {
       rows[b]!.generated.push(...ids);
       this.#drafted += proposed.length;
       this.#accepted += Math.min(accepted, ids.length);
-      this.#lengths?.[b]!.learn(proposed.length, accepted);
+      this.#lengths.learn(b, proposed.length, accepted);
     });
-    this.#foresight?.learn();
+    this.#lengths.grown();
     if (this.#there) source.watch?.(made);
     else
       await source.keep?.(
@@ -128,15 +121,9 @@ export class DeviceRounds {
 
   /** How many tokens to propose in the next round, by what is known. */
   #want(): readonly number[] {
-    const { rows, source, lengths } = this.#call;
-    const longest = lengths.at(-1) ?? 0;
-    const wanted = rows.map((_, b) => (this.#goesOn(b) ? (this.#lengths?.[b]!.next() ?? longest) : 0));
-    if (!this.#foresight) return wanted;
-    this.#foresight.look(wanted.map((depth, b) => (depth === 0 && this.#goesOn(b) ? longest : 0)));
-    // Nothing is under way that would be waited for, or nothing that would be proposed.
-    if (this.#underWay.length === 0 || wanted.every((depth) => depth === 0)) return wanted;
-    const foreseen = source.foresee!(wanted);
-    return wanted.map((depth, b) => (foreseen[b]?.tokens.length ? depth : 0));
+    const wanted = this.#lengths.next((b) => this.#goesOn(b));
+    // What is under way is waited for only where something would be proposed then.
+    return this.#underWay.length === 0 ? wanted : this.#lengths.foreseen(wanted);
   }
 
   async #proposed(most: readonly number[]): Promise<readonly (readonly number[])[]> {
@@ -147,7 +134,7 @@ export class DeviceRounds {
       const draft = drafts[b];
       if (draft) checkDraft(draft, vocabSize, sourceName);
       const tokens = draft?.tokens.slice(0, most[b]) ?? [];
-      if (most[b]! > 0 && tokens.length === 0) this.#lengths?.[b]!.missed();
+      if (most[b]! > 0 && tokens.length === 0) this.#lengths.missed(b);
       return tokens;
     });
   }

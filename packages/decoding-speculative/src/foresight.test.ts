@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Draft } from './acceptance/draft.ts';
 import { AdaptiveLength } from './draft-length.ts';
-import { Foresight, adaptiveLengths } from './foresight.ts';
+import { Foresight } from './foresight.ts';
 
 /** Foresight of one row, what it is asked, and what its length learns. */
 function foresightOf(draft: Draft): {
@@ -87,23 +87,6 @@ test('nothing further is looked at until that is known, nothing where nothing re
   none.foresight.learn();
   none.foresight.look([2]);
   expect([none.asked, none.learned, learned]).toEqual([[2, 2], [], [[2, 2]]]);
-});
-
-test('a source that foresees is asked as itself, and tries nothing; one that does not tries', () => {
-  const rows = [{ prompt: [1], generated: [9], sampling: {}, row: 0 }];
-  const call = { rows, cost: { token: 0.1, round: 3 }, lengths: [2] };
-  const source = {
-    draft: { tokens: [5] },
-    foresee(): readonly Draft[] {
-      return [this.draft];
-    },
-  };
-  const { foresight, lengths } = adaptiveLengths({ ...call, source });
-  foresight!.look([2]);
-  expect(lengths[0]!.next()).toBe(0);
-  const blind = adaptiveLengths({ ...call, source: {} });
-  expect(blind.foresight).toBeUndefined();
-  expect(blind.lengths[0]!.next()).toBe(2);
 });
 
 test('a length that is told what would have stayed tries nothing, and is long again as soon as that is worth while', () => {

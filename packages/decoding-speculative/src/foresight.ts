@@ -1,8 +1,7 @@
 import type { Draft } from './acceptance/draft.ts';
 import { childrenOf, parentsOf } from './acceptance/draft.ts';
-import type { DraftLengthCall } from './draft-length.ts';
-import { AdaptiveLength } from './draft-length.ts';
-import type { DraftedRow, OpenDraftSource } from './sources/draft-source.ts';
+import type { AdaptiveLength } from './draft-length.ts';
+import type { DraftedRow } from './sources/draft-source.ts';
 
 /** What {@link Foresight} is made of. */
 export interface ForesightCall {
@@ -52,21 +51,6 @@ export class Foresight {
       lengths[b]!.foresaw(test.tested, test.accepted);
     });
   }
-}
-
-/** Follows how long drafts should be, row by row, with foresight where the source has any. */
-export function adaptiveLengths({
-  rows,
-  source,
-  ...call
-}: Omit<DraftLengthCall, 'acceptance'> &
-  Pick<ForesightCall, 'rows'> & { readonly source: Pick<OpenDraftSource, 'foresee'> }): {
-  readonly lengths: readonly AdaptiveLength[];
-  readonly foresight: Foresight | undefined;
-} {
-  const lengths = rows.map(() => new AdaptiveLength({ ...call, tries: !source.foresee }));
-  const foresee: ForesightCall['foresee'] = (most) => source.foresee!(most);
-  return { lengths, foresight: source.foresee && new Foresight({ rows, lengths, foresee }) };
 }
 
 /** How many tokens of a draft would have been tested and stayed where a text went on like this; undefined: that cannot be told yet. */

@@ -4,10 +4,8 @@ import type { AcceptanceCall, Acceptance } from './acceptance/accept-draft.ts';
 import type { Draft } from './acceptance/draft.ts';
 import { checkDraft, cropped, depthsOf, noDraft, parentsOf } from './acceptance/draft.ts';
 import type { DraftCost } from './draft-length.ts';
-import type { AdaptiveLength } from './draft-length.ts';
-import type { Foresight } from './foresight.ts';
-import { adaptiveLengths } from './foresight.ts';
 import { testNumbers } from './random-streams.ts';
+import { RowLengths } from './row-lengths.ts';
 import type { DraftedRow, OpenDraftSource } from './sources/draft-source.ts';
 
 /** A text that is generated. */
@@ -44,20 +42,15 @@ export interface RoundsCall {
 /** Speculation over the rows of a session: each round proposes, verifies in one pass, and keeps what is accepted, row by row. */
 export class Rounds {
   readonly #call: RoundsCall;
-  /** Undefined: drafts are as long as may be. */
-  readonly #lengths: readonly AdaptiveLength[] | undefined;
-  readonly #foresight: Foresight | undefined;
+  readonly #lengths: RowLengths;
   #rounds = 0;
   #drafted = 0;
   #accepted = 0;
 
   constructor(call: RoundsCall) {
     this.#call = call;
-    const { rows, source, cost, longest } = call;
-    const lengths = Array.from({ length: longest }, (_, index) => index + 1);
-    const adaptive = cost && adaptiveLengths({ rows, source, cost, lengths });
-    this.#lengths = adaptive?.lengths;
-    this.#foresight = adaptive?.foresight;
+    const lengths = Array.from({ length: call.longest }, (_, index) => index + 1);
+    this.#lengths = new RowLengths({ ...call, lengths });
   }
 
   /** What became of the drafts so far. */
@@ -78,7 +71,7 @@ export class Rounds {
     signal?.throwIfAborted();
     const made = await this.#decided(active, drafts);
     made.forEach(({ tokens }, b) => rows[b]!.generated.push(...tokens.map(({ id }) => id)));
-    this.#foresight?.learn();
+    this.#lengths.grown();
     await source.keep?.(
       made.map(({ path }) => path),
       made.map(({ hidden }) => hidden),
@@ -125,9 +118,8 @@ export class Rounds {
   }
 
   async #propose(active: readonly boolean[]): Promise<readonly Draft[]> {
-    const { session, rows, source, sourceName, longest, nodes = Infinity, target } = this.#call;
-    const wanted = rows.map((_, b) => (active[b] ? (this.#lengths?.[b]!.next() ?? longest) : 0));
-    this.#foresight?.look(wanted.map((depth, b) => (depth === 0 && active[b] ? longest : 0)));
+    const { session, rows, source, sourceName, nodes = Infinity, target } = this.#call;
+    const wanted = this.#lengths.next((b) => active[b]!);
     const most = rows.map(({ limit, generated }, b) =>
       // One token comes without a draft, and the last one before a draft is read with it.
       Math.max(0, Math.min(wanted[b]!, limit - generated.length - 1, session.roomOf(b) - 1)),
@@ -172,7 +164,7 @@ export class Rounds {
     const stayed = path.slice(0, kept);
     this.#drafted += draft.tokens.length;
     this.#accepted += stayed.length;
-    this.#lengths?.[b]!.learn(Math.max(0, ...depthsOf(parentsOf(draft)).map((depth) => depth + 1)), path.length);
+    this.#lengths.learn(b, Math.max(0, ...depthsOf(parentsOf(draft)).map((depth) => depth + 1)), path.length);
     return { tokens: tokens.slice(0, kept), path: stayed };
   }
 }

@@ -9,8 +9,8 @@ export interface OccurrencesCall {
 /** More than there are ids in any vocabulary: a run and the token behind it are one number. */
 const manyIds = 2 ** 22;
 
-/** Tokens that are read anew at least when old ones are forgotten. */
-const leastRead = 1024;
+/** A text is this long before anything of it is forgotten: to begin anew takes its time. */
+const leastForgotten = 1024;
 
 /** The number of the run without tokens. */
 const noTokens = 0;
@@ -28,7 +28,7 @@ export class Occurrences {
   #runs = new Map<number, number>();
   /** By number of a run where it began last, the one at the very end not counted. */
   #latest: number[] = [];
-  /** By length the runs that end before the last token. */
+  /** By length the runs that end before the last token, each shorter than the longest match. */
   #before: number[] = [noTokens];
 
   constructor({ longestMatch, lookBack = Infinity }: OccurrencesCall) {
@@ -47,9 +47,8 @@ export class Occurrences {
   continuation(most: number): readonly number[] {
     const last = this.#text.at(-1);
     if (last === undefined || most === 0) return [];
-    for (let length = this.#longestMatch; length > 0; length--) {
-      const shorter = this.#before[length - 1];
-      const run = shorter === undefined ? undefined : this.#runs.get(shorter * manyIds + last);
+    for (let length = this.#before.length; length > 0; length--) {
+      const run = this.#runs.get(this.#before[length - 1]! * manyIds + last);
       if (run === undefined) continue;
       const at = this.#latest[run]!;
       if (at >= this.#text.length - this.#lookBack) return this.#text.slice(at + length, at + length + most);
@@ -58,7 +57,7 @@ export class Occurrences {
   }
 
   #read(token: number): void {
-    if (this.#text.length >= Math.max(2 * this.#lookBack, leastRead)) this.#forget();
+    if (this.#text.length >= Math.max(2 * this.#lookBack, leastForgotten)) this.#forget();
     // What ends at the last token is found from now on, since another one is the last.
     const last = this.#text.at(-1);
     if (last !== undefined) {
