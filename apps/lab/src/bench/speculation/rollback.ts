@@ -76,14 +76,19 @@ export async function timeRollback(
       Clocks,
       Clocks,
     ];
-    const profiled: Profile['rows'][] = [];
-    if (committed.gpu) for (let i = 0; i < profiles; i++) profiled.push(await programs[2]!.profile());
-    const parts = committed.gpu ? partsOf(profiled) : [];
+    const parts = timed.timestamps ? await profiledParts(programs[2]!) : [];
     return { tokens, step, pass, committed, parts, ...differenceOf(readings[2]!, readings[1]!) };
   } finally {
     for (const runs of programs) runs.dispose();
     disposeTree(fed);
   }
+}
+
+/** GPU time of a round by kind of dispatch. */
+async function profiledParts(runs: Runs): Promise<readonly Part[]> {
+  const made: Profile['rows'][] = [];
+  for (let i = 0; i < profiles; i++) made.push(await runs.profile());
+  return partsOf(made);
 }
 
 /** Tokens of a round, how many are read, and how many of them stay: all. */
