@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { headsBeside } from '../options/speculative-options.ts';
 import { caseDirectory, smallModel } from '../testing/checkpoints.test-support.ts';
 import { runTessera } from '../testing/run-tessera.test-support.ts';
 
@@ -75,6 +76,13 @@ test('heads that are not beside the model are missed by their path', async () =>
   const { status, stderr } = await generate('--prompt', 'a', '--speculative', 'heads');
   expect(status).toBe(1);
   expect(stderr).toContain(`${smallModel}-heads: there is no such directory`);
+});
+
+test.each([
+  ['https://example.org/models/mine/?key=1', 'https://example.org/models/mine-heads?key=1'],
+  ['file:///models/mine', 'file:///models/mine-heads'],
+])('of a model at %s they are at %s', (model, heads) => {
+  expect(headsBeside(model)).toBe(heads);
 });
 
 test('the summary counts drafts', async () => {

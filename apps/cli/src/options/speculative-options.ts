@@ -50,11 +50,17 @@ export async function decoderOf(
   if (source.kind === 'lookup')
     return { decoder: speculative({ draft: promptLookup() }), dispose: () => Promise.resolve() };
   if (source.kind === 'heads') {
-    const heads = await loadMedusaHeads(target, source.directory ?? `${resolve(model)}-heads`, {
-      signal: terminal.signal,
-    });
+    const heads = await loadMedusaHeads(target, source.directory ?? headsBeside(model), { signal: terminal.signal });
     return { decoder: speculative({ draft: medusaHeads(heads) }), dispose: async () => heads.dispose() };
   }
   const draft = await loadModel(source.directory, { device: target.device }, terminal, 'draft');
   return { decoder: speculative({ draft: draftModel(draft) }), dispose: () => draft.dispose() };
+}
+
+/** Where the heads of a model are that stand beside it, which may be a directory or an address. */
+export function headsBeside(model: string): string {
+  if (!/^(https?|file):\/\//i.test(model)) return `${resolve(model)}-heads`;
+  const address = new URL(model);
+  address.pathname = `${address.pathname.replace(/\/+$/, '')}-heads`;
+  return address.href;
 }
